@@ -1,0 +1,1 @@
+//! The events of EDRI: kinds, identity, metadata, failures and codecs.

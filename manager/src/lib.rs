@@ -1,0 +1,1 @@
+//! The managers of EDRI: handlers, their inbox and the loop that runs them.

@@ -1,0 +1,1 @@
+//! The router of EDRI: routes, inboxes, requests, tunnels and subscriptions.

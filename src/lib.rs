@@ -1,0 +1,1 @@
+//! Event-driven programs that start in one process and grow to many.
