@@ -1,1 +1,61 @@
-//! The events of EDRI: kinds, identity, metadata, failures and codecs.
+//! The events of EDRI: what they are, before anything routes them.
+//!
+//! ```text
+//! kind      Event ── Notification   announces; every subscriber gets it
+//!                 ├─ Request        asks; exactly one responder answers
+//!                 └─ Tunnel         opens a two-way typed stream
+//! meta      what travels beside an event: identity, key, deadline, progress
+//! failure   what a handler answers when it cannot
+//! codec     how a shareable event becomes bytes, and schema: whether two ends mean the same bytes
+//! ```
+//!
+//! An event is a plain type with a derive; its kind decides at compile time what may be done with it.
+//!
+//! ```
+//! use edri_event::{Event, Notification, Request};
+//! use serde::{Deserialize, Serialize};
+//!
+//! #[derive(Request)]
+//! #[request(response = u64)]
+//! struct Add { a: u64, b: u64 }
+//!
+//! #[derive(Notification, Serialize, Deserialize)]
+//! #[notification(shareable, version = 2)]
+//! struct Added { sum: u64 }
+//!
+//! assert_eq!(Added::VERSION, 2);
+//! assert!(Added::wire().is_some() && Add::wire().is_none());
+//! ```
+//!
+//! This crate knows nothing of routers.
+
+extern crate self as edri_event;
+
+mod codec;
+mod failure;
+mod hash;
+mod id;
+mod kind;
+mod meta;
+mod name;
+mod priority;
+mod progress;
+mod retention;
+mod schema;
+
+pub use codec::{Codec, CodecError, MessagePack, Postcard, Wire};
+pub use edri_event_derive::{Notification, Request, Tunnel};
+pub use failure::Failure;
+pub use id::{EventId, RouterId};
+pub use kind::{Event, Notification, Request, Tunnel};
+pub use meta::{Key, Meta};
+pub use priority::Priority;
+pub use progress::{Progress, ProgressSink};
+pub use retention::Retention;
+pub use schema::Fingerprint;
+
+/// What the derives write into your crate. Not part of the public API.
+#[doc(hidden)]
+pub mod __private {
+    pub use crate::name::generic_name;
+}

@@ -1,0 +1,78 @@
+use std::borrow::Cow;
+use std::error::Error;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// What a handler answers when it cannot: a code for programs, a message for people.
+///
+/// Every [`Error`] becomes a failure with the code [`Failure::ERROR`], so that `?` works in a handler. For that
+/// reason a `Failure` is not itself an `Error`; [`into_error`](Failure::into_error) makes it one.
+///
+/// ```
+/// use edri_event::Failure;
+///
+/// fn parse(text: &str) -> Result<u64, Failure> {
+///     if text.is_empty() {
+///         return Err(Failure::new("empty", "expected a number, got nothing"));
+///     }
+///     Ok(text.parse()?)
+/// }
+///
+/// assert_eq!(parse("").unwrap_err().code(), "empty");
+/// assert_eq!(parse("x").unwrap_err().to_string(), "error: invalid digit found in string");
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    code: Cow<'static, str>,
+    message: String,
+}
+
+impl Failure {
+    /// The code of a failure made from an [`Error`].
+    pub const ERROR: &'static str = "error";
+
+    /// A failure with a code that callers may match on.
+    pub fn new(code: impl Into<Cow<'static, str>>, message: impl Into<String>) -> Self {
+        Self { code: code.into(), message: message.into() }
+    }
+
+    /// For programs: short, stable, without blanks.
+    pub fn code(&self) -> &str {
+        &self.code
+    }
+
+    /// For people: what was wrong and what was expected.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// The same as an [`Error`], for code that wants one.
+    pub fn into_error(self) -> Box<dyn Error + Send + Sync> {
+        self.to_string().into()
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}: {}", self.code, self.message)
+    }
+}
+
+/// The message is the error's own, followed by what caused it.
+impl<E: Error> From<E> for Failure {
+    fn from(error: E) -> Self {
+        let mut message = error.to_string();
+        let mut cause = error.source();
+        while let Some(source) = cause {
+            let text = source.to_string();
+            // Many errors already print their source; saying it twice helps nobody.
+            if !message.ends_with(&text) {
+                message.push_str(": ");
+                message.push_str(&text);
+            }
+            cause = source.source();
+        }
+        Self::new(Self::ERROR, message)
+    }
+}

@@ -1,0 +1,110 @@
+use std::hash::{Hash, Hasher};
+use std::time::Instant;
+
+use serde::{Deserialize, Serialize};
+
+use crate::hash::StableHasher;
+use crate::id::EventId;
+use crate::progress::ProgressSink;
+
+/// What events have to have in common to be handled in order: same key, same order.
+///
+/// Made from any value by a hash that is the same in every process. Two values may share a key by chance; they
+/// are then handled in order too, which is never wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Key(u64);
+
+impl Key {
+    /// The key of a value.
+    pub fn of<T: Hash + ?Sized>(value: &T) -> Self {
+        let mut hasher = StableHasher::new();
+        value.hash(&mut hasher);
+        Self(hasher.finish())
+    }
+
+    /// The hash behind it.
+    pub const fn get(self) -> u64 {
+        self.0
+    }
+}
+
+/// What travels beside an event. Two words; the rare parts are allocated only when one of them is set.
+#[derive(Clone, Debug, Default)]
+pub struct Meta {
+    id: Option<EventId>,
+    rare: Option<Box<Rare>>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Rare {
+    key: Option<Key>,
+    deadline: Option<Instant>,
+    progress: Option<ProgressSink>,
+}
+
+impl Meta {
+    /// Nothing set, nothing allocated.
+    pub const fn new() -> Self {
+        Self { id: None, rare: None }
+    }
+
+    /// Sets the identity.
+    pub fn set_id(&mut self, id: EventId) {
+        self.id = Some(id);
+    }
+
+    /// Sets the key.
+    pub fn set_key(&mut self, key: Key) {
+        self.rare().key = Some(key);
+    }
+
+    /// Sets the time after which nobody waits for the work any more.
+    pub fn set_deadline(&mut self, deadline: Instant) {
+        self.rare().deadline = Some(deadline);
+    }
+
+    /// Sets where reports of progress go.
+    pub fn set_progress(&mut self, sink: ProgressSink) {
+        self.rare().progress = Some(sink);
+    }
+
+    /// The identity; local events that nobody needs to tell apart have none.
+    pub const fn id(&self) -> Option<EventId> {
+        self.id
+    }
+
+    /// The key.
+    pub fn key(&self) -> Option<Key> {
+        self.rare.as_ref().and_then(|rare| rare.key)
+    }
+
+    /// The time after which nobody waits for the work any more.
+    pub fn deadline(&self) -> Option<Instant> {
+        self.rare.as_ref().and_then(|rare| rare.deadline)
+    }
+
+    /// Where reports of progress go.
+    pub fn progress(&self) -> Option<&ProgressSink> {
+        self.rare.as_ref().and_then(|rare| rare.progress.as_ref())
+    }
+
+    fn rare(&mut self) -> &mut Rare {
+        self.rare.get_or_insert_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn meta_is_two_words() {
+        assert_eq!(size_of::<Meta>(), 16);
+    }
+
+    #[test]
+    fn keys_of_equal_values_are_equal_and_of_others_differ() {
+        assert_eq!(Key::of("file-1"), Key::of(&String::from("file-1")));
+        assert_ne!(Key::of("file-1"), Key::of("file-2"));
+    }
+}
