@@ -1,1 +1,68 @@
-//! The router of EDRI: routes, inboxes, requests, tunnels and subscriptions.
+//! The router of EDRI: who gets an event, and how it gets there.
+//!
+//! ```text
+//! router         the face: notify, request, open, subscribe, respond
+//! route          the table from event type to those who are registered
+//! inbox          where events wait: bounded, in lanes, with an overflow policy
+//! notify         sending to all
+//! request        asking one, and its answer
+//! tunnel         a stream in both directions
+//! subscription   notifications as a `Stream`
+//! context        what a handler may know
+//! ```
+//!
+//! A sender looks the event's type up in a snapshot of the routes and pushes into the inbox of each subscriber,
+//! on its own task: there is no task in the middle.
+//!
+//! ```
+//! use edri_event::{Notification, Request};
+//! use edri_router::Router;
+//!
+//! #[derive(Notification)]
+//! struct Added { sum: u64 }
+//!
+//! #[derive(Request)]
+//! #[request(response = u64)]
+//! struct Add { a: u64, b: u64 }
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let router = Router::new();
+//! let mut sums = router.subscribe::<Added>();
+//! let _adder = router.respond(|add: Add| async move { Ok(add.a + add.b) });
+//!
+//! let sum = router.request(Add { a: 1, b: 2 }).await?;
+//! router.notify(Added { sum }).await?;
+//! assert_eq!(sums.recv().await.map(|added| added.sum), Some(3));
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! This crate knows nothing of sockets, processes or managers.
+
+mod context;
+mod envelope;
+mod inbox;
+mod notify;
+mod registration;
+mod request;
+mod route;
+mod router;
+mod subscription;
+mod sync;
+mod tunnel;
+
+pub use context::Context;
+pub use envelope::{Envelope, Shared};
+pub use inbox::{
+    Capacity, Discarded, Inbox, InboxSettings, Message, Overflow, Receiver, SharedReceiver, Tally,
+};
+pub use notify::{Delivered, Notify, NotifyError};
+pub use registration::Registration;
+pub use request::{Answer, Asked, Asking, Observable, Reply, ReplyTo, RequestError, caught};
+pub use route::{Answering, Deliver, Delivery, Respond, Running, Ticket, ToInbox, Wait};
+pub use router::Router;
+pub use subscription::Subscription;
+pub use tunnel::{
+    Accepted, Open, OpenError, Opened, Opening, TunnelEnd, TunnelError, TunnelReceiver, TunnelSender,
+};

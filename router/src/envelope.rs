@@ -1,0 +1,60 @@
+use std::ops::Deref;
+use std::sync::Arc;
+
+use edri_event::{Meta, Notification};
+
+/// A notification as one subscriber gets it: its own if it is the only one, shared among them otherwise.
+#[derive(Debug)]
+pub enum Shared<E> {
+    /// The only subscriber's.
+    Own(E),
+    /// One of several subscribers'.
+    Of(Arc<E>),
+}
+
+impl<E> Shared<E> {
+    /// The event itself: moved out where nobody else has it, cloned otherwise.
+    pub fn into_owned(self) -> E
+    where
+        E: Clone,
+    {
+        match self {
+            Self::Own(event) => event,
+            Self::Of(shared) => Arc::try_unwrap(shared).unwrap_or_else(|shared| E::clone(&shared)),
+        }
+    }
+}
+
+impl<E> Deref for Shared<E> {
+    type Target = E;
+
+    fn deref(&self) -> &E {
+        match self {
+            Self::Own(event) => event,
+            Self::Of(shared) => shared,
+        }
+    }
+}
+
+impl<E> AsRef<E> for Shared<E> {
+    fn as_ref(&self) -> &E {
+        self
+    }
+}
+
+/// A notification on its way to one subscriber, with what travels beside it.
+#[derive(Debug)]
+pub struct Envelope<E> {
+    /// The event.
+    pub event: Shared<E>,
+    /// What travels beside it.
+    pub meta: Meta,
+}
+
+impl<E: Notification> crate::Message for Envelope<E> {
+    fn key(&self) -> Option<edri_event::Key> {
+        self.meta.key().or_else(|| self.event.key())
+    }
+
+    fn discard(self, _why: crate::Discarded) {}
+}

@@ -1,0 +1,420 @@
+use std::collections::VecDeque;
+use std::task::Waker;
+
+use edri_event::Priority;
+
+use super::lanes::Lanes;
+use super::{InboxSettings, Overflow};
+use crate::sync::Mutex;
+use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+/// A bounded queue with lanes, one lock around it, and senders that wait in line with their event.
+///
+/// A push and a pop each take the lock once, and a receiver takes all that waits at one go (see
+/// [`Receiver`](super::Receiver)): batches form by themselves, the faster the traffic the larger. A sender that
+/// finds no room parks its *event*, not itself: whoever makes room moves the event into its lane, so that order
+/// among waiting senders is kept, no sender can starve, and a sender that goes away takes its event along.
+///
+/// Events are never dropped, made or woken for under the lock: their code is the user's.
+pub(crate) struct Queue<T> {
+    state: Mutex<State<T>>,
+    settings: InboxSettings,
+    pub(super) hints: Hints,
+}
+
+/// What a receiver wants to know without taking the lock. Hints only: the truth is under the lock.
+#[derive(Default)]
+pub(super) struct Hints {
+    /// How many events the receiver has in hand; written by the receiver alone.
+    pub(super) in_hand: AtomicUsize,
+    /// Some sender waits for room.
+    pub(super) parked: AtomicBool,
+    /// An event above normal priority waits.
+    pub(super) urgent: AtomicBool,
+    /// Something waits, in the lanes or in hand. Whoever has sent an event sees this set until it is taken.
+    pub(super) occupied: AtomicBool,
+}
+
+pub(super) struct State<T> {
+    pub(super) lanes: Lanes<T>,
+    /// At least what the receiver has in hand.
+    in_hand: usize,
+    parked: VecDeque<Parked<T>>,
+    idle: VecDeque<(u64, Waker)>,
+    next_ticket: u64,
+    phase: Phase,
+    tally: Tally,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    Open,
+    /// Nothing more comes in; what waits may still be taken.
+    Closed,
+    /// The receiving side is gone.
+    Abandoned,
+}
+
+struct Parked<T> {
+    ticket: u64,
+    lane: Priority,
+    item: T,
+    sender: Option<Waker>,
+}
+
+/// What has become of the events sent to one inbox, counted since it was made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Tally {
+    /// Accepted: handled, waiting, or dropped later to make room.
+    pub accepted: u64,
+    /// Refused by [`Overflow::Reject`].
+    pub rejected: u64,
+    /// Dropped by [`Overflow::DropOldest`] or [`Overflow::DropNewest`].
+    pub dropped: u64,
+}
+
+/// What a sender does when there is no room and the policy is to wait.
+pub(crate) enum Patience<'a> {
+    /// Gives up: the event stays with it.
+    None,
+    /// Waits in line, and wants to be woken when its event has been taken in.
+    Notify(&'a Waker),
+    /// Waits in line, and learns by other means.
+    Silent,
+}
+
+/// What became of a pushed event.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Pushed<T> {
+    Accepted,
+    /// Accepted; this older one had to go.
+    Displaced(T),
+    /// Waits in line under this ticket.
+    Parked(u64),
+    /// No room; nothing was kept.
+    Full,
+    /// Refused by policy.
+    Rejected,
+    /// Dropped by policy.
+    Dropped(T),
+    /// The inbox takes no more.
+    Closed,
+}
+
+/// What a receiver finds.
+pub(crate) enum Popped<T> {
+    Item(T),
+    /// Nothing now.
+    Empty,
+    /// Nothing, and nothing more will come.
+    Closed,
+}
+
+/// Where a parked event is.
+pub(crate) enum Place {
+    /// Still in line.
+    InLine,
+    /// Taken in, or discarded because the inbox was abandoned.
+    Gone,
+}
+
+impl<T> Queue<T> {
+    pub(crate) fn new(settings: InboxSettings) -> Self {
+        let state = State {
+            lanes: Lanes::new(),
+            in_hand: 0,
+            parked: VecDeque::new(),
+            idle: VecDeque::new(),
+            next_ticket: 0,
+            phase: Phase::Open,
+            tally: Tally::default(),
+        };
+        Self { state: Mutex::new(state), settings, hints: Hints::default() }
+    }
+
+    pub(crate) fn settings(&self) -> InboxSettings {
+        self.settings
+    }
+
+    /// Offers one event. `make` is called only if the queue keeps what it makes (or drops it by policy).
+    #[inline]
+    pub(crate) fn push(&self, lane: Priority, patience: Patience<'_>, make: impl FnOnce() -> T) -> Pushed<T> {
+        let mut state = self.state.lock();
+        if state.phase != Phase::Open {
+            return Pushed::Closed;
+        }
+        if state.parked.is_empty() && self.has_room(&mut state) {
+            let woken = self.accept(&mut state, lane, make());
+            drop(state);
+            wake(woken);
+            return Pushed::Accepted;
+        }
+        self.overflow(state, lane, patience, make)
+    }
+
+    /// Takes as many of `items` as there is room for, in order, and says how many. Those that do not fit stay,
+    /// whatever the overflow policy.
+    pub(crate) fn push_many<I>(
+        &self,
+        lane: Priority,
+        items: &mut VecDeque<I>,
+        mut make: impl FnMut(I) -> T,
+    ) -> Option<usize> {
+        let mut state = self.state.lock();
+        if state.phase != Phase::Open {
+            return None;
+        }
+        if !state.parked.is_empty() || !self.has_room(&mut state) {
+            return Some(0);
+        }
+        let room = self.settings.capacity.get() - state.lanes.len() - state.in_hand;
+        let accepted = room.min(items.len());
+        for item in items.drain(..accepted) {
+            state.lanes.push(lane, make(item));
+        }
+        state.tally.accepted += accepted as u64;
+        self.hints.occupied.store(true, Ordering::Relaxed);
+        if lane != Priority::Normal {
+            self.hints.urgent.store(true, Ordering::Relaxed);
+        }
+        let woken = state.next_idle();
+        drop(state);
+        wake(woken);
+        Some(accepted)
+    }
+
+    #[cold]
+    fn overflow(
+        &self,
+        mut state: impl std::ops::DerefMut<Target = State<T>>,
+        lane: Priority,
+        patience: Patience<'_>,
+        make: impl FnOnce() -> T,
+    ) -> Pushed<T> {
+        match (self.settings.overflow, patience) {
+            (Overflow::Wait, Patience::None) => Pushed::Full,
+            (Overflow::Wait, patience) => {
+                let ticket = state.next_ticket;
+                state.next_ticket += 1;
+                let sender = match patience {
+                    Patience::Notify(waker) => Some(waker.clone()),
+                    Patience::Silent | Patience::None => None,
+                };
+                state.parked.push_back(Parked { ticket, lane, item: make(), sender });
+                self.hints.parked.store(true, Ordering::Relaxed);
+                Pushed::Parked(ticket)
+            }
+            (Overflow::Reject, _) => {
+                state.tally.rejected += 1;
+                Pushed::Rejected
+            }
+            (Overflow::DropNewest, _) => {
+                state.tally.dropped += 1;
+                Pushed::Dropped(make())
+            }
+            (Overflow::DropOldest, _) => {
+                state.tally.dropped += 1;
+                let oldest = state.lanes.pop_oldest();
+                let woken = self.accept(&mut state, lane, make());
+                drop(state);
+                wake(woken);
+                oldest.map_or(Pushed::Accepted, Pushed::Displaced)
+            }
+        }
+    }
+
+    /// Whether an event still waits in line; if so, its sender is woken by `waker` from now on.
+    pub(crate) fn place(&self, ticket: u64, waker: &Waker) -> Place {
+        let mut state = self.state.lock();
+        match state.find_parked(ticket) {
+            None => Place::Gone,
+            Some(position) => {
+                match &mut state.parked[position].sender {
+                    Some(sender) => sender.clone_from(waker),
+                    sender => *sender = Some(waker.clone()),
+                }
+                Place::InLine
+            }
+        }
+    }
+
+    /// Takes an event out of the line, if it is still there.
+    pub(crate) fn unpark(&self, ticket: u64) -> Option<T> {
+        let mut state = self.state.lock();
+        let position = state.find_parked(ticket)?;
+        let parked = state.parked.remove(position)?;
+        self.hints.parked.store(!state.parked.is_empty(), Ordering::Relaxed);
+        drop(state);
+        Some(parked.item)
+    }
+
+    /// Takes the next event in turn, for receivers that share the queue.
+    pub(crate) fn pop(&self, woken: &mut Vec<Waker>) -> Popped<T> {
+        let mut state = self.state.lock();
+        self.pop_locked(&mut state, woken)
+    }
+
+    /// As [`pop`](Self::pop), and remembers whom to wake when there is nothing.
+    pub(crate) fn pop_or_wait(&self, waiter: u64, waker: &Waker, woken: &mut Vec<Waker>) -> Popped<T> {
+        let mut state = self.state.lock();
+        let popped = self.pop_locked(&mut state, woken);
+        match popped {
+            Popped::Empty => state.wait(waiter, waker),
+            Popped::Item(_) | Popped::Closed => state.idle.retain(|(id, _)| *id != waiter),
+        }
+        popped
+    }
+
+    pub(super) fn pop_locked(&self, state: &mut State<T>, woken: &mut Vec<Waker>) -> Popped<T> {
+        match state.lanes.pop() {
+            Some(item) => {
+                if state.lanes.urgent_len() == 0 {
+                    self.hints.urgent.store(false, Ordering::Relaxed);
+                }
+                self.admit(state, woken);
+                Popped::Item(item)
+            }
+            None if state.phase == Phase::Open => Popped::Empty,
+            None => Popped::Closed,
+        }
+    }
+
+    pub(super) fn lock(&self) -> impl std::ops::DerefMut<Target = State<T>> + '_ {
+        self.state.lock()
+    }
+
+    /// Moves parked events into their lanes while there is room, and collects the senders to wake.
+    pub(super) fn admit(&self, state: &mut State<T>, woken: &mut Vec<Waker>) {
+        if state.parked.is_empty() {
+            return;
+        }
+        while self.has_room(state)
+            && let Some(parked) = state.parked.pop_front()
+        {
+            woken.extend(self.accept(state, parked.lane, parked.item));
+            woken.extend(parked.sender);
+        }
+        self.hints.parked.store(!state.parked.is_empty(), Ordering::Relaxed);
+    }
+
+    /// Forgets a receiver that waited. True if it had been woken in the meantime: it must pass that on.
+    pub(crate) fn leave(&self, waiter: u64) -> bool {
+        let mut state = self.state.lock();
+        let before = state.idle.len();
+        state.idle.retain(|(id, _)| *id != waiter);
+        state.idle.len() == before
+    }
+
+    /// Wakes one waiting receiver if anything waits for it.
+    pub(crate) fn nudge(&self) {
+        let mut state = self.state.lock();
+        let woken = if state.lanes.len() > 0 { state.next_idle() } else { None };
+        drop(state);
+        wake(woken);
+    }
+
+    /// Takes nothing more in. What waits, in line too, can still be taken.
+    pub(crate) fn close(&self) {
+        let mut state = self.state.lock();
+        if state.phase == Phase::Open {
+            state.phase = Phase::Closed;
+        }
+        // Whoever stood in line had been told to wait, not refused: the last to be let in, beyond the capacity.
+        let mut woken = Vec::new();
+        while let Some(parked) = state.parked.pop_front() {
+            state.tally.accepted += 1;
+            state.lanes.push(parked.lane, parked.item);
+            woken.extend(parked.sender);
+        }
+        self.hints.parked.store(false, Ordering::Relaxed);
+        self.hints.occupied.store(state.lanes.len() > 0, Ordering::Relaxed);
+        self.hints.urgent.store(state.lanes.urgent_len() > 0, Ordering::Relaxed);
+        woken.extend(state.idle.drain(..).map(|(_, waker)| waker));
+        drop(state);
+        woken.into_iter().for_each(Waker::wake);
+    }
+
+    /// The receiving side is gone: gives back all that waits, to be discarded.
+    pub(crate) fn abandon(&self) -> Vec<T> {
+        self.close();
+        let mut state = self.state.lock();
+        state.phase = Phase::Abandoned;
+        let left: Vec<T> = state.lanes.drain().collect();
+        drop(state);
+        left
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.state.lock().phase != Phase::Open
+    }
+
+    /// How many events wait: in the lanes, in the receiver's hand, and in line.
+    pub(crate) fn len(&self) -> usize {
+        let state = self.state.lock();
+        state.lanes.len() + self.hints.in_hand.load(Ordering::Relaxed) + state.parked.len()
+    }
+
+    /// Whether something waits, without the lock.
+    pub(crate) fn is_occupied(&self) -> bool {
+        self.hints.occupied.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn tally(&self) -> Tally {
+        self.state.lock().tally
+    }
+
+    fn accept(&self, state: &mut State<T>, lane: Priority, item: T) -> Option<Waker> {
+        state.tally.accepted += 1;
+        state.lanes.push(lane, item);
+        self.hints.occupied.store(true, Ordering::Relaxed);
+        if lane != Priority::Normal {
+            self.hints.urgent.store(true, Ordering::Relaxed);
+        }
+        state.next_idle()
+    }
+
+    fn has_room(&self, state: &mut State<T>) -> bool {
+        let capacity = self.settings.capacity.get();
+        if state.lanes.len() + state.in_hand < capacity {
+            return true;
+        }
+        // The receiver may have handled some of what it took since it last held the lock.
+        state.in_hand = self.hints.in_hand.load(Ordering::Relaxed);
+        state.lanes.len() + state.in_hand < capacity
+    }
+}
+
+impl<T> State<T> {
+    pub(super) fn is_open(&self) -> bool {
+        self.phase == Phase::Open
+    }
+
+    /// Notes what the receiver has taken in hand.
+    pub(super) fn set_in_hand(&mut self, events: usize) {
+        self.in_hand = events;
+    }
+
+    /// A receiver goes to sleep until the next event.
+    pub(super) fn wait(&mut self, waiter: u64, waker: &Waker) {
+        match self.idle.iter_mut().find(|(id, _)| *id == waiter) {
+            Some((_, registered)) => registered.clone_from(waker),
+            None => self.idle.push_back((waiter, waker.clone())),
+        }
+    }
+
+    fn next_idle(&mut self) -> Option<Waker> {
+        self.idle.pop_front().map(|(_, waker)| waker)
+    }
+
+    fn find_parked(&self, ticket: u64) -> Option<usize> {
+        self.parked.binary_search_by_key(&ticket, |parked| parked.ticket).ok()
+    }
+}
+
+/// Outside the lock: a waker may run the woken task's scheduler at once.
+fn wake(woken: Option<Waker>) {
+    if let Some(waker) = woken {
+        waker.wake();
+    }
+}

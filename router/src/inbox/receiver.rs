@@ -1,0 +1,201 @@
+use std::collections::VecDeque;
+use std::fmt;
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker, ready};
+
+use tokio::task::coop;
+
+use super::queue::{Popped, Queue};
+use super::{Discarded, Message, Overflow, Tally};
+use crate::sync::atomic::Ordering;
+
+/// The receiving end of an inbox with one receiver.
+///
+/// It takes all that waits in the normal lane at one go and hands it out one by one; what is *in hand* still
+/// counts against the capacity until it is handed out. An event of a higher lane is noticed before the next one
+/// in hand. When the receiver is dropped, what waits is [discarded](Message::discard).
+pub struct Receiver<M: Message> {
+    queue: Arc<Queue<M>>,
+    hand: VecDeque<M>,
+    /// Handed out since waiting senders were last let in.
+    handed_out: usize,
+    woken: Vec<Waker>,
+}
+
+/// Senders in line are let in together, this many at a time where the capacity allows: each waking costs more
+/// than an event.
+const LET_IN_TOGETHER: usize = 32;
+
+impl<M: Message> Receiver<M> {
+    pub(super) fn new(queue: Arc<Queue<M>>) -> Self {
+        Self { queue, hand: VecDeque::new(), handed_out: 0, woken: Vec::new() }
+    }
+
+    /// The next event; `None` once the inbox is closed and empty.
+    ///
+    /// Cancel safe: an event is handed out at the moment the future is ready or not at all. It spends tokio's
+    /// cooperative budget, so that a busy receiver yields now and then.
+    pub async fn recv(&mut self) -> Option<M> {
+        poll_fn(|cx| self.poll_recv(cx)).await
+    }
+
+    /// The next event, or the task is woken when one comes.
+    #[inline]
+    pub fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Option<M>> {
+        let budget = ready!(coop::poll_proceed(cx));
+        let polled = self.poll_unbudgeted(cx);
+        if polled.is_ready() {
+            budget.made_progress();
+        }
+        polled
+    }
+
+    #[inline]
+    fn poll_unbudgeted(&mut self, cx: &mut Context<'_>) -> Poll<Option<M>> {
+        if let Some(message) = self.from_hand() {
+            return Poll::Ready(Some(message));
+        }
+        match self.refill(Some(cx.waker())) {
+            Popped::Item(message) => Poll::Ready(Some(message)),
+            Popped::Closed => Poll::Ready(None),
+            Popped::Empty => Poll::Pending,
+        }
+    }
+
+    /// The next event, if one waits.
+    #[inline]
+    pub fn try_recv(&mut self) -> Option<M> {
+        self.from_hand().or_else(|| match self.refill(None) {
+            Popped::Item(message) => Some(message),
+            Popped::Closed | Popped::Empty => None,
+        })
+    }
+
+    /// Ready when an event waits (`true`) or the inbox is closed and empty (`false`); takes nothing.
+    pub fn poll_occupied(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
+        if !self.hand.is_empty() {
+            return Poll::Ready(true);
+        }
+        let mut state = self.queue.lock();
+        if state.lanes.len() > 0 {
+            return Poll::Ready(true);
+        }
+        self.queue.hints.occupied.store(false, Ordering::Relaxed);
+        if !state.is_open() {
+            return Poll::Ready(false);
+        }
+        state.wait(0, cx.waker());
+        Poll::Pending
+    }
+
+    /// Lets in the senders for whose events there is room now. Call it before a long wait that is not
+    /// [`recv`](Self::recv); between two calls of `recv` it happens by itself.
+    pub fn let_in(&mut self) {
+        if self.queue.hints.parked.load(Ordering::Relaxed) {
+            let mut state = self.queue.lock();
+            self.queue.admit(&mut state, &mut self.woken);
+            drop(state);
+            self.handed_out = 0;
+            self.wake();
+        }
+    }
+
+    /// Takes nothing more in; what waits can still be received.
+    pub fn close(&self) {
+        self.queue.close();
+    }
+
+    /// How many events wait, those of waiting senders included.
+    pub fn len(&self) -> usize {
+        self.queue.len()
+    }
+
+    /// Whether nothing waits.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// What has become of the events sent here so far.
+    pub fn tally(&self) -> Tally {
+        self.queue.tally()
+    }
+
+    #[inline]
+    fn from_hand(&mut self) -> Option<M> {
+        if self.hand.is_empty() || self.queue.hints.urgent.load(Ordering::Relaxed) {
+            return None;
+        }
+        let message = self.hand.pop_front()?;
+        self.queue.hints.in_hand.store(self.hand.len(), Ordering::Relaxed);
+        self.handed_out += 1;
+        if self.queue.hints.parked.load(Ordering::Relaxed) && self.handed_out >= self.together() {
+            self.let_in();
+        }
+        Some(message)
+    }
+
+    /// Takes from the queue: the whole normal lane if nothing urgent waits, else one event in turn.
+    fn refill(&mut self, waker: Option<&Waker>) -> Popped<M> {
+        let mut state = self.queue.lock();
+        if !self.hand.is_empty() {
+            state.lanes.put_back(&mut self.hand);
+        }
+        let takes_all =
+            state.lanes.urgent_len() == 0 && self.queue.settings().overflow != Overflow::DropOldest;
+        let popped = if takes_all {
+            state.lanes.swap_normal(&mut self.hand);
+            match self.hand.pop_front() {
+                Some(message) => Popped::Item(message),
+                None if state.is_open() => Popped::Empty,
+                None => Popped::Closed,
+            }
+        } else {
+            self.queue.pop_locked(&mut state, &mut self.woken)
+        };
+        state.set_in_hand(self.hand.len());
+        self.queue.hints.in_hand.store(self.hand.len(), Ordering::Relaxed);
+        self.queue.admit(&mut state, &mut self.woken);
+        if let Popped::Empty = popped {
+            self.queue.hints.occupied.store(false, Ordering::Relaxed);
+            if let Some(waker) = waker {
+                state.wait(0, waker);
+            }
+        }
+        drop(state);
+        self.handed_out = 0;
+        self.wake();
+        popped
+    }
+
+    fn together(&self) -> usize {
+        LET_IN_TOGETHER.min(self.queue.settings().capacity.get().div_ceil(4))
+    }
+
+    fn wake(&mut self) {
+        self.woken.drain(..).for_each(Waker::wake);
+    }
+}
+
+/// What it holds is never pinned.
+impl<M: Message> Unpin for Receiver<M> {}
+
+impl<M: Message> Drop for Receiver<M> {
+    fn drop(&mut self) {
+        let left = self.queue.abandon();
+        self.queue.hints.in_hand.store(0, Ordering::Relaxed);
+        for message in self.hand.drain(..).chain(left) {
+            message.discard(Discarded::Stopped);
+        }
+    }
+}
+
+impl<M: Message> fmt::Debug for Receiver<M> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Receiver")
+            .field("settings", &self.queue.settings())
+            .field("len", &self.len())
+            .finish()
+    }
+}

@@ -1,0 +1,199 @@
+use std::collections::VecDeque;
+use std::fmt;
+use std::sync::Arc;
+use std::task::Waker;
+
+use edri_event::Priority;
+
+use super::queue::{Patience, Place, Pushed, Queue};
+use super::{Discarded, InboxSettings, Message, Receiver, SharedReceiver, Tally};
+
+/// The sending end of an inbox.
+///
+/// Routes hold clones of it. When the last clone is dropped, the receiver still gets what waits, and then ends.
+pub struct Inbox<M: Message> {
+    queue: Arc<Queue<M>>,
+    open: Arc<OpenWhileHeld<M>>,
+}
+
+struct OpenWhileHeld<M: Message>(Arc<Queue<M>>);
+
+impl<M: Message> Inbox<M> {
+    /// An inbox for one receiver.
+    pub fn new(settings: InboxSettings) -> (Self, Receiver<M>) {
+        let inbox = Self::of(settings);
+        let receiver = Receiver::new(Arc::clone(&inbox.queue));
+        (inbox, receiver)
+    }
+
+    /// An inbox for receivers that share the work: each event goes to one of them, in order.
+    pub fn shared(settings: InboxSettings) -> (Self, SharedReceiver<M>) {
+        let inbox = Self::of(settings);
+        let receiver = SharedReceiver::new(Arc::clone(&inbox.queue));
+        (inbox, receiver)
+    }
+
+    fn of(settings: InboxSettings) -> Self {
+        let queue = Arc::new(Queue::new(settings));
+        Self { open: Arc::new(OpenWhileHeld(Arc::clone(&queue))), queue }
+    }
+
+    /// Takes nothing more in; what waits can still be received.
+    pub fn close(&self) {
+        self.queue.close();
+    }
+
+    /// Whether it takes nothing more in.
+    pub fn is_closed(&self) -> bool {
+        self.queue.is_closed()
+    }
+
+    /// Whether something waits, told without taking a lock: whoever has sent an event here sees `true` until the
+    /// receiver has taken it.
+    #[inline]
+    pub fn is_occupied(&self) -> bool {
+        self.queue.is_occupied()
+    }
+
+    /// A view of it that does not keep it open, whatever its messages are.
+    pub fn monitor(&self) -> InboxMonitor {
+        InboxMonitor(Arc::clone(&self.queue) as Arc<dyn Monitored>)
+    }
+
+    /// How many events wait, those of waiting senders included.
+    pub fn len(&self) -> usize {
+        self.queue.len()
+    }
+
+    /// Whether nothing waits.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// What has become of the events sent here so far.
+    pub fn tally(&self) -> Tally {
+        self.queue.tally()
+    }
+
+    /// How it is bounded.
+    pub fn settings(&self) -> InboxSettings {
+        self.queue.settings()
+    }
+
+    /// [`Queue::push`], with what the policy drops already discarded.
+    #[inline]
+    pub(crate) fn push(
+        &self,
+        lane: Priority,
+        patience: Patience<'_>,
+        make: impl FnOnce() -> M,
+    ) -> Pushed<()> {
+        match self.queue.push(lane, patience, make) {
+            Pushed::Accepted => Pushed::Accepted,
+            Pushed::Parked(ticket) => Pushed::Parked(ticket),
+            Pushed::Full => Pushed::Full,
+            Pushed::Rejected => Pushed::Rejected,
+            Pushed::Closed => Pushed::Closed,
+            Pushed::Displaced(oldest) => {
+                oldest.discard(Discarded::Overflow);
+                Pushed::Displaced(())
+            }
+            Pushed::Dropped(newest) => {
+                newest.discard(Discarded::Overflow);
+                Pushed::Dropped(())
+            }
+        }
+    }
+
+    pub(crate) fn push_many<I>(
+        &self,
+        lane: Priority,
+        items: &mut VecDeque<I>,
+        make: impl FnMut(I) -> M,
+    ) -> Option<usize> {
+        self.queue.push_many(lane, items, make)
+    }
+
+    pub(crate) fn place(&self, ticket: u64, waker: &Waker) -> Place {
+        self.queue.place(ticket, waker)
+    }
+
+    /// Takes a waiting sender's event out of the line; it is dropped, not discarded: its sender gave it up.
+    pub(crate) fn unpark(&self, ticket: u64) {
+        drop(self.queue.unpark(ticket));
+    }
+}
+
+/// A view of an inbox, whatever its messages are. It does not keep the inbox open.
+#[derive(Clone)]
+pub struct InboxMonitor(Arc<dyn Monitored>);
+
+trait Monitored: Send + Sync {
+    fn len(&self) -> usize;
+    fn tally(&self) -> Tally;
+    fn close(&self);
+}
+
+impl<M: Message> Monitored for Queue<M> {
+    fn len(&self) -> usize {
+        Self::len(self)
+    }
+
+    fn tally(&self) -> Tally {
+        Self::tally(self)
+    }
+
+    fn close(&self) {
+        Self::close(self);
+    }
+}
+
+impl InboxMonitor {
+    /// How many events wait.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether nothing waits.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// What has become of the events sent there so far.
+    pub fn tally(&self) -> Tally {
+        self.0.tally()
+    }
+
+    /// Has the inbox take nothing more in; what waits can still be received.
+    pub fn close(&self) {
+        self.0.close();
+    }
+}
+
+impl fmt::Debug for InboxMonitor {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("InboxMonitor")
+            .field("len", &self.len())
+            .field("tally", &self.tally())
+            .finish()
+    }
+}
+
+impl<M: Message> Clone for Inbox<M> {
+    fn clone(&self) -> Self {
+        Self { queue: Arc::clone(&self.queue), open: Arc::clone(&self.open) }
+    }
+}
+
+impl<M: Message> Drop for OpenWhileHeld<M> {
+    fn drop(&mut self) {
+        self.0.close();
+    }
+}
+
+impl<M: Message> fmt::Debug for Inbox<M> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Inbox").field("settings", &self.settings()).field("len", &self.len()).finish()
+    }
+}

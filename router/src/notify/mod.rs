@@ -1,0 +1,18 @@
+//! Sending notifications.
+//!
+//! ```text
+//! one           one event, to all who subscribe: the hot path
+//! batch         many events at once
+//! outstanding   what waits in line or runs here until it is settled
+//! outcome       what became of it
+//! ```
+
+mod batch;
+mod one;
+mod outcome;
+mod outstanding;
+
+pub(crate) use batch::notify_all;
+pub use one::Notify;
+pub use outcome::{Delivered, NotifyError};
+pub(crate) use outstanding::Outstanding;

@@ -1,0 +1,166 @@
+use std::any::TypeId;
+use std::fmt;
+use std::future::Future;
+use std::hash::Hash;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use edri_event::{EventId, Key, Meta, Notification, Priority};
+use tokio::task::coop;
+
+use super::outcome::{Delivered, NotifyError};
+use super::outstanding::{Count, Outstanding};
+use crate::envelope::{Envelope, Shared};
+use crate::route::{Deliver, Delivery, NotificationRoute, Wait};
+use crate::router::Router;
+
+/// A notification about to be sent: await it. Made by [`Router::notify`].
+///
+/// Every subscriber that has room gets the event at the first poll; for those that have none and whose policy
+/// is [`Overflow::Wait`](crate::Overflow::Wait) the event stands in line, and the future is ready when the last
+/// of them has taken it in.
+///
+/// Cancel safe: each subscriber has got the event or not. A future dropped before its first poll has delivered
+/// nothing; dropped while it waits, it takes the event back from those that have not taken it in. (A handler
+/// that runs *inline*, on this task, ends where it stands.)
+#[must_use = "a notification is sent when it is awaited"]
+pub struct Notify<'r, E: Notification> {
+    router: &'r Router,
+    parcel: Option<Envelope<E>>,
+    lane: Priority,
+    rest: Option<Box<Outstanding<Envelope<E>>>>,
+}
+
+/// Nothing in it is ever pinned.
+impl<E: Notification> Unpin for Notify<'_, E> {}
+
+impl<'r, E: Notification> Notify<'r, E> {
+    pub(crate) fn new(router: &'r Router, event: E) -> Self {
+        let parcel = Envelope { event: Shared::Own(event), meta: Meta::new() };
+        Self { router, parcel: Some(parcel), lane: E::PRIORITY, rest: None }
+    }
+
+    /// Sends it with a priority of its own.
+    pub fn priority(mut self, priority: Priority) -> Self {
+        self.lane = priority;
+        self
+    }
+
+    /// Gives it a key: managers that work [per key](Key) handle events of one key in order.
+    pub fn key<K: Hash + ?Sized>(mut self, key: &K) -> Self {
+        if let Some(parcel) = &mut self.parcel {
+            parcel.meta.set_key(Key::of(key));
+        }
+        self
+    }
+
+    /// As awaiting it, but where a subscriber would make it wait, that subscriber refuses it.
+    pub(crate) fn try_now(mut self) -> Result<Delivered, NotifyError> {
+        match self.dispatch(Wait::Never) {
+            Dispatched::Settled(result) => result,
+            // Nothing waits under `Wait::Never`, and nothing runs.
+            Dispatched::Outstanding(rest) => rest.count.result(E::name()),
+        }
+    }
+
+    #[inline]
+    fn dispatch(&mut self, wait: Wait<'_>) -> Dispatched<E> {
+        if E::SHAREABLE
+            && let Some(parcel) = &mut self.parcel
+        {
+            parcel.meta.set_id(EventId::fresh());
+        }
+        let (parcel, lane) = (&mut self.parcel, self.lane);
+        self.router.table().with(TypeId::of::<E>(), |route: Option<&NotificationRoute<E>>| match route {
+            None => Dispatched::Settled(Ok(Delivered::default())),
+            Some(route) => match route.subscribers.only() {
+                Some(only) => to_one(only, parcel, lane, wait),
+                None => to_all(route, parcel, lane, wait),
+            },
+        })
+    }
+}
+
+enum Dispatched<E: Notification> {
+    Settled(Result<Delivered, NotifyError>),
+    Outstanding(Box<Outstanding<Envelope<E>>>),
+}
+
+/// Without sharing or allocating.
+#[inline]
+fn to_one<E: Notification>(
+    taker: &Arc<dyn Deliver<Envelope<E>>>,
+    parcel: &mut Option<Envelope<E>>,
+    lane: Priority,
+    wait: Wait<'_>,
+) -> Dispatched<E> {
+    match taker.deliver(parcel, lane, wait) {
+        Delivery::Accepted => Dispatched::Settled(Ok(Delivered { accepted: 1, dropped: 0 })),
+        unsettled @ (Delivery::Waiting(_) | Delivery::Running(_)) => {
+            let mut rest = Box::new(Outstanding::new());
+            rest.note(taker, unsettled);
+            Dispatched::Outstanding(rest)
+        }
+        settled => {
+            let mut count = Count::default();
+            count.note(settled, taker.name());
+            Dispatched::Settled(count.result(E::name()))
+        }
+    }
+}
+
+/// One shared event for all, to each that has room before waiting for any that has none.
+fn to_all<E: Notification>(
+    route: &NotificationRoute<E>,
+    parcel: &mut Option<Envelope<E>>,
+    lane: Priority,
+    wait: Wait<'_>,
+) -> Dispatched<E> {
+    let Some(Envelope { event: Shared::Own(event), meta }) = parcel.take() else {
+        unreachable!("a notification that has not been dispatched is still its sender's own")
+    };
+    let event = Arc::new(event);
+    let mut rest = Outstanding::new();
+    for taker in route.subscribers.iter() {
+        let mut copy = Some(Envelope { event: Shared::Of(Arc::clone(&event)), meta: meta.clone() });
+        let delivery = taker.deliver(&mut copy, lane, wait);
+        rest.note(taker, delivery);
+    }
+    if rest.is_settled() {
+        Dispatched::Settled(rest.count.result(E::name()))
+    } else {
+        Dispatched::Outstanding(Box::new(rest))
+    }
+}
+
+impl<E: Notification> Future for Notify<'_, E> {
+    type Output = Result<Delivered, NotifyError>;
+
+    #[inline]
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.get_mut();
+        if let Some(rest) = &mut this.rest {
+            ready!(rest.poll_settled(cx));
+            return Poll::Ready(rest.count.result(E::name()));
+        }
+        // A sender that never yields would starve the very managers it sends to.
+        let budget = ready!(coop::poll_proceed(cx));
+        budget.made_progress();
+        match this.dispatch(Wait::Woken(cx.waker())) {
+            Dispatched::Settled(result) => Poll::Ready(result),
+            Dispatched::Outstanding(mut rest) => {
+                // Polled at once: what runs inline has to be begun.
+                let settled = rest.poll_settled(cx);
+                let rest = this.rest.insert(rest);
+                settled.map(|()| rest.count.result(E::name()))
+            }
+        }
+    }
+}
+
+impl<E: Notification> fmt::Debug for Notify<'_, E> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Notify").field("event", &E::name()).field("priority", &self.lane).finish()
+    }
+}

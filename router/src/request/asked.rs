@@ -1,0 +1,41 @@
+use edri_event::{Key, Meta, Request};
+
+use super::error::RequestError;
+use super::reply::{Reply, ReplyTo, reply};
+use crate::inbox::{Discarded, Message};
+
+/// A request as its responder gets it: with the way back.
+#[derive(Debug)]
+pub struct Asked<R: Request> {
+    /// The request.
+    pub event: R,
+    /// What travels beside it.
+    pub meta: Meta,
+    /// Where the answer goes.
+    pub reply: ReplyTo<R::Response>,
+}
+
+impl<R: Request> Asked<R> {
+    /// A request and the end at which its answer comes.
+    pub fn new(event: R, meta: Meta) -> (Self, Reply<R::Response>) {
+        let (reply_to, reply) = reply();
+        (Self { event, meta, reply: reply_to }, reply)
+    }
+
+    pub(crate) fn take_back(self) -> (R, Meta) {
+        (self.event, self.meta)
+    }
+}
+
+impl<R: Request> Message for Asked<R> {
+    fn key(&self) -> Option<Key> {
+        self.meta.key().or_else(|| self.event.key())
+    }
+
+    fn discard(self, why: Discarded) {
+        self.reply.answer(Err(match why {
+            Discarded::Overflow => RequestError::Overloaded,
+            Discarded::Stopped => RequestError::Stopped,
+        }));
+    }
+}

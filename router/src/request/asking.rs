@@ -1,0 +1,282 @@
+use std::any::TypeId;
+use std::fmt;
+use std::future::Future;
+use std::hash::Hash;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use edri_event::{EventId, Key, Meta, Priority, Progress, ProgressSink, Request};
+use tokio::task::coop;
+use tokio::time::{Instant, Sleep};
+
+use super::answer::{Answer, Observed};
+use super::error::RequestError;
+use super::reply::Reply;
+use crate::envelope::Envelope;
+use crate::notify::Outstanding;
+use crate::route::{Answering, RequestRoute, Respond, Running, Ticket, Wait};
+use crate::router::Router;
+
+/// A request about to be made: await it. Made by [`Router::request`].
+///
+/// Dropping it cancels the request: one that still waits is taken back, and the responder that works on it
+/// learns of it by [`Context::cancelled`](crate::Context::cancelled). (A responder that runs *inline*, on this
+/// task, ends where it stands.) Dropped before its first poll, it has asked nobody.
+#[must_use = "a request is made when it is awaited"]
+pub struct Asking<'r, R: Request> {
+    router: &'r Router,
+    target: Target<'r, R>,
+    call: Option<(R, Meta)>,
+    lane: Priority,
+    timeout: Option<Duration>,
+    sleep: Option<Pin<Box<Sleep>>>,
+    observed: Option<Box<Observed<R>>>,
+    stage: Stage<R>,
+}
+
+/// Who is asked.
+enum Target<'r, R: Request> {
+    /// Whoever is registered for the event.
+    Route,
+    /// This one.
+    Responder(&'r Arc<dyn Respond<R>>),
+}
+
+enum Stage<R: Request> {
+    Unasked,
+    Running(Running<Result<R::Response, RequestError>>),
+    Queued(Reply<R::Response>, Option<(Arc<dyn Respond<R>>, Ticket)>),
+    /// The answer is known, and observers are being told.
+    Telling(Box<Telling<R>>),
+    Done,
+}
+
+struct Telling<R: Request> {
+    outcome: Option<Result<R::Response, RequestError>>,
+    observers: Outstanding<Envelope<Answer<R>>>,
+}
+
+/// Nothing in it is ever pinned in place.
+impl<R: Request> Unpin for Asking<'_, R> {}
+
+impl<'r, R: Request> Asking<'r, R> {
+    pub(crate) fn new(router: &'r Router, event: R) -> Self {
+        Self::at(router, Target::Route, event)
+    }
+
+    /// As [`Router::request`], but asks `responder`, whatever is registered on the router.
+    pub fn of(router: &'r Router, responder: &'r Arc<dyn Respond<R>>, event: R) -> Self {
+        Self::at(router, Target::Responder(responder), event)
+    }
+
+    fn at(router: &'r Router, target: Target<'r, R>, event: R) -> Self {
+        Self {
+            router,
+            target,
+            call: Some((event, Meta::new())),
+            lane: R::PRIORITY,
+            timeout: None,
+            sleep: None,
+            observed: None,
+            stage: Stage::Unasked,
+        }
+    }
+
+    /// Gives up after `timeout` with [`RequestError::TimedOut`]; the request is cancelled then. Without it, the
+    /// request waits for as long as its responder lives.
+    ///
+    /// Needs tokio's timer.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = Some(timeout);
+        self
+    }
+
+    /// Asks with a priority of its own.
+    pub fn priority(mut self, priority: Priority) -> Self {
+        self.lane = priority;
+        self
+    }
+
+    /// Gives it a key: among several responders the same key goes to the same one, and managers that work per
+    /// key handle requests of one key in order.
+    pub fn key<K: Hash + ?Sized>(self, key: &K) -> Self {
+        self.meta(|meta| meta.set_key(Key::of(key)))
+    }
+
+    /// Has reports of progress handed to `report`, on the responder's task or thread: it must be quick.
+    pub fn on_progress(self, report: impl Fn(Progress) + Send + Sync + 'static) -> Self {
+        self.meta(|meta| meta.set_progress(ProgressSink::new(report)))
+    }
+
+    fn meta(mut self, set: impl FnOnce(&mut Meta)) -> Self {
+        if let Some((_, meta)) = &mut self.call {
+            set(meta);
+        }
+        self
+    }
+
+    fn ask(&mut self) -> Result<Stage<R>, Result<R::Response, RequestError>> {
+        if let Some((_, meta)) = &mut self.call {
+            if R::SHAREABLE {
+                meta.set_id(EventId::fresh());
+            }
+            if let Some(timeout) = self.timeout {
+                meta.set_deadline((Instant::now() + timeout).into_std());
+            }
+        }
+        match self.target {
+            Target::Responder(responder) => self.ask_first(None, std::iter::once(responder)),
+            Target::Route => {
+                self.router.table().with(TypeId::of::<R>(), |route: Option<&RequestRoute<R>>| match route {
+                    None => Err(Err(RequestError::NoResponder { event: R::name() })),
+                    Some(route) => {
+                        let key =
+                            self.call.as_ref().and_then(|(event, meta)| meta.key().or_else(|| event.key()));
+                        self.ask_first(Some(route), route.candidates(key))
+                    }
+                })
+            }
+        }
+    }
+
+    /// Asks the first candidate that has room; where none has, stands in line at the first that is still there.
+    fn ask_first<'c>(
+        &mut self,
+        route: Option<&RequestRoute<R>>,
+        candidates: impl Iterator<Item = &'c Arc<dyn Respond<R>>>,
+    ) -> Result<Stage<R>, Result<R::Response, RequestError>> {
+        if let (Some(route), Some((event, _))) = (route, &self.call) {
+            self.observed = Observed::new(event, &route.observers);
+        }
+        let mut candidates = candidates.peekable();
+        let (mut full, mut refused) = (None, false);
+        while let Some(responder) = candidates.next() {
+            let last_hope = full.is_none() && candidates.peek().is_none();
+            match responder.ask(&mut self.call, self.lane, last_hope) {
+                Answering::Full => full = full.or(Some(responder)),
+                Answering::Refused => refused = true,
+                Answering::Gone => {}
+                taken => return Self::stage(responder, taken),
+            }
+        }
+        match full {
+            Some(responder) => Self::stage(responder, responder.ask(&mut self.call, self.lane, true)),
+            None if refused => Err(Err(RequestError::Overloaded)),
+            None => Err(Err(RequestError::NoResponder { event: R::name() })),
+        }
+    }
+
+    fn stage(
+        responder: &Arc<dyn Respond<R>>,
+        answering: Answering<R>,
+    ) -> Result<Stage<R>, Result<R::Response, RequestError>> {
+        match answering {
+            Answering::Answered(outcome) => Err(outcome),
+            Answering::Running(running) => Ok(Stage::Running(running)),
+            Answering::Queued(reply, ticket) => {
+                Ok(Stage::Queued(reply, ticket.map(|ticket| (Arc::clone(responder), ticket))))
+            }
+            Answering::Full | Answering::Refused => Err(Err(RequestError::Overloaded)),
+            Answering::Gone => Err(Err(RequestError::NoResponder { event: R::name() })),
+        }
+    }
+
+    fn poll_timeout(&mut self, cx: &mut Context<'_>) -> Poll<RequestError> {
+        let Some(after) = self.timeout else { return Poll::Pending };
+        let sleep = self.sleep.get_or_insert_with(|| Box::pin(tokio::time::sleep(after)));
+        ready!(sleep.as_mut().poll(cx));
+        Poll::Ready(RequestError::TimedOut { event: R::name(), after })
+    }
+
+    /// Goes over to telling the observers; at once if there are none.
+    fn finish(
+        &mut self,
+        outcome: Result<R::Response, RequestError>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<R::Response, RequestError>> {
+        // What the old stage holds cancels itself when it is dropped, if it has not been answered.
+        self.give_up();
+        let Some(observed) = self.observed.take() else { return Poll::Ready(outcome) };
+        let observers = tell(&observed, &outcome, Wait::Woken(cx.waker()));
+        self.stage = Stage::Telling(Box::new(Telling { outcome: Some(outcome), observers }));
+        self.poll_telling(cx)
+    }
+
+    fn poll_telling(&mut self, cx: &mut Context<'_>) -> Poll<Result<R::Response, RequestError>> {
+        let Stage::Telling(telling) = &mut self.stage else { return Poll::Pending };
+        ready!(telling.observers.poll_settled(cx));
+        let outcome = telling.outcome.take();
+        self.stage = Stage::Done;
+        outcome.map_or(Poll::Pending, Poll::Ready)
+    }
+
+    fn give_up(&mut self) {
+        if let Stage::Queued(reply, Some((responder, ticket))) =
+            std::mem::replace(&mut self.stage, Stage::Done)
+        {
+            responder.withdraw(ticket);
+            drop(reply);
+        }
+    }
+}
+
+fn tell<R: Request>(
+    observed: &Observed<R>,
+    outcome: &Result<R::Response, RequestError>,
+    wait: Wait<'_>,
+) -> Outstanding<Envelope<Answer<R>>> {
+    let mut outstanding = Outstanding::new();
+    for (observer, answer) in observed.answers(outcome) {
+        let delivery = observer.deliver(&mut Some(answer), R::PRIORITY, wait);
+        outstanding.note(observer, delivery);
+    }
+    outstanding
+}
+
+impl<R: Request> Future for Asking<'_, R> {
+    type Output = Result<R::Response, RequestError>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.get_mut();
+        if let Stage::Unasked = this.stage {
+            ready!(coop::poll_proceed(cx)).made_progress();
+            match this.ask() {
+                Ok(stage) => this.stage = stage,
+                Err(outcome) => return this.finish(outcome, cx),
+            }
+        }
+        let answered = match &mut this.stage {
+            Stage::Running(running) => running.as_mut().poll(cx),
+            Stage::Queued(reply, _) => reply.poll_answer(cx),
+            Stage::Telling(_) => return this.poll_telling(cx),
+            Stage::Unasked | Stage::Done => return Poll::Pending,
+        };
+        match answered {
+            Poll::Ready(outcome) => this.finish(outcome, cx),
+            Poll::Pending => match this.poll_timeout(cx) {
+                Poll::Ready(timed_out) => this.finish(Err(timed_out), cx),
+                Poll::Pending => Poll::Pending,
+            },
+        }
+    }
+}
+
+impl<R: Request> Drop for Asking<'_, R> {
+    fn drop(&mut self) {
+        let asked = matches!(self.stage, Stage::Running(_) | Stage::Queued(..));
+        self.give_up();
+        if let (true, Some(observed)) = (asked, self.observed.take()) {
+            // Nobody is left to wait for an observer without room.
+            let outcome = Err(RequestError::Cancelled);
+            drop(tell(&observed, &outcome, Wait::Never));
+        }
+    }
+}
+
+impl<R: Request> fmt::Debug for Asking<'_, R> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Asking").field("event", &R::name()).field("timeout", &self.timeout).finish()
+    }
+}

@@ -1,0 +1,56 @@
+use std::time::Duration;
+
+use edri_event::Failure;
+
+/// Why a request was not answered with a response. It comes at once, whatever happened: nobody waits for a
+/// time-out to learn of a failure.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RequestError {
+    /// Nobody answers this event on this router.
+    #[error("no responder for {event}: nothing on this router answers it")]
+    NoResponder {
+        /// The event's name.
+        event: &'static str,
+    },
+    /// No answer came in the time the requester gave.
+    #[error("no answer to {event} within {after:?}")]
+    TimedOut {
+        /// The event's name.
+        event: &'static str,
+        /// How long the requester waited.
+        after: Duration,
+    },
+    /// Every responder's inbox is full, and its policy is not to wait.
+    #[error("the responder is overloaded: its inbox is full and takes no more")]
+    Overloaded,
+    /// The responder answered that it could not.
+    #[error("the responder failed: {0}")]
+    Failed(Failure),
+    /// The responder's handler panicked.
+    #[error("the responder panicked: {message}")]
+    Panicked {
+        /// What the panic said.
+        message: String,
+    },
+    /// The responder stopped before it began with the request.
+    #[error("the responder stopped before it handled the request")]
+    Stopped,
+    /// The responder gave the request up without an answer.
+    #[error("the responder dropped the request without an answer")]
+    Cancelled,
+}
+
+impl RequestError {
+    /// The panic a handler ended with, as an error.
+    #[doc(hidden)]
+    pub fn from_panic(payload: &(dyn std::any::Any + Send)) -> Self {
+        Self::Panicked { message: panic_message(payload) }
+    }
+}
+
+/// What a panic said, where it said something.
+pub(crate) fn panic_message(payload: &(dyn std::any::Any + Send)) -> String {
+    let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| payload.downcast_ref::<String>().cloned()).unwrap_or_else(|| "(no message)".to_owned())
+}

@@ -1,0 +1,26 @@
+//! Asking, and answering.
+//!
+//! ```text
+//! asking    a request on its way, as its requester awaits it
+//! asked     the same as its responder gets it
+//! reply     the way back between the two
+//! answer    the outcome as observers see it
+//! closure   the smallest responder
+//! error     what can go wrong
+//! ```
+
+mod answer;
+mod asked;
+mod asking;
+mod closure;
+mod error;
+mod reply;
+
+pub use answer::{Answer, Observable};
+pub use asked::Asked;
+pub use asking::Asking;
+pub(crate) use closure::Closure;
+pub use closure::caught;
+pub use error::RequestError;
+pub(crate) use reply::Requester;
+pub use reply::{Reply, ReplyTo};

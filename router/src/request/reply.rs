@@ -1,0 +1,172 @@
+use std::fmt;
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+
+use super::error::RequestError;
+use crate::sync::Mutex;
+
+/// One request's way back: the responder's end answers once, the requester's end waits or goes away.
+pub(crate) fn reply<T: Send + 'static>() -> (ReplyTo<T>, Reply<T>) {
+    let slot = Arc::new(Slot(Mutex::new(State::Waiting { requester: None, responders: Vec::new() })));
+    (ReplyTo { slot: Some(Arc::clone(&slot)) }, Reply { slot })
+}
+
+struct Slot<T>(Mutex<State<T>>);
+
+enum State<T> {
+    Waiting {
+        requester: Option<Waker>,
+        /// Those who want to know when the requester goes away.
+        responders: Vec<Waker>,
+    },
+    Answered(Result<T, RequestError>),
+    /// The answer has been taken.
+    Done,
+    /// The requester has gone away.
+    Cancelled,
+}
+
+/// The responder's end of a request: answers it, once.
+///
+/// Dropped without an answer, it answers [`RequestError::Cancelled`], or [`RequestError::Panicked`] if a panic
+/// drops it.
+pub struct ReplyTo<T: Send + 'static> {
+    slot: Option<Arc<Slot<T>>>,
+}
+
+impl<T: Send + 'static> ReplyTo<T> {
+    /// Answers. An answer that nobody waits for any more is dropped.
+    pub fn answer(mut self, answer: Result<T, RequestError>) {
+        if let Some(slot) = self.slot.take() {
+            slot.answer(answer);
+        }
+    }
+
+    /// Whether the requester has gone away.
+    pub fn is_cancelled(&self) -> bool {
+        self.slot.as_ref().is_some_and(|slot| slot.is_cancelled())
+    }
+
+    /// A view of the requester, for a [`Context`](crate::Context).
+    pub(crate) fn requester(&self) -> Option<Requester> {
+        self.slot.clone().map(|slot| Requester(slot))
+    }
+}
+
+impl<T: Send + 'static> Drop for ReplyTo<T> {
+    fn drop(&mut self) {
+        if let Some(slot) = self.slot.take() {
+            slot.answer(Err(if std::thread::panicking() {
+                RequestError::Panicked { message: "(while it was dropped)".to_owned() }
+            } else {
+                RequestError::Cancelled
+            }));
+        }
+    }
+}
+
+/// The requester's end of a request. Dropping it cancels the request.
+pub struct Reply<T: Send + 'static> {
+    slot: Arc<Slot<T>>,
+}
+
+impl<T: Send + 'static> Reply<T> {
+    /// The answer, or the task is woken when it comes. After the answer has been taken it stays pending.
+    pub fn poll_answer(&self, cx: &mut Context<'_>) -> Poll<Result<T, RequestError>> {
+        let mut state = self.slot.0.lock();
+        match &mut *state {
+            State::Waiting { requester, .. } => {
+                match requester {
+                    Some(waker) => waker.clone_from(cx.waker()),
+                    None => *requester = Some(cx.waker().clone()),
+                }
+                Poll::Pending
+            }
+            State::Done | State::Cancelled => Poll::Pending,
+            answered @ State::Answered(_) => match std::mem::replace(answered, State::Done) {
+                State::Answered(answer) => Poll::Ready(answer),
+                _ => Poll::Pending,
+            },
+        }
+    }
+}
+
+impl<T: Send + 'static> Drop for Reply<T> {
+    fn drop(&mut self) {
+        let mut state = self.slot.0.lock();
+        let old = match &*state {
+            State::Done => return,
+            _ => std::mem::replace(&mut *state, State::Cancelled),
+        };
+        drop(state);
+        if let State::Waiting { responders, .. } = old {
+            responders.into_iter().for_each(Waker::wake);
+        }
+    }
+}
+
+impl<T> Slot<T> {
+    fn answer(&self, answer: Result<T, RequestError>) {
+        let mut state = self.0.lock();
+        let unused = match &*state {
+            State::Waiting { .. } => std::mem::replace(&mut *state, State::Answered(answer)),
+            // Nobody waits: the answer is dropped, though not under the lock.
+            _ => State::Answered(answer),
+        };
+        drop(state);
+        if let State::Waiting { requester: Some(requester), .. } = unused {
+            requester.wake();
+        }
+    }
+}
+
+/// The requester as its responder sees it, whatever the type of the response.
+#[derive(Clone)]
+pub(crate) struct Requester(Arc<dyn Cancellable>);
+
+trait Cancellable: Send + Sync {
+    fn is_cancelled(&self) -> bool;
+    fn poll_cancelled(&self, cx: &mut Context<'_>) -> Poll<()>;
+}
+
+impl<T: Send> Cancellable for Slot<T> {
+    fn is_cancelled(&self) -> bool {
+        matches!(&*self.0.lock(), State::Cancelled)
+    }
+
+    fn poll_cancelled(&self, cx: &mut Context<'_>) -> Poll<()> {
+        match &mut *self.0.lock() {
+            State::Cancelled => Poll::Ready(()),
+            State::Waiting { responders, .. } => {
+                if !responders.iter().any(|waker| waker.will_wake(cx.waker())) {
+                    responders.push(cx.waker().clone());
+                }
+                Poll::Pending
+            }
+            State::Answered(_) | State::Done => Poll::Pending,
+        }
+    }
+}
+
+impl Requester {
+    pub(crate) fn is_cancelled(&self) -> bool {
+        self.0.is_cancelled()
+    }
+
+    pub(crate) async fn cancelled(&self) {
+        poll_fn(|cx| self.0.poll_cancelled(cx)).await;
+    }
+}
+
+impl<T: Send + 'static> fmt::Debug for ReplyTo<T> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("ReplyTo").field("cancelled", &self.is_cancelled()).finish()
+    }
+}
+
+impl<T: Send + 'static> fmt::Debug for Reply<T> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Reply")
+    }
+}

@@ -1,0 +1,84 @@
+use std::collections::VecDeque;
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::Waker;
+
+use edri_event::Priority;
+
+/// Takes parcels of one type: the [`Envelope`](crate::Envelope) of a notification, the
+/// [`Opening`](crate::Opening) of a tunnel.
+///
+/// Implemented by inboxes, by managers that run inline, and by whatever else stands behind a route: to the
+/// router a link to another router is one more subscriber. The calls are short and never wait. A taker that has
+/// no room and whose policy is to wait puts the parcel in its line and gives a [`Ticket`] for it.
+pub trait Deliver<P>: Send + Sync {
+    /// Hands over the parcel, which is left in place if it was not kept.
+    fn deliver(&self, parcel: &mut Option<P>, lane: Priority, wait: Wait<'_>) -> Delivery;
+
+    /// Hands over as many as there is room for, in order, and leaves the rest; `false` if it takes no more.
+    ///
+    /// Overflow policies are not applied: the rest is for [`deliver`](Self::deliver), one by one.
+    fn deliver_many(&self, parcels: &mut VecDeque<P>, lane: Priority) -> bool;
+
+    /// Whether a parcel in line has been taken in; if not, `waker` is woken when it is.
+    fn taken_in(&self, ticket: Ticket, waker: &Waker) -> bool;
+
+    /// Takes a parcel out of the line, if it is still there.
+    fn withdraw(&self, ticket: Ticket);
+
+    /// The taker's name, for errors and logs.
+    fn name(&self) -> &str;
+}
+
+/// A place in the line before a full inbox.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ticket(pub(crate) u64);
+
+/// Whether to stand in line where there is no room.
+#[derive(Clone, Copy, Debug)]
+pub enum Wait<'a> {
+    /// No.
+    Never,
+    /// Yes, and wake this when the parcel has been taken in.
+    Woken(&'a Waker),
+}
+
+/// Work that runs on the sender's task.
+pub type Running<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+
+/// What became of a parcel.
+#[must_use]
+pub enum Delivery {
+    /// The taker has it.
+    Accepted,
+    /// The taker handles it here and now, on the task of the sender, who drives this to its end.
+    Running(Running<()>),
+    /// It stands in line.
+    Waiting(Ticket),
+    /// No room, and the sender would not wait; the parcel is still the sender's.
+    Full,
+    /// No room, and the taker's policy is to refuse; the parcel is still the sender's.
+    Rejected,
+    /// No room, and the taker's policy dropped it.
+    Dropped,
+    /// The taker has it, and dropped an older one for it.
+    Displaced,
+    /// The taker has left; the parcel is still the sender's.
+    Gone,
+}
+
+impl fmt::Debug for Delivery {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Accepted => formatter.write_str("Accepted"),
+            Self::Running(_) => formatter.write_str("Running"),
+            Self::Waiting(ticket) => formatter.debug_tuple("Waiting").field(ticket).finish(),
+            Self::Full => formatter.write_str("Full"),
+            Self::Rejected => formatter.write_str("Rejected"),
+            Self::Dropped => formatter.write_str("Dropped"),
+            Self::Displaced => formatter.write_str("Displaced"),
+            Self::Gone => formatter.write_str("Gone"),
+        }
+    }
+}

@@ -1,0 +1,24 @@
+//! Who gets an event: an immutable table from event type to route, and what stands behind a route.
+//!
+//! ```text
+//! table      event type → route, in snapshots
+//! roster     who is registered on one route, in order of arrival
+//! kinds      the three kinds of route
+//! deliver    the trait of those who take notifications and tunnels
+//! respond    the trait of those who answer requests
+//! to_inbox   an inbox as either
+//! ```
+
+mod deliver;
+mod kinds;
+mod respond;
+mod roster;
+mod table;
+mod to_inbox;
+
+pub use deliver::{Deliver, Delivery, Running, Ticket, Wait};
+pub(crate) use kinds::{NotificationRoute, Observer, RequestRoute, TunnelRoute};
+pub use respond::{Answering, Respond};
+pub(crate) use roster::Roster;
+pub(crate) use table::{Route, Table};
+pub use to_inbox::ToInbox;

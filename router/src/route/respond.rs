@@ -1,0 +1,50 @@
+use std::fmt;
+
+use edri_event::{Meta, Priority, Request};
+
+use super::deliver::{Running, Ticket};
+use crate::request::{Reply, RequestError};
+
+/// Answers requests of one type. As [`Deliver`](super::Deliver), for requests.
+pub trait Respond<R: Request>: Send + Sync {
+    /// Hands over the request, which is left in place if it was not kept. With `wait` it stands in line where
+    /// there is no room and the policy allows it.
+    fn ask(&self, call: &mut Option<(R, Meta)>, lane: Priority, wait: bool) -> Answering<R>;
+
+    /// Takes a request out of the line, if it is still there.
+    fn withdraw(&self, ticket: Ticket);
+
+    /// The responder's name, for errors and logs.
+    fn name(&self) -> &str;
+}
+
+/// How a request is being answered.
+#[must_use]
+pub enum Answering<R: Request> {
+    /// It has been.
+    Answered(Result<R::Response, RequestError>),
+    /// The responder works on it here and now, on the task of the requester, who drives this to its end.
+    Running(Running<Result<R::Response, RequestError>>),
+    /// The answer will come; with a ticket, the request still stands in line.
+    Queued(Reply<R::Response>, Option<Ticket>),
+    /// No room, and the requester would not wait; the request is still the requester's.
+    Full,
+    /// No room, and the responder's policy is to refuse; the request is still the requester's.
+    Refused,
+    /// The responder has left; the request is still the requester's.
+    Gone,
+}
+
+impl<R: Request> fmt::Debug for Answering<R> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Answered(_) => "Answered",
+            Self::Running(_) => "Running",
+            Self::Queued(_, None) => "Queued",
+            Self::Queued(_, Some(_)) => "Queued in line",
+            Self::Full => "Full",
+            Self::Refused => "Refused",
+            Self::Gone => "Gone",
+        })
+    }
+}

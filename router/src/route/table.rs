@@ -1,0 +1,99 @@
+use std::any::{Any, TypeId};
+use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hash, Hasher};
+use std::ops::Deref;
+use std::sync::Arc;
+
+use crate::sync::{Mutex, Snapshot};
+
+/// The routes by event type.
+///
+/// The table is cut into shards, each an immutable map that is replaced whole when one of its routes changes:
+/// a look-up takes no lock, and a change copies a small map. Readers see the routes before or after a change,
+/// never in between.
+pub(crate) struct Table {
+    shards: [Shard; SHARDS],
+}
+
+const SHARDS: usize = 16;
+
+struct Shard {
+    routes: Snapshot<Routes>,
+    change: Mutex<()>,
+}
+
+type Routes = HashMap<TypeId, Arc<dyn Any + Send + Sync>, BuildHasherDefault<TypeIdHasher>>;
+
+/// The route of one event type, as it stands at one moment: who is registered on it.
+pub(crate) trait Route: Any + Clone + Default + Send + Sync {
+    /// Nobody is registered; the table forgets it.
+    fn is_empty(&self) -> bool;
+}
+
+impl Table {
+    pub(crate) fn new() -> Self {
+        Self {
+            shards: std::array::from_fn(|_| Shard {
+                routes: Snapshot::new(Routes::default()),
+                change: Mutex::new(()),
+            }),
+        }
+    }
+
+    /// Calls `read` with the route of `event`, if anybody is registered there.
+    #[inline]
+    pub(crate) fn with<R: Route, T>(&self, event: TypeId, read: impl FnOnce(Option<&R>) -> T) -> T {
+        let routes = self.shard(event).routes.load();
+        read(routes.get(&event).and_then(|route| route.downcast_ref::<R>()))
+    }
+
+    pub(crate) fn change<R: Route>(&self, event: TypeId, change: impl FnOnce(&mut R)) {
+        let shard = self.shard(event);
+        let guard = shard.change.lock();
+        let old = shard.routes.load();
+        let mut routes: Routes = old.deref().deref().clone();
+        let mut route =
+            routes.get(&event).and_then(|route| route.downcast_ref::<R>()).cloned().unwrap_or_default();
+        change(&mut route);
+        if route.is_empty() {
+            routes.remove(&event);
+        } else {
+            routes.insert(event, Arc::new(route));
+        }
+        drop(old);
+        let old = shard.routes.swap(routes);
+        drop(guard);
+        // Last of all: with it may go a subscriber, whose own code may change routes when it is dropped.
+        drop(old);
+    }
+
+    fn shard(&self, event: TypeId) -> &Shard {
+        let mut hasher = TypeIdHasher::default();
+        event.hash(&mut hasher);
+        // The map inside a shard uses the lowest and the highest bits.
+        &self.shards[(hasher.finish() >> 32) as usize % SHARDS]
+    }
+}
+
+/// A `TypeId` is a hash already.
+#[derive(Default)]
+struct TypeIdHasher(u64);
+
+impl Hasher for TypeIdHasher {
+    fn write(&mut self, bytes: &[u8]) {
+        for chunk in bytes.chunks(8) {
+            let mut word = [0; 8];
+            word[..chunk.len()].copy_from_slice(chunk);
+            self.0 ^= u64::from_le_bytes(word);
+        }
+    }
+
+    #[inline]
+    fn write_u64(&mut self, value: u64) {
+        self.0 = value;
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}

@@ -1,0 +1,103 @@
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::task::Waker;
+
+use edri_event::{Meta, Priority, Request};
+
+use super::deliver::{Deliver, Delivery, Ticket, Wait};
+use super::respond::{Answering, Respond};
+use crate::inbox::{Inbox, Message, Patience, Place, Pushed};
+use crate::request::Asked;
+
+/// An inbox behind a route: parcels of one type become its messages.
+pub struct ToInbox<M: Message, P> {
+    inbox: Inbox<M>,
+    wrap: fn(P) -> M,
+    name: Arc<str>,
+}
+
+impl<M: Message, P> ToInbox<M, P> {
+    /// Parcels become messages of `inbox` through `wrap`, which must be cheap: it runs under the inbox's lock.
+    pub fn new(name: Arc<str>, inbox: Inbox<M>, wrap: fn(P) -> M) -> Self {
+        Self { inbox, wrap, name }
+    }
+
+    #[inline]
+    fn push(&self, parcel: &mut Option<P>, lane: Priority, patience: Patience<'_>) -> Pushed<()> {
+        self.inbox.push(lane, patience, || match parcel.take() {
+            Some(parcel) => (self.wrap)(parcel),
+            None => {
+                unreachable!("a queue makes an event at most once, and is offered none that is not there")
+            }
+        })
+    }
+}
+
+impl<M: Message, P> std::fmt::Debug for ToInbox<M, P> {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("ToInbox").field("name", &self.name).field("inbox", &self.inbox).finish()
+    }
+}
+
+impl<M: Message, P: Send + 'static> Deliver<P> for ToInbox<M, P> {
+    #[inline]
+    fn deliver(&self, parcel: &mut Option<P>, lane: Priority, wait: Wait<'_>) -> Delivery {
+        let patience = match wait {
+            Wait::Never => Patience::None,
+            Wait::Woken(waker) => Patience::Notify(waker),
+        };
+        match self.push(parcel, lane, patience) {
+            Pushed::Accepted => Delivery::Accepted,
+            Pushed::Displaced(()) => Delivery::Displaced,
+            Pushed::Parked(ticket) => Delivery::Waiting(Ticket(ticket)),
+            Pushed::Full => Delivery::Full,
+            Pushed::Rejected => Delivery::Rejected,
+            Pushed::Dropped(()) => Delivery::Dropped,
+            Pushed::Closed => Delivery::Gone,
+        }
+    }
+
+    fn deliver_many(&self, parcels: &mut VecDeque<P>, lane: Priority) -> bool {
+        self.inbox.push_many(lane, parcels, self.wrap).is_some()
+    }
+
+    fn taken_in(&self, ticket: Ticket, waker: &Waker) -> bool {
+        matches!(self.inbox.place(ticket.0, waker), Place::Gone)
+    }
+
+    fn withdraw(&self, ticket: Ticket) {
+        self.inbox.unpark(ticket.0);
+    }
+
+    fn name(&self) -> &str {
+        &self.name
+    }
+}
+
+impl<M: Message, R: Request> Respond<R> for ToInbox<M, Asked<R>> {
+    fn ask(&self, call: &mut Option<(R, Meta)>, lane: Priority, wait: bool) -> Answering<R> {
+        let Some((event, meta)) = call.take() else { return Answering::Gone };
+        let (asked, reply) = Asked::new(event, meta);
+        let mut asked = Some(asked);
+        // The requester learns of everything through its reply: nobody has to wake it when it leaves the line.
+        let pushed = self.push(&mut asked, lane, if wait { Patience::Silent } else { Patience::None });
+        if let Some(asked) = asked {
+            *call = Some(asked.take_back());
+        }
+        match pushed {
+            Pushed::Accepted | Pushed::Displaced(()) | Pushed::Dropped(()) => Answering::Queued(reply, None),
+            Pushed::Parked(ticket) => Answering::Queued(reply, Some(Ticket(ticket))),
+            Pushed::Full => Answering::Full,
+            Pushed::Rejected => Answering::Refused,
+            Pushed::Closed => Answering::Gone,
+        }
+    }
+
+    fn withdraw(&self, ticket: Ticket) {
+        self.inbox.unpark(ticket.0);
+    }
+
+    fn name(&self) -> &str {
+        &self.name
+    }
+}

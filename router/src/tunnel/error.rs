@@ -1,0 +1,37 @@
+use edri_event::Failure;
+
+/// Why a tunnel ended before both sides had finished.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum TunnelError {
+    /// The other end gave up, and said why.
+    #[error("the other end aborted the tunnel: {0}")]
+    Aborted(Failure),
+    /// The other end went away without a word.
+    #[error("the other end of the tunnel is gone: {reason}")]
+    Lost {
+        /// What is known of it.
+        reason: &'static str,
+    },
+    /// This end has already finished sending.
+    #[error("this end has finished: nothing can be sent after `finish`")]
+    Finished,
+}
+
+/// Why a tunnel could not be opened.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum OpenError {
+    /// Nobody accepts tunnels of this type on this router.
+    #[error("no acceptor for {event}: nothing on this router accepts it")]
+    NoAcceptor {
+        /// The event's name.
+        event: &'static str,
+    },
+    /// Every acceptor's inbox is full, and its policy is not to wait.
+    #[error("the acceptor of {event} is overloaded: its inbox is full and takes no more")]
+    Overloaded {
+        /// The event's name.
+        event: &'static str,
+    },
+}
