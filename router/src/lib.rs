@@ -55,7 +55,8 @@ mod tunnel;
 pub use context::Context;
 pub use envelope::{Envelope, Shared};
 pub use inbox::{
-    Capacity, Discarded, Inbox, InboxSettings, Message, Overflow, Receiver, SharedReceiver, Tally,
+    Capacity, Discarded, Inbox, InboxMonitor, InboxSettings, Message, Overflow, Receiver, SharedReceiver,
+    Tally,
 };
 pub use notify::{Delivered, Notify, NotifyError};
 pub use registration::Registration;
