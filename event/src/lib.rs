@@ -57,5 +57,9 @@ pub use schema::Fingerprint;
 /// What the derives write into your crate. Not part of the public API.
 #[doc(hidden)]
 pub mod __private {
+    pub use serde::Serialize;
+    pub use serde::de::DeserializeOwned;
+
+    pub use crate::codec::wire;
     pub use crate::name::generic_name;
 }

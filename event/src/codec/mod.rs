@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 
 pub use self::messagepack::MessagePack;
 pub use self::postcard::Postcard;
-pub use self::wire::Wire;
+pub use self::wire::{Wire, wire};
 
 /// A way to write values as bytes and read them back.
 ///

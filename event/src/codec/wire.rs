@@ -27,6 +27,12 @@ impl<T: Serialize + DeserializeOwned + 'static> Wire<T> {
     }
 }
 
+/// [`Wire::of`] as a function with its bounds on itself: the compiler names a type that misses one in plainer words
+/// than it has for the bounds of an implementation.
+pub const fn wire<T: Serialize + DeserializeOwned + 'static, C: Codec>() -> Wire<T> {
+    Wire::of::<C>()
+}
+
 impl<T> Wire<T> {
     /// The codec's name.
     pub fn codec(&self) -> &'static str {
