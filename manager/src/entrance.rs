@@ -1,0 +1,215 @@
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::task::Waker;
+
+use edri_event::{Failure, Meta, Notification, Priority, Request, Tunnel};
+use edri_router::{
+    Answer, Answering, Asked, Context, Deliver, Delivery, Envelope, Inbox, Observable, Opening, Registration,
+    RequestError, Respond, Router, Running, Ticket, ToInbox, Wait,
+};
+
+use crate::handling::settle;
+use crate::manager::Manager;
+use crate::run::{Held, Slot};
+
+/// Where a manager names the events it handles; see [`Manager::attach`].
+pub struct Entrance<'r, M: Manager> {
+    router: &'r Router,
+    name: Arc<str>,
+    inbox: Inbox<M::Inbox>,
+    /// There if the manager runs inline.
+    slot: Option<Arc<Slot<M>>>,
+    registrations: Vec<Registration>,
+}
+
+/// How a request handler is called on the requester's task.
+pub enum CallRequest<M: Manager, R: Request> {
+    /// It never waits.
+    Now(fn(&mut M, R, &Context) -> Result<R::Response, Failure>),
+    /// It may wait, and has the manager meanwhile.
+    Later(fn(Held<M>, R) -> Running<Result<R::Response, RequestError>>),
+}
+
+/// How a notification handler is called on the sender's task.
+pub enum CallNotification<M: Manager, E> {
+    /// It never waits.
+    Now(fn(&mut M, &E, &Context) -> Result<(), Failure>),
+    /// It may wait, and has the manager meanwhile.
+    Later(fn(Held<M>, Envelope<E>) -> Running<()>),
+}
+
+impl<'r, M: Manager> Entrance<'r, M> {
+    pub(crate) fn new(
+        router: &'r Router,
+        name: Arc<str>,
+        inbox: Inbox<M::Inbox>,
+        slot: Option<Arc<Slot<M>>>,
+    ) -> Self {
+        Self { router, name, inbox, slot, registrations: Vec::new() }
+    }
+
+    pub(crate) fn into_registrations(self) -> Vec<Registration> {
+        self.registrations
+    }
+
+    /// Handles a notification.
+    pub fn notification<E: Notification>(
+        &mut self,
+        wrap: fn(Envelope<E>) -> M::Inbox,
+        call: CallNotification<M, E>,
+    ) {
+        let subscriber = self.subscriber(wrap, call);
+        self.registrations.push(self.router.attach_subscriber::<E>(subscriber));
+    }
+
+    /// Sees the answers to a request.
+    pub fn response<R: Observable>(
+        &mut self,
+        wrap: fn(Envelope<Answer<R>>) -> M::Inbox,
+        call: CallNotification<M, Answer<R>>,
+    ) {
+        let observer = self.subscriber(wrap, call);
+        self.registrations.push(self.router.attach_observer::<R>(observer));
+    }
+
+    /// Answers a request.
+    pub fn request<R: Request>(&mut self, wrap: fn(Asked<R>) -> M::Inbox, call: CallRequest<M, R>) {
+        let inbox = self.to_inbox(wrap);
+        let responder: Arc<dyn Respond<R>> = match &self.slot {
+            None => Arc::new(inbox),
+            Some(slot) => Arc::new(InlineRequest { slot: Arc::clone(slot), inbox, call }),
+        };
+        self.registrations.push(self.router.attach_responder(responder));
+    }
+
+    /// Accepts a tunnel; always from the inbox.
+    pub fn tunnel<T: Tunnel>(&mut self, wrap: fn(Opening<T>) -> M::Inbox) {
+        self.registrations.push(self.router.attach_acceptor::<T>(Arc::new(self.to_inbox(wrap))));
+    }
+
+    fn subscriber<E: Notification>(
+        &self,
+        wrap: fn(Envelope<E>) -> M::Inbox,
+        call: CallNotification<M, E>,
+    ) -> Arc<dyn Deliver<Envelope<E>>> {
+        let inbox = self.to_inbox(wrap);
+        match &self.slot {
+            None => Arc::new(inbox),
+            Some(slot) => Arc::new(InlineNotification { slot: Arc::clone(slot), inbox, call }),
+        }
+    }
+
+    fn to_inbox<P>(&self, wrap: fn(P) -> M::Inbox) -> ToInbox<M::Inbox, P> {
+        ToInbox::new(Arc::clone(&self.name), self.inbox.clone(), wrap)
+    }
+}
+
+struct InlineRequest<M: Manager, R: Request> {
+    slot: Arc<Slot<M>>,
+    inbox: ToInbox<M::Inbox, Asked<R>>,
+    call: CallRequest<M, R>,
+}
+
+impl<M: Manager, R: Request> Respond<R> for InlineRequest<M, R> {
+    #[inline]
+    fn ask(&self, call: &mut Option<(R, Meta)>, lane: Priority, wait: bool) -> Answering<R> {
+        match self.call {
+            CallRequest::Now(handle) => {
+                if let Some(mut entered) = self.slot.enter()
+                    && let (Some(seat), Some((event, meta))) = (entered.seat(), call.take())
+                {
+                    seat.cx.begin(meta);
+                    let handled =
+                        catch_unwind(AssertUnwindSafe(|| handle(&mut seat.manager, event, &seat.cx)));
+                    return Answering::Answered(outcome(handled));
+                }
+            }
+            CallRequest::Later(handle) => {
+                if let Some((event, meta)) = call.take() {
+                    match self.slot.take(meta) {
+                        Ok(held) => return Answering::Running(handle(held, event)),
+                        Err(meta) => *call = Some((event, meta)),
+                    }
+                }
+            }
+        }
+        self.inbox.ask(call, lane, wait)
+    }
+
+    fn withdraw(&self, ticket: Ticket) {
+        Respond::withdraw(&self.inbox, ticket);
+    }
+
+    fn name(&self) -> &str {
+        Respond::name(&self.inbox)
+    }
+}
+
+struct InlineNotification<M: Manager, E> {
+    slot: Arc<Slot<M>>,
+    inbox: ToInbox<M::Inbox, Envelope<E>>,
+    call: CallNotification<M, E>,
+}
+
+impl<M: Manager, E: Notification> Deliver<Envelope<E>> for InlineNotification<M, E> {
+    #[inline]
+    fn deliver(&self, parcel: &mut Option<Envelope<E>>, lane: Priority, wait: Wait<'_>) -> Delivery {
+        match (&self.call, wait) {
+            (CallNotification::Now(handle), _) => {
+                if let Some(mut entered) = self.slot.enter()
+                    && let (Some(seat), Some(envelope)) = (entered.seat(), parcel.take())
+                {
+                    seat.cx.begin(envelope.meta);
+                    let handled = catch_unwind(AssertUnwindSafe(|| {
+                        handle(&mut seat.manager, &envelope.event, &seat.cx)
+                    }));
+                    settle::<E>(outcome(handled), &seat.cx);
+                    return Delivery::Accepted;
+                }
+            }
+            (CallNotification::Later(handle), Wait::Woken(_)) => {
+                if let Some(envelope) = parcel.take() {
+                    let Envelope { event, meta } = envelope;
+                    match self.slot.take(meta) {
+                        Ok(held) => {
+                            return Delivery::Running(handle(held, Envelope { event, meta: Meta::new() }));
+                        }
+                        Err(meta) => *parcel = Some(Envelope { event, meta }),
+                    }
+                }
+            }
+            (CallNotification::Later(_), Wait::Never) => {}
+        }
+        self.inbox.deliver(parcel, lane, wait)
+    }
+
+    fn deliver_many(&self, parcels: &mut VecDeque<Envelope<E>>, lane: Priority) -> bool {
+        self.inbox.deliver_many(parcels, lane)
+    }
+
+    fn taken_in(&self, ticket: Ticket, waker: &Waker) -> bool {
+        self.inbox.taken_in(ticket, waker)
+    }
+
+    fn withdraw(&self, ticket: Ticket) {
+        Deliver::withdraw(&self.inbox, ticket);
+    }
+
+    fn name(&self) -> &str {
+        Deliver::name(&self.inbox)
+    }
+}
+
+fn outcome<T>(handled: std::thread::Result<Result<T, Failure>>) -> Result<T, RequestError> {
+    match handled {
+        Ok(answer) => answer.map_err(RequestError::Failed),
+        Err(payload) => Err(RequestError::from_panic(&*payload)),
+    }
+}
+
+impl<M: Manager> std::fmt::Debug for Entrance<'_, M> {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Entrance").field("manager", &self.name).finish()
+    }
+}

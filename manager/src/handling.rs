@@ -1,0 +1,45 @@
+//! What the code that `#[manager]` writes calls around a handler.
+
+use edri_event::{Event, Failure, Request, Tunnel};
+use edri_router::{Accepted, Asked, Context, Envelope, Opening, ReplyTo, RequestError, Shared};
+
+/// A request is about to be handled; `None` if nobody waits for the answer any more.
+pub fn begin_request<R: Request>(asked: Asked<R>, cx: &mut Context) -> Option<(R, ReplyTo<R::Response>)> {
+    let Asked { event, meta, reply } = asked;
+    if reply.is_cancelled() {
+        return None;
+    }
+    cx.begin_request::<R>(meta, &reply);
+    Some((event, reply))
+}
+
+/// A notification is about to be handled.
+pub fn begin<E>(envelope: Envelope<E>, cx: &mut Context) -> Shared<E> {
+    cx.begin(envelope.meta);
+    envelope.event
+}
+
+/// A tunnel is about to be accepted.
+pub fn begin_tunnel<T: Tunnel>(opening: Opening<T>, cx: &mut Context) -> (T, Accepted<T>) {
+    let Opening { event, meta, tunnel } = opening;
+    cx.begin(meta);
+    (event, tunnel)
+}
+
+/// A handler that answers nobody has ended: what went wrong is told to the log.
+pub fn settle<E: Event>(outcome: Result<(), RequestError>, cx: &Context) {
+    if let Err(error) = outcome {
+        tracing::error!(event = E::name(), manager = cx.name(), id = ?cx.meta().id(), "a handler ended badly: {error}");
+    }
+}
+
+/// The same for a hook.
+pub fn settle_hook(hook: &str, outcome: Result<(), RequestError>, cx: &Context) -> Result<(), Failure> {
+    outcome.map_err(|error| {
+        tracing::error!(manager = cx.name(), "the hook `{hook}` ended badly: {error}");
+        match error {
+            RequestError::Failed(failure) => failure,
+            other => Failure::new("panicked", other.to_string()),
+        }
+    })
+}

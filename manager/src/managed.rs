@@ -1,0 +1,84 @@
+use std::sync::Arc;
+
+use edri_router::{InboxMonitor, Registration, Tally};
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, timeout_at};
+
+/// A running manager. Dropping it stops the manager: it takes no more in, handles what waits, and ends.
+#[derive(Debug)]
+#[must_use = "dropping it stops the manager"]
+pub struct Managed {
+    name: Arc<str>,
+    monitor: InboxMonitor,
+    registrations: Vec<Registration>,
+    task: Option<JoinHandle<()>>,
+}
+
+impl Managed {
+    pub(crate) fn new(
+        name: Arc<str>,
+        monitor: InboxMonitor,
+        registrations: Vec<Registration>,
+        task: JoinHandle<()>,
+    ) -> Self {
+        Self { name, monitor, registrations, task: Some(task) }
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// How many events wait for it.
+    pub fn waiting(&self) -> usize {
+        self.monitor.len()
+    }
+
+    /// What has become of the events sent to it so far.
+    pub fn tally(&self) -> Tally {
+        self.monitor.tally()
+    }
+
+    /// Whether it has ended.
+    pub fn is_stopped(&self) -> bool {
+        self.task.as_ref().is_none_or(JoinHandle::is_finished)
+    }
+
+    /// Takes no more in from here on; what waits will be handled.
+    pub fn close(&mut self) {
+        self.registrations.clear();
+        self.monitor.close();
+    }
+
+    /// Stops it: it takes no more in, handles what waits, calls its `stopping` hook and ends. At the deadline
+    /// it is ended wherever it stands, and whoever waits for it is told that it has stopped.
+    ///
+    /// Answers how many events were left unhandled, the one it stood at included.
+    pub async fn stop(mut self, deadline: Instant) -> usize {
+        self.close();
+        let Some(mut task) = self.task.take() else { return 0 };
+        if timeout_at(deadline, &mut task).await.is_ok() {
+            return 0;
+        }
+        let left = self.monitor.len() + 1;
+        task.abort();
+        // Its inbox goes with it: the wait is for the requesters to have been told.
+        let _ = task.await;
+        left
+    }
+
+    /// Lets it run for as long as its router lives and its runtime does.
+    pub fn detach(mut self) {
+        self.registrations.drain(..).for_each(Registration::keep);
+        self.task = None;
+    }
+}
+
+impl Drop for Managed {
+    fn drop(&mut self) {
+        // Detached, it has no registrations left and its inbox stays open; stopped, closing again changes nothing.
+        if self.task.is_some() {
+            self.close();
+        }
+    }
+}

@@ -1,0 +1,55 @@
+use std::future::Future;
+
+use edri_event::Failure;
+use edri_router::{Context, Message};
+
+use crate::entrance::Entrance;
+use crate::run::{Engine, Run};
+use crate::settings::Settings;
+
+/// Handles events: what `#[manager]` makes of an `impl` block.
+///
+/// Written by hand it is the same: an inbox type with a variant per event, a handler for it, and the list of
+/// events in [`attach`](Self::attach).
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a manager",
+    label = "not a manager",
+    note = "put `#[manager]` on its `impl` block"
+)]
+pub trait Manager: Sized + Send + 'static {
+    /// What may wait for it: one variant per event it handles.
+    type Inbox: Message;
+
+    /// How it is run unless its host says otherwise.
+    fn settings() -> Settings;
+
+    /// Names the events it handles.
+    fn attach(entrance: &mut Entrance<'_, Self>);
+
+    /// Handles one event to its end. A failure or panic of the handler does not leave this call.
+    fn handle(&mut self, message: Self::Inbox, cx: &mut Context) -> impl Future<Output = ()> + Send;
+
+    /// Called before the first event; events that come meanwhile wait. A failure stops the manager.
+    fn started(&mut self, cx: &Context) -> impl Future<Output = Result<(), Failure>> + Send {
+        let _ = cx;
+        std::future::ready(Ok(()))
+    }
+
+    /// Called after the last event, when it has been told to stop.
+    fn stopping(&mut self, cx: &Context) -> impl Future<Output = Result<(), Failure>> + Send {
+        let _ = cx;
+        std::future::ready(Ok(()))
+    }
+
+    /// Runs it from start to stop. Not to be written by hand.
+    #[doc(hidden)]
+    fn run(self, engine: Engine<Self>) -> Run {
+        engine.run(self)
+    }
+}
+
+/// A manager whose handlers all take `&self`: they may run [at the same time](crate::Mode::Concurrent).
+pub trait SharedManager: Manager + Sync {
+    /// As [`Manager::handle`].
+    fn handle_shared(&self, message: Self::Inbox, cx: &mut Context) -> impl Future<Output = ()> + Send;
+}

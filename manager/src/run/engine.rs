@@ -1,0 +1,75 @@
+use std::sync::Arc;
+
+use edri_event::Failure;
+use edri_router::{Context, Receiver, caught};
+use tokio::sync::oneshot;
+
+use super::Run;
+use super::inline::Slot;
+use crate::handling::settle_hook;
+use crate::manager::{Manager, SharedManager};
+use crate::settings::Mode;
+
+/// What a manager's loop needs.
+pub struct Engine<M: Manager> {
+    pub(crate) receiver: Receiver<M::Inbox>,
+    pub(crate) cx: Context,
+    pub(crate) mode: Mode,
+    /// There if the manager runs inline.
+    pub(crate) slot: Option<Arc<Slot<M>>>,
+    /// Told how the start went.
+    pub(crate) started: oneshot::Sender<Result<(), Failure>>,
+}
+
+impl<M: Manager> Engine<M> {
+    /// For any manager.
+    pub fn run(self, manager: M) -> Run {
+        Box::pin(async move {
+            let Self { mut receiver, cx, slot, started, mode: _ } = self;
+            let Some(manager) = start(manager, &cx, started).await else { return };
+            let (manager, cx) = match slot {
+                None => super::alone::mailbox(manager, &mut receiver, cx).await,
+                Some(slot) => super::alone::inline(manager, &mut receiver, cx, &slot).await,
+            };
+            stop(manager, &cx).await;
+        })
+    }
+}
+
+impl<M: SharedManager> Engine<M> {
+    /// For a manager whose handlers may run at the same time.
+    pub fn run_shared(self, manager: M) -> Run {
+        let Mode::Concurrent(concurrency) = self.mode else { return self.run(manager) };
+        Box::pin(async move {
+            let Self { mut receiver, cx, started, .. } = self;
+            let Some(manager) = start(manager, &cx, started).await else { return };
+            let manager = super::concurrent::shared(Arc::new(manager), &mut receiver, &cx, concurrency).await;
+            if let Ok(manager) = Arc::try_unwrap(manager) {
+                stop(manager, &cx).await;
+            }
+        })
+    }
+}
+
+async fn start<M: Manager>(
+    mut manager: M,
+    cx: &Context,
+    told: oneshot::Sender<Result<(), Failure>>,
+) -> Option<M> {
+    let outcome = settle_hook("started", caught(manager.started(cx)).await, cx);
+    let started = outcome.is_ok();
+    // Whoever started the manager may not wait to hear of it.
+    let _ = told.send(outcome);
+    started.then_some(manager)
+}
+
+async fn stop<M: Manager>(mut manager: M, cx: &Context) {
+    // Told to the log: there is nobody else to tell.
+    let _ = settle_hook("stopping", caught(manager.stopping(cx)).await, cx);
+}
+
+impl<M: Manager> std::fmt::Debug for Engine<M> {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Engine").field("cx", &self.cx).field("mode", &self.mode).finish()
+    }
+}

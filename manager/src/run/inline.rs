@@ -1,0 +1,129 @@
+use std::ops::DerefMut;
+use std::sync::Arc;
+use std::task::{Context as TaskContext, Poll, Waker};
+
+use edri_event::Meta;
+use edri_router::{Context, Inbox};
+use parking_lot::{Mutex, MutexGuard};
+
+use crate::manager::Manager;
+
+/// Where a manager that runs inline is while nobody handles anything with it.
+///
+/// Whoever has it handles an event: a sender, or the manager's own task for what waits in the inbox. A sender
+/// may have it only while nothing waits, so that none of its events overtakes an earlier one.
+pub struct Slot<M: Manager> {
+    place: Mutex<Place<M>>,
+    inbox: Inbox<M::Inbox>,
+}
+
+struct Place<M> {
+    seat: Option<Box<Seat<M>>>,
+    /// The manager's own task, waiting for the manager.
+    owner: Option<Waker>,
+}
+
+/// A manager and the context its handlers get.
+pub struct Seat<M> {
+    pub(crate) manager: M,
+    pub(crate) cx: Context,
+}
+
+impl<M: Manager> Slot<M> {
+    /// Empty until the manager has started.
+    pub(crate) fn new(inbox: Inbox<M::Inbox>) -> Arc<Self> {
+        Arc::new(Self { place: Mutex::new(Place { seat: None, owner: None }), inbox })
+    }
+
+    /// The manager for one short call, if it is free.
+    #[inline]
+    pub(crate) fn enter(&self) -> Option<Entered<'_, M>> {
+        let place = self.place.try_lock()?;
+        (place.seat.is_some() && !self.inbox.is_occupied()).then_some(Entered { place: Some(place) })
+    }
+
+    /// The manager for as long as a handler needs it, if it is free.
+    pub(crate) fn take(self: &Arc<Self>, meta: Meta) -> Result<Held<M>, Meta> {
+        let seat = match self.enter() {
+            Some(mut entered) => entered.place.as_mut().and_then(|place| place.seat.take()),
+            None => None,
+        };
+        match seat {
+            Some(mut seat) => {
+                seat.cx.begin(meta);
+                Ok(Held { slot: Arc::clone(self), seat: Some(seat) })
+            }
+            None => Err(meta),
+        }
+    }
+
+    /// For the manager's own task: the manager, as soon as nobody has it.
+    pub(crate) fn poll_take(&self, cx: &mut TaskContext<'_>) -> Poll<Box<Seat<M>>> {
+        let mut place = self.place.lock();
+        match place.seat.take() {
+            Some(seat) => Poll::Ready(seat),
+            None => {
+                place.owner = Some(cx.waker().clone());
+                Poll::Pending
+            }
+        }
+    }
+
+    pub(crate) fn put(&self, seat: Box<Seat<M>>) {
+        let mut place = self.place.lock();
+        place.seat = Some(seat);
+        leave(place);
+    }
+}
+
+/// The manager's own task may be waiting.
+fn leave<M>(mut place: MutexGuard<'_, Place<M>>) {
+    let owner = place.owner.take();
+    drop(place);
+    if let Some(owner) = owner {
+        owner.wake();
+    }
+}
+
+/// A manager during one short call.
+pub(crate) struct Entered<'s, M: Manager> {
+    place: Option<MutexGuard<'s, Place<M>>>,
+}
+
+impl<M: Manager> Entered<'_, M> {
+    pub(crate) fn seat(&mut self) -> Option<&mut Seat<M>> {
+        self.place.as_mut()?.seat.as_mut().map(DerefMut::deref_mut)
+    }
+}
+
+impl<M: Manager> Drop for Entered<'_, M> {
+    fn drop(&mut self) {
+        if let Some(place) = self.place.take() {
+            leave(place);
+        }
+    }
+}
+
+/// A manager in the hands of a handler that may wait; dropping it lets the next one have it.
+pub struct Held<M: Manager> {
+    slot: Arc<Slot<M>>,
+    seat: Option<Box<Seat<M>>>,
+}
+
+impl<M: Manager> Held<M> {
+    /// The manager, and the context of the event.
+    pub fn parts(&mut self) -> (&mut M, &Context) {
+        match &mut self.seat {
+            Some(seat) => (&mut seat.manager, &seat.cx),
+            None => unreachable!("the seat is given back only by drop"),
+        }
+    }
+}
+
+impl<M: Manager> Drop for Held<M> {
+    fn drop(&mut self) {
+        if let Some(seat) = self.seat.take() {
+            self.slot.put(seat);
+        }
+    }
+}

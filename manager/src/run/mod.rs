@@ -1,0 +1,22 @@
+//! The loops that run managers.
+//!
+//! ```text
+//! engine       what every loop needs, and the hooks around it
+//! alone        one event at a time
+//! concurrent   several at a time, for managers that are shared
+//! inline       the slot from which senders take a manager
+//! ```
+
+mod alone;
+mod concurrent;
+mod engine;
+mod inline;
+
+use std::future::Future;
+use std::pin::Pin;
+
+pub use engine::Engine;
+pub use inline::{Held, Slot};
+
+/// A manager's whole life.
+pub type Run = Pin<Box<dyn Future<Output = ()> + Send>>;
