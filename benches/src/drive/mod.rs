@@ -1,0 +1,12 @@
+//! The loops that drive the contenders, shared so that all of one scenario are driven alike.
+//!
+//! A contender implements [`Teller`], [`Asker`], or [`Publisher`] for its handle and hands it to one of
+//! these functions once it is set up; each starts the clock, sends, waits for the last event, and stops.
+
+mod ask;
+mod publish;
+mod tell;
+
+pub(crate) use ask::{Asker, ask, ask_from_tasks, ask_in_flight};
+pub(crate) use publish::{Publisher, publish};
+pub(crate) use tell::{Teller, tell, tell_from_tasks};

@@ -1,0 +1,54 @@
+//! What is sent: one event, one request, and the work some requests bring.
+
+use std::{
+    hint,
+    time::{Duration, Instant},
+};
+
+/// What is told: 24 bytes, of which the receiver adds up one field.
+#[derive(Clone, Copy, Debug)]
+#[expect(dead_code, reason = "the other fields give the event its size")]
+pub(crate) struct Event {
+    /// Position among the events of a run, from zero.
+    pub(crate) number: u64,
+    /// A field that is carried and not read.
+    pub(crate) source: u64,
+    /// Another.
+    pub(crate) value: u64,
+}
+
+impl Event {
+    /// The event at position `number`.
+    pub(crate) fn numbered(number: u64) -> Self {
+        Self { number, source: 1, value: !number }
+    }
+}
+
+/// What is asked: a number, answered by [`Work::answer`].
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Request {
+    /// Position among the requests of a run, from zero.
+    pub(crate) number: u64,
+}
+
+/// What a worker does before it answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Work {
+    /// Nothing.
+    None,
+    /// Keeps its core busy for a microsecond.
+    Microsecond,
+}
+
+impl Work {
+    /// Does the work and answers with the number after the request's.
+    pub(crate) fn answer(self, request: Request) -> u64 {
+        if self == Self::Microsecond {
+            let start = Instant::now();
+            while start.elapsed() < Duration::from_micros(1) {
+                hint::spin_loop();
+            }
+        }
+        request.number + 1
+    }
+}

@@ -1,0 +1,181 @@
+//! What is measured: the scenarios, their sizes, and the figures their contenders share.
+
+use std::{fmt, str::FromStr};
+
+use crate::event::Work;
+
+/// Slots of every mailbox and channel, wherever a contender bounds them.
+pub(crate) const CAPACITY: usize = 1024;
+
+/// Events given at once in [`Scenario::TellBatch`].
+pub(crate) const BATCH: usize = 64;
+
+/// Events a receiver takes at once, where it can.
+pub(crate) const DRAIN: usize = 256;
+
+/// Subscribers in [`Scenario::Fanout`].
+pub(crate) const SUBSCRIBERS: usize = 8;
+
+/// Sending tasks in [`Scenario::Fanin`].
+pub(crate) const SENDERS: usize = 4;
+
+/// Requests in flight, or tasks asking, in the two in-flight scenarios.
+pub(crate) const ASKS_IN_FLIGHT: usize = 64;
+
+/// Workers of a pool.
+pub(crate) const WORKERS: usize = 8;
+
+/// Jobs in flight to a pool.
+pub(crate) const JOBS_IN_FLIGHT: usize = 256;
+
+/// Every count of events is a multiple of this, so that senders and batches divide it evenly.
+const GRAIN: u64 = 1024;
+
+/// One thing to measure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Scenario {
+    /// One sender, one receiver, one event at a time.
+    Tell,
+    /// The same events, given in batches.
+    TellBatch,
+    /// One request at a time, to another task.
+    Ask,
+    /// One request at a time, where the handler may run on the caller's task.
+    AskInline,
+    /// Many requests in flight from one task.
+    AskInflight,
+    /// Many tasks, each with one request in flight.
+    AskInflightTasks,
+    /// One sender, many subscribers.
+    Fanout,
+    /// Many senders, one receiver.
+    Fanin,
+    /// Jobs to a pool of tasks.
+    PoolTasks(Work),
+    /// Jobs to a pool of threads.
+    PoolThreads(Work),
+    /// Events sent while the table of routes is left alone, or changing.
+    Table,
+    /// Memory of receivers that wait.
+    Idle,
+}
+
+/// What the figures of a scenario count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Unit {
+    /// Events per second: more is better.
+    PerSecond,
+    /// Bytes for each: less is better.
+    Bytes,
+}
+
+impl Scenario {
+    /// Every scenario, in the order in which they run.
+    pub(crate) const ALL: [Self; 14] = [
+        Self::Tell,
+        Self::TellBatch,
+        Self::Ask,
+        Self::AskInline,
+        Self::AskInflight,
+        Self::AskInflightTasks,
+        Self::Fanout,
+        Self::Fanin,
+        Self::PoolTasks(Work::None),
+        Self::PoolTasks(Work::Microsecond),
+        Self::PoolThreads(Work::None),
+        Self::PoolThreads(Work::Microsecond),
+        Self::Table,
+        Self::Idle,
+    ];
+
+    /// The name on the command line and in the results.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Tell => "tell",
+            Self::TellBatch => "tell-batch",
+            Self::Ask => "ask",
+            Self::AskInline => "ask-inline",
+            Self::AskInflight => "ask-inflight",
+            Self::AskInflightTasks => "ask-inflight-tasks",
+            Self::Fanout => "fanout",
+            Self::Fanin => "fanin",
+            Self::PoolTasks(Work::None) => "pool-tasks-0us",
+            Self::PoolTasks(Work::Microsecond) => "pool-tasks-1us",
+            Self::PoolThreads(Work::None) => "pool-threads-0us",
+            Self::PoolThreads(Work::Microsecond) => "pool-threads-1us",
+            Self::Table => "table",
+            Self::Idle => "idle",
+        }
+    }
+
+    /// One line about what is measured.
+    pub(crate) fn description(self) -> &'static str {
+        match self {
+            Self::Tell => "one sender, one receiver, one event at a time",
+            Self::TellBatch => "one sender, one receiver, 64 events at a time",
+            Self::Ask => "request and answer, one at a time, to another task",
+            Self::AskInline => "request and answer, one at a time, on the caller's task where possible",
+            Self::AskInflight => "64 requests in flight from one task",
+            Self::AskInflightTasks => "64 tasks, each asking one request at a time",
+            Self::Fanout => "one sender, 8 subscribers; deliveries are counted",
+            Self::Fanin => "4 senders, one receiver",
+            Self::PoolTasks(Work::None) => "256 jobs in flight to 8 tasks, no work",
+            Self::PoolTasks(Work::Microsecond) => "256 jobs in flight to 8 tasks, 1 µs of work each",
+            Self::PoolThreads(Work::None) => "256 jobs in flight to 8 threads, no work",
+            Self::PoolThreads(Work::Microsecond) => "256 jobs in flight to 8 threads, 1 µs of work each",
+            Self::Table => "events sent while the table of routes is steady, or changing",
+            Self::Idle => "resident memory of each of 100,000 idle receivers, in bytes",
+        }
+    }
+
+    /// What the figures count.
+    pub(crate) fn unit(self) -> Unit {
+        if self == Self::Idle { Unit::Bytes } else { Unit::PerSecond }
+    }
+
+    /// Events of one run at `scale`, before a contender's own share.
+    pub(crate) fn events(self, scale: f64) -> u64 {
+        if self == Self::Idle {
+            return scaled(100_000, scale).max(1);
+        }
+        let base = match self {
+            Self::Fanout => 2_000_000,
+            Self::Ask | Self::AskInline => 500_000,
+            Self::AskInflight | Self::AskInflightTasks => 400_000,
+            Self::PoolTasks(_) | Self::PoolThreads(_) => 250_000,
+            _ => 1_500_000,
+        };
+        scaled(base, scale).div_ceil(GRAIN) * GRAIN
+    }
+}
+
+fn scaled(count: u64, scale: f64) -> u64 {
+    (count as f64 * scale) as u64
+}
+
+impl fmt::Display for Scenario {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.name())
+    }
+}
+
+impl FromStr for Scenario {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, Self::Err> {
+        Self::ALL.into_iter().find(|scenario| scenario.name() == name).ok_or_else(|| {
+            let names: Vec<_> = Self::ALL.iter().map(|scenario| scenario.name()).collect();
+            format!("no such scenario; there are {}", names.join(", "))
+        })
+    }
+}
+
+impl Unit {
+    /// The name in the results.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::PerSecond => "per_s",
+            Self::Bytes => "bytes",
+        }
+    }
+}
