@@ -1,1 +1,47 @@
-//! The workers of EDRI: pools of tasks and threads that answer one request type.
+//! The workers of EDRI: many of a kind, to answer one type of request.
+//!
+//! ```text
+//! worker    the trait, and what a worker may know
+//! pool      how many, where, and how many jobs may wait
+//! running   a pool at work
+//! place     one worker's place in it: job after job
+//! ```
+//!
+//! The same worker runs as a task or on a thread by changing one word.
+//!
+//! ```
+//! use edri_event::{Failure, Request};
+//! use edri_router::Router;
+//! use edri_worker::{Pool, Worker, WorkerContext};
+//!
+//! #[derive(Request)]
+//! #[request(response = usize)]
+//! struct CountWords(String);
+//!
+//! struct Counter;
+//!
+//! impl Worker for Counter {
+//!     type Job = CountWords;
+//!
+//!     async fn run(&mut self, job: CountWords, _cx: &WorkerContext) -> Result<usize, Failure> {
+//!         Ok(job.0.split_whitespace().count())
+//!     }
+//! }
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let router = Router::new();
+//! let _counters = Pool::threads(2, || Counter).start(&router)?;
+//! assert_eq!(router.request(CountWords("to be or not to be".into())).await?, 6);
+//! # Ok(())
+//! # }
+//! ```
+
+mod place;
+mod pool;
+mod running;
+mod worker;
+
+pub use pool::{Pool, PoolError};
+pub use running::{RunningPool, Unfinished};
+pub use worker::{Worker, WorkerContext};

@@ -2,7 +2,9 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Waker, ready};
+
+use tokio::task::coop;
 
 use super::queue::{Popped, Queue};
 use super::{Discarded, Message, Tally};
@@ -74,6 +76,7 @@ impl<M: Message> Future for SharedRecv<'_, M> {
     type Output = Option<M>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<M>> {
+        let budget = ready!(coop::poll_proceed(cx));
         let waiter = match self.waiter {
             Some(waiter) => waiter,
             None => self.end.next_waiter.fetch_add(1, Ordering::Relaxed),
@@ -82,6 +85,9 @@ impl<M: Message> Future for SharedRecv<'_, M> {
         let popped = self.queue.pop_or_wait(waiter, cx.waker(), &mut woken);
         woken.into_iter().for_each(Waker::wake);
         self.waiter = matches!(popped, Popped::Empty).then_some(waiter);
+        if self.waiter.is_none() {
+            budget.made_progress();
+        }
         match popped {
             Popped::Item(message) => Poll::Ready(Some(message)),
             Popped::Closed => Poll::Ready(None),

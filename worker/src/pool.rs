@@ -1,0 +1,183 @@
+use std::borrow::Cow;
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::thread;
+
+use edri_event::Event as _;
+use edri_router::{Asked, Capacity, Context, Inbox, InboxSettings, Overflow, Respond, Router, ToInbox};
+use tokio::runtime::Handle;
+use tokio::sync::oneshot;
+
+use crate::place::Place;
+use crate::running::{RunningPool, Staff};
+use crate::worker::{Worker, WorkerContext};
+
+/// Workers of one kind about to be started: how many, where, and how many jobs may wait for them.
+///
+/// Jobs are begun in the order in which they came, each by whichever worker is free; what comes beyond that
+/// waits, up to the capacity, and then the overflow policy holds.
+///
+/// ```no_run
+/// # use edri_event::{Failure, Request};
+/// # use edri_router::Router;
+/// # use edri_worker::{Pool, Worker, WorkerContext};
+/// # #[derive(Request)] #[request(response = u64)] struct Hash(Vec<u8>);
+/// # struct Hasher;
+/// # impl Hasher { fn new() -> Self { Self } }
+/// # impl Worker for Hasher {
+/// #     type Job = Hash;
+/// #     async fn run(&mut self, job: Hash, _: &WorkerContext) -> Result<u64, Failure> { Ok(job.0.len() as u64) }
+/// # }
+/// # async fn example(router: &Router) -> Result<(), Box<dyn std::error::Error>> {
+/// let hashers = Pool::threads(4, Hasher::new).capacity(64).start(router)?;
+/// let hash = router.request(Hash(b"some bytes".to_vec())).await?;
+/// # Ok(())
+/// # }
+/// ```
+#[must_use = "workers work when their pool is started"]
+pub struct Pool<W: Worker> {
+    make: Arc<dyn Fn() -> W + Send + Sync>,
+    place: Where,
+    size: usize,
+    name: Cow<'static, str>,
+    inbox: InboxSettings,
+}
+
+/// Where workers run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Where {
+    Tasks,
+    Threads,
+}
+
+/// A pool could not be started.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PoolError {
+    /// A pool of no workers would never answer.
+    #[error("the pool {name} needs at least 1 worker, not 0")]
+    NoWorkers {
+        /// The pool's name.
+        name: String,
+    },
+    /// The operating system gave no thread.
+    #[error("the pool {name} could not start a thread: {source}")]
+    Thread {
+        /// The pool's name.
+        name: String,
+        /// What the operating system said.
+        source: io::Error,
+    },
+}
+
+impl<W: Worker> Pool<W> {
+    /// `size` workers on tasks of the runtime, each made by `make`: for work that waits.
+    pub fn tasks(size: usize, make: impl Fn() -> W + Send + Sync + 'static) -> Self {
+        Self::new(Where::Tasks, size, make)
+    }
+
+    /// `size` workers on threads of their own, each made by `make`: for work that computes or blocks.
+    pub fn threads(size: usize, make: impl Fn() -> W + Send + Sync + 'static) -> Self {
+        Self::new(Where::Threads, size, make)
+    }
+
+    fn new(place: Where, size: usize, make: impl Fn() -> W + Send + Sync + 'static) -> Self {
+        let name = std::any::type_name::<W>().rsplit("::").next().unwrap_or("worker");
+        Self { make: Arc::new(make), place, size, name: name.into(), inbox: InboxSettings::default() }
+    }
+
+    /// Gives it another name than the worker's type.
+    pub fn name(self, name: impl Into<Cow<'static, str>>) -> Self {
+        Self { name: name.into(), ..self }
+    }
+
+    /// How many jobs may wait.
+    pub fn capacity(mut self, jobs: impl Into<Capacity>) -> Self {
+        self.inbox.capacity = jobs.into();
+        self
+    }
+
+    /// What happens to a job for which there is no room.
+    pub fn overflow(mut self, overflow: Overflow) -> Self {
+        self.inbox.overflow = overflow;
+        self
+    }
+
+    /// Starts the workers and has them answer `W::Job` on the router.
+    ///
+    /// Needs a tokio runtime, which thread workers use for their timers and sockets.
+    ///
+    /// # Errors
+    /// When the pool has no workers, or the operating system gives no thread.
+    pub fn start(self, router: &Router) -> Result<RunningPool<W::Job>, PoolError> {
+        let mut pool = self.start_private(router)?;
+        pool.serve(router);
+        Ok(pool)
+    }
+
+    /// Starts the workers for whoever holds the pool: they answer [`RunningPool::request`] and nothing else.
+    /// `router` is what they see as theirs.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    pub fn start_private(self, router: &Router) -> Result<RunningPool<W::Job>, PoolError> {
+        if self.size == 0 {
+            return Err(PoolError::NoWorkers { name: self.name.into_owned() });
+        }
+        let (inbox, jobs) = Inbox::<Asked<W::Job>>::shared(self.inbox);
+        let name: Arc<str> = self.name.clone().into();
+        let monitor = inbox.monitor();
+        let responder: Arc<dyn Respond<W::Job>> =
+            Arc::new(ToInbox::new(Arc::clone(&name), inbox, std::convert::identity));
+        let busy = Arc::new(AtomicUsize::new(0));
+        let mut staff = Staff::default();
+        for number in 0..self.size {
+            let cx = Context::new(router.clone(), format!("{name}-{number}").into());
+            let place = Place {
+                make: Arc::clone(&self.make),
+                jobs: jobs.clone(),
+                cx: WorkerContext { cx, number },
+                busy: Arc::clone(&busy),
+            };
+            match self.place {
+                Where::Tasks => staff.tasks.push(tokio::spawn(place.run())),
+                Where::Threads => staff.threads.push(spawn_thread(&name, number, place)?),
+            }
+        }
+        tracing::debug!(pool = &*name, job = W::Job::name(), size = self.size, place = ?self.place, "pool started");
+        Ok(RunningPool::new(name, router.clone(), responder, monitor, busy, staff))
+    }
+}
+
+/// Ready when the thread has ended.
+fn spawn_thread<W: Worker>(
+    name: &str,
+    number: usize,
+    place: Place<W>,
+) -> Result<oneshot::Receiver<()>, PoolError> {
+    let (ended, told) = oneshot::channel();
+    let runtime = Handle::current();
+    let work = move || {
+        runtime.block_on(place.run());
+        // Nobody may be waiting for it.
+        let _ = ended.send(());
+    };
+    let thread = thread::Builder::new().name(format!("{name}-{number}"));
+    thread.spawn(work).map_err(|source| PoolError::Thread { name: name.to_owned(), source })?;
+    Ok(told)
+}
+
+impl<W: Worker> fmt::Debug for Pool<W> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { place, size, name, inbox, .. } = self;
+        formatter
+            .debug_struct("Pool")
+            .field("name", name)
+            .field("place", place)
+            .field("size", size)
+            .field("inbox", inbox)
+            .finish()
+    }
+}
