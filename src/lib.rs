@@ -1,1 +1,62 @@
-//! Event-driven programs that start in one process and grow to many.
+//! Event-driven programs that start in one process and grow to many threads, processes and machines without
+//! being rewritten.
+//!
+//! A program is a set of *managers* that exchange typed *events* through a *router*, with pools of *workers*
+//! for the heavy parts.
+//!
+//! ```
+//! use edri::prelude::*;
+//!
+//! #[derive(Request)]
+//! #[request(response = u64)]
+//! struct Add { a: u64, b: u64 }
+//!
+//! #[derive(Notification)]
+//! struct Added { sum: u64 }
+//!
+//! struct Calculator { total: u64 }
+//!
+//! #[manager]
+//! impl Calculator {
+//!     #[request]
+//!     async fn add(&mut self, event: Add, cx: &Context) -> Result<u64, Failure> {
+//!         self.total += event.a + event.b;
+//!         cx.router().notify(Added { sum: self.total }).await?;
+//!         Ok(self.total)
+//!     }
+//! }
+//!
+//! #[edri::main]
+//! async fn main() -> Result<(), edri::Error> {
+//!     let app = App::new().manager(Calculator { total: 0 }).start().await?;
+//!     let mut sums = app.router().subscribe::<Added>();
+//!
+//!     assert_eq!(app.router().request(Add { a: 1, b: 2 }).await?, 3);
+//!     assert_eq!(sums.recv().await.map(|added| added.sum), Some(3));
+//!     app.shutdown(std::time::Duration::from_secs(5)).await.into_result()
+//! }
+//! ```
+//!
+//! | room | holds |
+//! |---|---|
+//! | [`event`] | the event kinds, their derives, identity, failures, codecs |
+//! | [`router`] | routes, inboxes, requests, tunnels, subscriptions |
+//! | [`worker`] | the `Worker` trait and pools of tasks and threads |
+//! | [`manager`] | `#[manager]`, the `Manager` trait and the loops that run managers |
+//! | this crate | [`App`], [`prelude`], [`macro@main`] |
+
+extern crate self as edri;
+
+mod app;
+mod error;
+pub mod prelude;
+pub mod runtime;
+
+pub use app::{App, Left, Report, RunningApp};
+pub use edri_event as event;
+pub use edri_manager as manager;
+pub use edri_manager::manager;
+pub use edri_manager_derive::main;
+pub use edri_router as router;
+pub use edri_worker as worker;
+pub use error::Error;

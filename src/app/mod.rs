@@ -1,0 +1,19 @@
+//! A whole program: what it is made of, its life and its end.
+//!
+//! ```text
+//! builder    what it is made of
+//! part       a manager or a pool, once started
+//! running    its life
+//! report     what was left at the end
+//! signals    when it is told to end
+//! ```
+
+mod builder;
+mod part;
+mod report;
+mod running;
+mod signals;
+
+pub use builder::App;
+pub use report::{Left, Report};
+pub use running::RunningApp;
