@@ -1,12 +1,13 @@
 use std::collections::VecDeque;
+use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::task::Waker;
 
 use edri_event::{Failure, Meta, Notification, Priority, Request, Tunnel};
 use edri_router::{
-    Answer, Answering, Asked, Context, Deliver, Delivery, Envelope, Inbox, Observable, Opening, Registration,
-    RequestError, Respond, Router, Running, Ticket, ToInbox, Wait,
+    Answer, Answering, Asked, Context, Deliver, Delivery, Envelope, Inbox, Observable, Opening, Patience,
+    Registration, RequestError, Respond, Router, Running, Ticket, ToInbox, Wait,
 };
 
 use crate::handling::settle;
@@ -113,7 +114,13 @@ struct InlineRequest<M: Manager, R: Request> {
 
 impl<M: Manager, R: Request> Respond<R> for InlineRequest<M, R> {
     #[inline]
-    fn ask(&self, call: &mut Option<(R, Meta)>, lane: Priority, wait: bool) -> Answering<R> {
+    fn ask(
+        &self,
+        call: &mut Option<(R, Meta)>,
+        lane: Priority,
+        patience: Patience,
+        requester: &Waker,
+    ) -> Answering<R> {
         match self.call {
             CallRequest::Now(handle) => {
                 if let Some(mut entered) = self.slot.enter()
@@ -134,7 +141,7 @@ impl<M: Manager, R: Request> Respond<R> for InlineRequest<M, R> {
                 }
             }
         }
-        self.inbox.ask(call, lane, wait)
+        self.inbox.ask(call, lane, patience, requester)
     }
 
     fn withdraw(&self, ticket: Ticket) {
@@ -208,8 +215,26 @@ fn outcome<T>(handled: std::thread::Result<Result<T, Failure>>) -> Result<T, Req
     }
 }
 
-impl<M: Manager> std::fmt::Debug for Entrance<'_, M> {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl<M: Manager> fmt::Debug for Entrance<'_, M> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.debug_struct("Entrance").field("manager", &self.name).finish()
+    }
+}
+
+impl<M: Manager, R: Request> fmt::Debug for CallRequest<M, R> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Now(_) => "Now",
+            Self::Later(_) => "Later",
+        })
+    }
+}
+
+impl<M: Manager, E> fmt::Debug for CallNotification<M, E> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Now(_) => "Now",
+            Self::Later(_) => "Later",
+        })
     }
 }

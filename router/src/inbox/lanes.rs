@@ -29,6 +29,7 @@ impl<T> Lanes<T> {
         self.len - self.normal.len()
     }
 
+    #[inline]
     pub(crate) fn push(&mut self, lane: Priority, item: T) {
         self.len += 1;
         match lane {

@@ -17,7 +17,7 @@ mod settings;
 mod shared;
 
 pub use queue::Tally;
-pub(crate) use queue::{Patience, Place, Popped, Pushed, Queue};
+pub(crate) use queue::{Place, Popped, Pushed, Queue, Standing};
 pub use receiver::Receiver;
 pub use sender::{Inbox, InboxMonitor};
 pub use settings::{Capacity, InboxSettings, Overflow};

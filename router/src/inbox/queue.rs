@@ -40,6 +40,9 @@ pub(super) struct State<T> {
     /// At least what the receiver has in hand.
     in_hand: usize,
     parked: VecDeque<Parked<T>>,
+    /// The one receiver of its own, asleep.
+    owner: Option<Waker>,
+    /// Receivers that share the queue, asleep.
     idle: VecDeque<(u64, Waker)>,
     next_ticket: u64,
     phase: Phase,
@@ -75,7 +78,7 @@ pub struct Tally {
 }
 
 /// What a sender does when there is no room and the policy is to wait.
-pub(crate) enum Patience<'a> {
+pub(crate) enum Standing<'a> {
     /// Gives up: the event stays with it.
     None,
     /// Waits in line, and wants to be woken when its event has been taken in.
@@ -125,6 +128,7 @@ impl<T> Queue<T> {
             lanes: Lanes::new(),
             in_hand: 0,
             parked: VecDeque::new(),
+            owner: None,
             idle: VecDeque::new(),
             next_ticket: 0,
             phase: Phase::Open,
@@ -139,7 +143,7 @@ impl<T> Queue<T> {
 
     /// Offers one event. `make` is called only if the queue keeps what it makes (or drops it by policy).
     #[inline]
-    pub(crate) fn push(&self, lane: Priority, patience: Patience<'_>, make: impl FnOnce() -> T) -> Pushed<T> {
+    pub(crate) fn push(&self, lane: Priority, patience: Standing<'_>, make: impl FnOnce() -> T) -> Pushed<T> {
         let mut state = self.state.lock();
         if state.phase != Phase::Open {
             return Pushed::Closed;
@@ -178,9 +182,13 @@ impl<T> Queue<T> {
         if lane != Priority::Normal {
             self.hints.urgent.store(true, Ordering::Relaxed);
         }
-        let woken = state.next_idle();
+        let first = state.next_idle();
+        // Receivers that share the inbox: one for each event, or the others would sleep beside what waits.
+        let others = accepted.saturating_sub(1).min(state.idle.len());
+        let others: Vec<_> = state.idle.drain(..others).collect();
         drop(state);
-        wake(woken);
+        wake(first);
+        others.into_iter().for_each(|(_, waker)| waker.wake());
         Some(accepted)
     }
 
@@ -189,17 +197,17 @@ impl<T> Queue<T> {
         &self,
         mut state: impl std::ops::DerefMut<Target = State<T>>,
         lane: Priority,
-        patience: Patience<'_>,
+        patience: Standing<'_>,
         make: impl FnOnce() -> T,
     ) -> Pushed<T> {
         match (self.settings.overflow, patience) {
-            (Overflow::Wait, Patience::None) => Pushed::Full,
+            (Overflow::Wait, Standing::None) => Pushed::Full,
             (Overflow::Wait, patience) => {
                 let ticket = state.next_ticket;
                 state.next_ticket += 1;
                 let sender = match patience {
-                    Patience::Notify(waker) => Some(waker.clone()),
-                    Patience::Silent | Patience::None => None,
+                    Standing::Notify(waker) => Some(waker.clone()),
+                    Standing::Silent | Standing::None => None,
                 };
                 state.parked.push_back(Parked { ticket, lane, item: make(), sender });
                 self.hints.parked.store(true, Ordering::Relaxed);
@@ -275,8 +283,10 @@ impl<T> Queue<T> {
                 self.admit(state, woken);
                 Popped::Item(item)
             }
-            None if state.phase == Phase::Open => Popped::Empty,
-            None => Popped::Closed,
+            None => {
+                self.hints.occupied.store(false, Ordering::Relaxed);
+                if state.phase == Phase::Open { Popped::Empty } else { Popped::Closed }
+            }
         }
     }
 
@@ -285,10 +295,14 @@ impl<T> Queue<T> {
     }
 
     /// Moves parked events into their lanes while there is room, and collects the senders to wake.
+    #[inline]
     pub(super) fn admit(&self, state: &mut State<T>, woken: &mut Vec<Waker>) {
-        if state.parked.is_empty() {
-            return;
+        if !state.parked.is_empty() {
+            self.admit_parked(state, woken);
         }
+    }
+
+    fn admit_parked(&self, state: &mut State<T>, woken: &mut Vec<Waker>) {
         while self.has_room(state)
             && let Some(parked) = state.parked.pop_front()
         {
@@ -328,8 +342,11 @@ impl<T> Queue<T> {
             woken.extend(parked.sender);
         }
         self.hints.parked.store(false, Ordering::Relaxed);
-        self.hints.occupied.store(state.lanes.len() > 0, Ordering::Relaxed);
+        if state.lanes.len() > 0 {
+            self.hints.occupied.store(true, Ordering::Relaxed);
+        }
         self.hints.urgent.store(state.lanes.urgent_len() > 0, Ordering::Relaxed);
+        woken.extend(state.owner.take());
         woken.extend(state.idle.drain(..).map(|(_, waker)| waker));
         drop(state);
         woken.into_iter().for_each(Waker::wake);
@@ -341,6 +358,7 @@ impl<T> Queue<T> {
         let mut state = self.state.lock();
         state.phase = Phase::Abandoned;
         let left: Vec<T> = state.lanes.drain().collect();
+        self.hints.occupied.store(false, Ordering::Relaxed);
         drop(state);
         left
     }
@@ -364,6 +382,7 @@ impl<T> Queue<T> {
         self.state.lock().tally
     }
 
+    #[inline]
     fn accept(&self, state: &mut State<T>, lane: Priority, item: T) -> Option<Waker> {
         state.tally.accepted += 1;
         state.lanes.push(lane, item);
@@ -374,6 +393,7 @@ impl<T> Queue<T> {
         state.next_idle()
     }
 
+    #[inline]
     fn has_room(&self, state: &mut State<T>) -> bool {
         let capacity = self.settings.capacity.get();
         if state.lanes.len() + state.in_hand < capacity {
@@ -395,16 +415,29 @@ impl<T> State<T> {
         self.in_hand = events;
     }
 
-    /// A receiver goes to sleep until the next event.
-    pub(super) fn wait(&mut self, waiter: u64, waker: &Waker) {
+    /// The receiver goes to sleep until the next event.
+    #[inline]
+    pub(super) fn sleep(&mut self, waker: &Waker) {
+        match &mut self.owner {
+            Some(owner) => owner.clone_from(waker),
+            owner => *owner = Some(waker.clone()),
+        }
+    }
+
+    /// The same for one of many.
+    fn wait(&mut self, waiter: u64, waker: &Waker) {
         match self.idle.iter_mut().find(|(id, _)| *id == waiter) {
             Some((_, registered)) => registered.clone_from(waker),
             None => self.idle.push_back((waiter, waker.clone())),
         }
     }
 
+    #[inline]
     fn next_idle(&mut self) -> Option<Waker> {
-        self.idle.pop_front().map(|(_, waker)| waker)
+        match self.owner.take() {
+            None => self.idle.pop_front().map(|(_, waker)| waker),
+            owner => owner,
+        }
     }
 
     fn find_parked(&self, ticket: u64) -> Option<usize> {

@@ -1,12 +1,13 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::future::poll_fn;
+use std::ops::DerefMut;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
 
 use tokio::task::coop;
 
-use super::queue::{Popped, Queue};
+use super::queue::{Popped, Queue, State};
 use super::{Discarded, Message, Overflow, Tally};
 use crate::sync::atomic::Ordering;
 
@@ -85,7 +86,7 @@ impl<M: Message> Receiver<M> {
         if !state.is_open() {
             return Poll::Ready(false);
         }
-        state.wait(0, cx.waker());
+        state.sleep(cx.waker());
         Poll::Pending
     }
 
@@ -141,14 +142,16 @@ impl<M: Message> Receiver<M> {
         if !self.hand.is_empty() {
             state.lanes.put_back(&mut self.hand);
         }
+        if state.lanes.len() == 0 {
+            return self.nothing(state, waker);
+        }
         let takes_all =
             state.lanes.urgent_len() == 0 && self.queue.settings().overflow != Overflow::DropOldest;
         let popped = if takes_all {
             state.lanes.swap_normal(&mut self.hand);
             match self.hand.pop_front() {
                 Some(message) => Popped::Item(message),
-                None if state.is_open() => Popped::Empty,
-                None => Popped::Closed,
+                None => Popped::Empty,
             }
         } else {
             self.queue.pop_locked(&mut state, &mut self.woken)
@@ -156,24 +159,36 @@ impl<M: Message> Receiver<M> {
         state.set_in_hand(self.hand.len());
         self.queue.hints.in_hand.store(self.hand.len(), Ordering::Relaxed);
         self.queue.admit(&mut state, &mut self.woken);
-        if let Popped::Empty = popped {
-            self.queue.hints.occupied.store(false, Ordering::Relaxed);
-            if let Some(waker) = waker {
-                state.wait(0, waker);
-            }
-        }
         drop(state);
         self.handed_out = 0;
         self.wake();
         popped
     }
 
+    /// Nothing waits in the lanes or in hand; nothing stands in line either, since of a full inbox at least one
+    /// event is still in the lanes: the first of a batch is handed out as the batch is taken.
+    fn nothing(&self, mut state: impl DerefMut<Target = State<M>>, waker: Option<&Waker>) -> Popped<M> {
+        state.set_in_hand(0);
+        self.queue.hints.in_hand.store(0, Ordering::Relaxed);
+        self.queue.hints.occupied.store(false, Ordering::Relaxed);
+        if !state.is_open() {
+            return Popped::Closed;
+        }
+        if let Some(waker) = waker {
+            state.sleep(waker);
+        }
+        Popped::Empty
+    }
+
     fn together(&self) -> usize {
         LET_IN_TOGETHER.min(self.queue.settings().capacity.get().div_ceil(4))
     }
 
+    #[inline]
     fn wake(&mut self) {
-        self.woken.drain(..).for_each(Waker::wake);
+        if !self.woken.is_empty() {
+            self.woken.drain(..).for_each(Waker::wake);
+        }
     }
 }
 

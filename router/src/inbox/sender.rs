@@ -5,7 +5,7 @@ use std::task::Waker;
 
 use edri_event::Priority;
 
-use super::queue::{Patience, Place, Pushed, Queue};
+use super::queue::{Place, Pushed, Queue, Standing};
 use super::{Discarded, InboxSettings, Message, Receiver, SharedReceiver, Tally};
 
 /// The sending end of an inbox.
@@ -85,7 +85,7 @@ impl<M: Message> Inbox<M> {
     pub(crate) fn push(
         &self,
         lane: Priority,
-        patience: Patience<'_>,
+        patience: Standing<'_>,
         make: impl FnOnce() -> M,
     ) -> Pushed<()> {
         match self.queue.push(lane, patience, make) {

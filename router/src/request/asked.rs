@@ -1,3 +1,5 @@
+use std::task::Waker;
+
 use edri_event::{Key, Meta, Request};
 
 use super::error::RequestError;
@@ -16,9 +18,10 @@ pub struct Asked<R: Request> {
 }
 
 impl<R: Request> Asked<R> {
-    /// A request and the end at which its answer comes.
-    pub fn new(event: R, meta: Meta) -> (Self, Reply<R::Response>) {
-        let (reply_to, reply) = reply();
+    /// A request and the end at which its answer comes. With `requester`, that is woken by the answer without
+    /// having polled for it.
+    pub fn new(event: R, meta: Meta, requester: Option<&Waker>) -> (Self, Reply<R::Response>) {
+        let (reply_to, reply) = reply(requester);
         (Self { event, meta, reply: reply_to }, reply)
     }
 

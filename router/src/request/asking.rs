@@ -4,7 +4,7 @@ use std::future::Future;
 use std::hash::Hash;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use edri_event::{EventId, Key, Meta, Priority, Progress, ProgressSink, Request};
@@ -16,7 +16,7 @@ use super::error::RequestError;
 use super::reply::Reply;
 use crate::envelope::Envelope;
 use crate::notify::Outstanding;
-use crate::route::{Answering, RequestRoute, Respond, Running, Ticket, Wait};
+use crate::route::{Answering, Patience, RequestRoute, Respond, Running, Ticket, Wait};
 use crate::router::Router;
 
 /// A request about to be made: await it. Made by [`Router::request`].
@@ -33,6 +33,8 @@ pub struct Asking<'r, R: Request> {
     timeout: Option<Duration>,
     sleep: Option<Pin<Box<Sleep>>>,
     observed: Option<Box<Observed<R>>>,
+    /// Where it stood in line, if it did: it may have been let in since.
+    in_line: Option<Box<(Arc<dyn Respond<R>>, Ticket)>>,
     stage: Stage<R>,
 }
 
@@ -47,7 +49,7 @@ enum Target<'r, R: Request> {
 enum Stage<R: Request> {
     Unasked,
     Running(Running<Result<R::Response, RequestError>>),
-    Queued(Reply<R::Response>, Option<(Arc<dyn Respond<R>>, Ticket)>),
+    Queued(Reply<R::Response>),
     /// The answer is known, and observers are being told.
     Telling(Box<Telling<R>>),
     Done,
@@ -80,6 +82,7 @@ impl<'r, R: Request> Asking<'r, R> {
             timeout: None,
             sleep: None,
             observed: None,
+            in_line: None,
             stage: Stage::Unasked,
         }
     }
@@ -117,70 +120,89 @@ impl<'r, R: Request> Asking<'r, R> {
         self
     }
 
-    fn ask(&mut self) -> Result<Stage<R>, Result<R::Response, RequestError>> {
+    /// Asks, and moves on to the stage that follows; with an outcome if there is one at once.
+    fn ask(&mut self, waker: &Waker) -> Option<Result<R::Response, RequestError>> {
         if let Some((_, meta)) = &mut self.call {
             if R::SHAREABLE {
                 meta.set_id(EventId::fresh());
             }
-            if let Some(timeout) = self.timeout {
-                meta.set_deadline((Instant::now() + timeout).into_std());
+            // A time-out beyond all clocks is no deadline.
+            if let Some(deadline) = self.timeout.and_then(|timeout| Instant::now().checked_add(timeout)) {
+                meta.set_deadline(deadline.into_std());
             }
         }
         match self.target {
-            Target::Responder(responder) => self.ask_first(None, std::iter::once(responder)),
+            Target::Responder(responder) => self.ask_only(responder, waker),
             Target::Route => {
-                self.router.table().with(TypeId::of::<R>(), |route: Option<&RequestRoute<R>>| match route {
-                    None => Err(Err(RequestError::NoResponder { event: R::name() })),
-                    Some(route) => {
-                        let key =
-                            self.call.as_ref().and_then(|(event, meta)| meta.key().or_else(|| event.key()));
-                        self.ask_first(Some(route), route.candidates(key))
+                let router = self.router;
+                router.table().with(TypeId::of::<R>(), |route: Option<&RequestRoute<R>>| {
+                    let Some(route) = route else { return no_responder::<R>() };
+                    if let (false, Some((event, _))) = (route.observers.is_empty(), &self.call) {
+                        self.observed = Observed::new(event, &route.observers);
+                    }
+                    match route.responders.only() {
+                        Some(only) => self.ask_only(only, waker),
+                        None => self.ask_one_of(route, waker),
                     }
                 })
             }
         }
     }
 
-    /// Asks the first candidate that has room; where none has, stands in line at the first that is still there.
-    fn ask_first<'c>(
+    #[inline]
+    fn ask_only(
         &mut self,
-        route: Option<&RequestRoute<R>>,
-        candidates: impl Iterator<Item = &'c Arc<dyn Respond<R>>>,
-    ) -> Result<Stage<R>, Result<R::Response, RequestError>> {
-        if let (Some(route), Some((event, _))) = (route, &self.call) {
-            self.observed = Observed::new(event, &route.observers);
-        }
-        let mut candidates = candidates.peekable();
+        responder: &Arc<dyn Respond<R>>,
+        waker: &Waker,
+    ) -> Option<Result<R::Response, RequestError>> {
+        let answering = responder.ask(&mut self.call, self.lane, Patience::Line, waker);
+        self.go_on(responder, answering)
+    }
+
+    /// Asks the first candidate that has room; where none has, stands in line at the first that is still there.
+    fn ask_one_of(
+        &mut self,
+        route: &RequestRoute<R>,
+        waker: &Waker,
+    ) -> Option<Result<R::Response, RequestError>> {
+        let key = self.call.as_ref().and_then(|(event, meta)| meta.key().or_else(|| event.key()));
+        let mut candidates = route.candidates(key).peekable();
         let (mut full, mut refused) = (None, false);
         while let Some(responder) = candidates.next() {
             let last_hope = full.is_none() && candidates.peek().is_none();
-            match responder.ask(&mut self.call, self.lane, last_hope) {
+            let patience = if last_hope { Patience::Line } else { Patience::None };
+            match responder.ask(&mut self.call, self.lane, patience, waker) {
                 Answering::Full => full = full.or(Some(responder)),
                 Answering::Refused => refused = true,
                 Answering::Gone => {}
-                taken => return Self::stage(responder, taken),
+                taken => return self.go_on(responder, taken),
             }
         }
         match full {
-            Some(responder) => Self::stage(responder, responder.ask(&mut self.call, self.lane, true)),
-            None if refused => Err(Err(RequestError::Overloaded)),
-            None => Err(Err(RequestError::NoResponder { event: R::name() })),
+            Some(responder) => self.ask_only(responder, waker),
+            None if refused => Some(Err(RequestError::Overloaded)),
+            None => no_responder::<R>(),
         }
     }
 
-    fn stage(
+    #[inline]
+    fn go_on(
+        &mut self,
         responder: &Arc<dyn Respond<R>>,
         answering: Answering<R>,
-    ) -> Result<Stage<R>, Result<R::Response, RequestError>> {
+    ) -> Option<Result<R::Response, RequestError>> {
         match answering {
-            Answering::Answered(outcome) => Err(outcome),
-            Answering::Running(running) => Ok(Stage::Running(running)),
-            Answering::Queued(reply, ticket) => {
-                Ok(Stage::Queued(reply, ticket.map(|ticket| (Arc::clone(responder), ticket))))
+            Answering::Queued(reply, None) => self.stage = Stage::Queued(reply),
+            Answering::Queued(reply, Some(ticket)) => {
+                self.in_line = Some(Box::new((Arc::clone(responder), ticket)));
+                self.stage = Stage::Queued(reply);
             }
-            Answering::Full | Answering::Refused => Err(Err(RequestError::Overloaded)),
-            Answering::Gone => Err(Err(RequestError::NoResponder { event: R::name() })),
+            Answering::Running(running) => self.stage = Stage::Running(running),
+            Answering::Answered(outcome) => return Some(outcome),
+            Answering::Full | Answering::Refused => return Some(Err(RequestError::Overloaded)),
+            Answering::Gone => return no_responder::<R>(),
         }
+        None
     }
 
     fn poll_timeout(&mut self, cx: &mut Context<'_>) -> Poll<RequestError> {
@@ -191,6 +213,7 @@ impl<'r, R: Request> Asking<'r, R> {
     }
 
     /// Goes over to telling the observers; at once if there are none.
+    #[inline]
     fn finish(
         &mut self,
         outcome: Result<R::Response, RequestError>,
@@ -198,8 +221,20 @@ impl<'r, R: Request> Asking<'r, R> {
     ) -> Poll<Result<R::Response, RequestError>> {
         // What the old stage holds cancels itself when it is dropped, if it has not been answered.
         self.give_up();
-        let Some(observed) = self.observed.take() else { return Poll::Ready(outcome) };
-        let observers = tell(&observed, &outcome, Wait::Woken(cx.waker()));
+        match self.observed.take() {
+            None => Poll::Ready(outcome),
+            Some(observed) => self.tell(&observed, outcome, cx),
+        }
+    }
+
+    #[cold]
+    fn tell(
+        &mut self,
+        observed: &Observed<R>,
+        outcome: Result<R::Response, RequestError>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<R::Response, RequestError>> {
+        let observers = tell(observed, &outcome, Wait::Woken(cx.waker()));
         self.stage = Stage::Telling(Box::new(Telling { outcome: Some(outcome), observers }));
         self.poll_telling(cx)
     }
@@ -212,14 +247,28 @@ impl<'r, R: Request> Asking<'r, R> {
         outcome.map_or(Poll::Pending, Poll::Ready)
     }
 
+    /// Drops what is under way, which cancels it unless it has been answered.
+    #[inline]
     fn give_up(&mut self) {
-        if let Stage::Queued(reply, Some((responder, ticket))) =
-            std::mem::replace(&mut self.stage, Stage::Done)
-        {
+        self.stage = Stage::Done;
+        if let Some(in_line) = self.in_line.take() {
+            let (responder, ticket) = *in_line;
             responder.withdraw(ticket);
-            drop(reply);
         }
     }
+
+    #[cold]
+    fn cancel(&mut self) {
+        self.give_up();
+        if let Some(observed) = self.observed.take() {
+            // Nobody is left to wait for an observer without room.
+            drop(tell(&observed, &Err(RequestError::Cancelled), Wait::Never));
+        }
+    }
+}
+
+fn no_responder<R: Request>() -> Option<Result<R::Response, RequestError>> {
+    Some(Err(RequestError::NoResponder { event: R::name() }))
 }
 
 fn tell<R: Request>(
@@ -238,18 +287,22 @@ fn tell<R: Request>(
 impl<R: Request> Future for Asking<'_, R> {
     type Output = Result<R::Response, RequestError>;
 
+    #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
         if let Stage::Unasked = this.stage {
             ready!(coop::poll_proceed(cx)).made_progress();
-            match this.ask() {
-                Ok(stage) => this.stage = stage,
-                Err(outcome) => return this.finish(outcome, cx),
+            if let Some(outcome) = this.ask(cx.waker()) {
+                return this.finish(outcome, cx);
+            }
+            // A queued request wakes this task by itself.
+            if let (Stage::Queued(_), None) = (&this.stage, this.timeout) {
+                return Poll::Pending;
             }
         }
         let answered = match &mut this.stage {
             Stage::Running(running) => running.as_mut().poll(cx),
-            Stage::Queued(reply, _) => reply.poll_answer(cx),
+            Stage::Queued(reply) => reply.poll_answer(cx),
             Stage::Telling(_) => return this.poll_telling(cx),
             Stage::Unasked | Stage::Done => return Poll::Pending,
         };
@@ -264,13 +317,10 @@ impl<R: Request> Future for Asking<'_, R> {
 }
 
 impl<R: Request> Drop for Asking<'_, R> {
+    #[inline]
     fn drop(&mut self) {
-        let asked = matches!(self.stage, Stage::Running(_) | Stage::Queued(..));
-        self.give_up();
-        if let (true, Some(observed)) = (asked, self.observed.take()) {
-            // Nobody is left to wait for an observer without room.
-            let outcome = Err(RequestError::Cancelled);
-            drop(tell(&observed, &outcome, Wait::Never));
+        if let Stage::Running(_) | Stage::Queued(_) = self.stage {
+            self.cancel();
         }
     }
 }

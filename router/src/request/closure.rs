@@ -1,11 +1,12 @@
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::task::Waker;
 
 use edri_event::{Failure, Meta, Priority, Request};
 use futures_util::FutureExt as _;
 
 use super::error::RequestError;
-use crate::route::{Answering, Respond, Ticket};
+use crate::route::{Answering, Patience, Respond, Ticket};
 
 /// A closure as a responder: it runs on the requester's own task, so that any number run at once.
 pub(crate) struct Closure<F>(pub(crate) F);
@@ -16,7 +17,7 @@ where
     F: Fn(R) -> A + Send + Sync,
     A: Future<Output = Result<R::Response, Failure>> + Send + 'static,
 {
-    fn ask(&self, call: &mut Option<(R, Meta)>, _lane: Priority, _wait: bool) -> Answering<R> {
+    fn ask(&self, call: &mut Option<(R, Meta)>, _: Priority, _: Patience, _: &Waker) -> Answering<R> {
         let Some((event, _)) = call.take() else { return Answering::Gone };
         // A plain closure may panic before it gives its future.
         match catch_unwind(AssertUnwindSafe(|| (self.0)(event))) {

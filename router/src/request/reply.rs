@@ -7,9 +7,12 @@ use super::error::RequestError;
 use crate::sync::Mutex;
 
 /// One request's way back: the responder's end answers once, the requester's end waits or goes away.
-pub(crate) fn reply<T: Send + 'static>() -> (ReplyTo<T>, Reply<T>) {
-    let slot = Arc::new(Slot(Mutex::new(State::Waiting { requester: None, responders: Vec::new() })));
-    (ReplyTo { slot: Some(Arc::clone(&slot)) }, Reply { slot })
+///
+/// With `requester`, its task is woken by the answer without having polled for it.
+pub(crate) fn reply<T: Send + 'static>(requester: Option<&Waker>) -> (ReplyTo<T>, Reply<T>) {
+    let requester = requester.cloned();
+    let slot = Arc::new(Slot(Mutex::new(State::Waiting { requester, responders: Vec::new() })));
+    (ReplyTo { slot: Some(Arc::clone(&slot)) }, Reply { slot: Some(slot) })
 }
 
 struct Slot<T>(Mutex<State<T>>);
@@ -21,9 +24,9 @@ enum State<T> {
         responders: Vec<Waker>,
     },
     Answered(Result<T, RequestError>),
-    /// The answer has been taken.
+    /// The requester has the answer.
     Done,
-    /// The requester has gone away.
+    /// The requester has gone away without an answer.
     Cancelled,
 }
 
@@ -68,13 +71,15 @@ impl<T: Send + 'static> Drop for ReplyTo<T> {
 
 /// The requester's end of a request. Dropping it cancels the request.
 pub struct Reply<T: Send + 'static> {
-    slot: Arc<Slot<T>>,
+    /// Until the answer has been taken.
+    slot: Option<Arc<Slot<T>>>,
 }
 
 impl<T: Send + 'static> Reply<T> {
     /// The answer, or the task is woken when it comes. After the answer has been taken it stays pending.
-    pub fn poll_answer(&self, cx: &mut Context<'_>) -> Poll<Result<T, RequestError>> {
-        let mut state = self.slot.0.lock();
+    pub fn poll_answer(&mut self, cx: &mut Context<'_>) -> Poll<Result<T, RequestError>> {
+        let Some(slot) = &self.slot else { return Poll::Pending };
+        let mut state = slot.0.lock();
         match &mut *state {
             State::Waiting { requester, .. } => {
                 match requester {
@@ -84,22 +89,23 @@ impl<T: Send + 'static> Reply<T> {
                 Poll::Pending
             }
             State::Done | State::Cancelled => Poll::Pending,
-            answered @ State::Answered(_) => match std::mem::replace(answered, State::Done) {
-                State::Answered(answer) => Poll::Ready(answer),
-                _ => Poll::Pending,
-            },
+            answered @ State::Answered(_) => {
+                let answered = std::mem::replace(answered, State::Done);
+                drop(state);
+                self.slot = None;
+                match answered {
+                    State::Answered(answer) => Poll::Ready(answer),
+                    State::Waiting { .. } | State::Done | State::Cancelled => Poll::Pending,
+                }
+            }
         }
     }
 }
 
 impl<T: Send + 'static> Drop for Reply<T> {
     fn drop(&mut self) {
-        let mut state = self.slot.0.lock();
-        let old = match &*state {
-            State::Done => return,
-            _ => std::mem::replace(&mut *state, State::Cancelled),
-        };
-        drop(state);
+        let Some(slot) = self.slot.take() else { return };
+        let old = std::mem::replace(&mut *slot.0.lock(), State::Cancelled);
         if let State::Waiting { responders, .. } = old {
             responders.into_iter().for_each(Waker::wake);
         }

@@ -18,7 +18,7 @@ mod to_inbox;
 
 pub use deliver::{Deliver, Delivery, Running, Ticket, Wait};
 pub(crate) use kinds::{NotificationRoute, Observer, RequestRoute, TunnelRoute};
-pub use respond::{Answering, Respond};
+pub use respond::{Answering, Patience, Respond};
 pub(crate) use roster::Roster;
 pub(crate) use table::{Route, Table};
 pub use to_inbox::ToInbox;

@@ -1,4 +1,5 @@
 use std::fmt;
+use std::task::Waker;
 
 use edri_event::{Meta, Priority, Request};
 
@@ -7,15 +8,30 @@ use crate::request::{Reply, RequestError};
 
 /// Answers requests of one type. As [`Deliver`](super::Deliver), for requests.
 pub trait Respond<R: Request>: Send + Sync {
-    /// Hands over the request, which is left in place if it was not kept. With `wait` it stands in line where
-    /// there is no room and the policy allows it.
-    fn ask(&self, call: &mut Option<(R, Meta)>, lane: Priority, wait: bool) -> Answering<R>;
+    /// Hands over the request, which is left in place if it was not kept. A reply that is
+    /// [queued](Answering::Queued) wakes `requester` by itself; it need not be polled before.
+    fn ask(
+        &self,
+        call: &mut Option<(R, Meta)>,
+        lane: Priority,
+        patience: Patience,
+        requester: &Waker,
+    ) -> Answering<R>;
 
     /// Takes a request out of the line, if it is still there.
     fn withdraw(&self, ticket: Ticket);
 
     /// The responder's name, for errors and logs.
     fn name(&self) -> &str;
+}
+
+/// Whether a request stands in line where there is no room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Patience {
+    /// It does not.
+    None,
+    /// It does, if the policy allows it.
+    Line,
 }
 
 /// How a request is being answered.

@@ -5,8 +5,8 @@ use std::task::Waker;
 use edri_event::{Meta, Priority, Request};
 
 use super::deliver::{Deliver, Delivery, Ticket, Wait};
-use super::respond::{Answering, Respond};
-use crate::inbox::{Inbox, Message, Patience, Place, Pushed};
+use super::respond::{Answering, Patience, Respond};
+use crate::inbox::{Inbox, Message, Place, Pushed, Standing};
 use crate::request::Asked;
 
 /// An inbox behind a route: parcels of one type become its messages.
@@ -23,7 +23,7 @@ impl<M: Message, P> ToInbox<M, P> {
     }
 
     #[inline]
-    fn push(&self, parcel: &mut Option<P>, lane: Priority, patience: Patience<'_>) -> Pushed<()> {
+    fn push(&self, parcel: &mut Option<P>, lane: Priority, patience: Standing<'_>) -> Pushed<()> {
         self.inbox.push(lane, patience, || match parcel.take() {
             Some(parcel) => (self.wrap)(parcel),
             None => {
@@ -43,8 +43,8 @@ impl<M: Message, P: Send + 'static> Deliver<P> for ToInbox<M, P> {
     #[inline]
     fn deliver(&self, parcel: &mut Option<P>, lane: Priority, wait: Wait<'_>) -> Delivery {
         let patience = match wait {
-            Wait::Never => Patience::None,
-            Wait::Woken(waker) => Patience::Notify(waker),
+            Wait::Never => Standing::None,
+            Wait::Woken(waker) => Standing::Notify(waker),
         };
         match self.push(parcel, lane, patience) {
             Pushed::Accepted => Delivery::Accepted,
@@ -75,12 +75,22 @@ impl<M: Message, P: Send + 'static> Deliver<P> for ToInbox<M, P> {
 }
 
 impl<M: Message, R: Request> Respond<R> for ToInbox<M, Asked<R>> {
-    fn ask(&self, call: &mut Option<(R, Meta)>, lane: Priority, wait: bool) -> Answering<R> {
+    fn ask(
+        &self,
+        call: &mut Option<(R, Meta)>,
+        lane: Priority,
+        patience: Patience,
+        requester: &Waker,
+    ) -> Answering<R> {
         let Some((event, meta)) = call.take() else { return Answering::Gone };
-        let (asked, reply) = Asked::new(event, meta);
+        let (asked, reply) = Asked::new(event, meta, Some(requester));
         let mut asked = Some(asked);
         // The requester learns of everything through its reply: nobody has to wake it when it leaves the line.
-        let pushed = self.push(&mut asked, lane, if wait { Patience::Silent } else { Patience::None });
+        let standing = match patience {
+            Patience::None => Standing::None,
+            Patience::Line => Standing::Silent,
+        };
+        let pushed = self.push(&mut asked, lane, standing);
         if let Some(asked) = asked {
             *call = Some(asked.take_back());
         }

@@ -5,7 +5,7 @@ use edri_event::{Failure, Priority};
 
 use super::error::TunnelError;
 use crate::inbox::{Capacity, InboxSettings};
-use crate::inbox::{Patience, Place, Popped, Pushed, Queue};
+use crate::inbox::{Place, Popped, Pushed, Queue, Standing};
 use crate::sync::Mutex;
 
 /// One direction of a tunnel: a bounded queue that knows how it ended.
@@ -35,7 +35,7 @@ impl<T> Flow<T> {
 
     /// Hands an item over, or puts it in line under a ticket. The item is gone if there is an error.
     pub(super) fn push(&self, item: T, waker: &Waker) -> Result<Option<u64>, TunnelError> {
-        match self.items.push(Priority::Normal, Patience::Notify(waker), || item) {
+        match self.items.push(Priority::Normal, Standing::Notify(waker), || item) {
             Pushed::Accepted => Ok(None),
             Pushed::Parked(ticket) => Ok(Some(ticket)),
             Pushed::Closed | Pushed::Full | Pushed::Rejected | Pushed::Dropped(_) | Pushed::Displaced(_) => {
