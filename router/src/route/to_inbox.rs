@@ -7,7 +7,7 @@ use edri_event::{Meta, Priority, Request};
 use super::deliver::{Deliver, Delivery, Ticket, Wait};
 use super::respond::{Answering, Patience, Respond};
 use crate::inbox::{Inbox, Message, Place, Pushed, Standing};
-use crate::request::Asked;
+use crate::request::{Asked, RequestError};
 
 /// An inbox behind a route: parcels of one type become its messages.
 pub struct ToInbox<M: Message, P> {
@@ -95,7 +95,8 @@ impl<M: Message, R: Request> Respond<R> for ToInbox<M, Asked<R>> {
             *call = Some(asked.take_back());
         }
         match pushed {
-            Pushed::Accepted | Pushed::Displaced(()) | Pushed::Dropped(()) => Answering::Queued(reply, None),
+            Pushed::Accepted | Pushed::Displaced(()) => Answering::Queued(reply, None),
+            Pushed::Dropped(()) => Answering::Answered(Err(RequestError::Overloaded)),
             Pushed::Parked(ticket) => Answering::Queued(reply, Some(Ticket(ticket))),
             Pushed::Full => Answering::Full,
             Pushed::Rejected => Answering::Refused,
