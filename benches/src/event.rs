@@ -6,7 +6,7 @@ use std::{
 };
 
 /// What is told: 24 bytes, of which the receiver adds up one field.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, edri::event::Notification)]
 #[expect(dead_code, reason = "the other fields give the event its size")]
 pub(crate) struct Event {
     /// Position among the events of a run, from zero.
@@ -25,7 +25,8 @@ impl Event {
 }
 
 /// What is asked: a number, answered by [`Work::answer`].
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, edri::event::Request)]
+#[request(response = u64)]
 pub(crate) struct Request {
     /// Position among the requests of a run, from zero.
     pub(crate) number: u64,

@@ -77,7 +77,8 @@ impl Teller for ActorRef<Receiver> {
 }
 
 impl Publisher for Vec<ActorRef<Receiver>> {
-    async fn publish(&mut self, event: Arc<Event>) {
+    async fn publish(&mut self, event: Event) {
+        let event = Arc::new(event);
         for subscriber in self.iter() {
             ActorRef::tell(subscriber, event.clone()).await.expect("the subscribers live as long as the run");
         }

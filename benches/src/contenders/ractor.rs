@@ -83,7 +83,8 @@ impl Teller for ActorRef<Event> {
 }
 
 impl Publisher for Vec<ActorRef<Arc<Event>>> {
-    async fn publish(&mut self, event: Arc<Event>) {
+    async fn publish(&mut self, event: Event) {
+        let event = Arc::new(event);
         for subscriber in self.iter() {
             subscriber.cast(event.clone()).expect("the subscribers live as long as the run");
             tokio::task::consume_budget().await;

@@ -73,7 +73,8 @@ impl Teller for Address<Receiver> {
 }
 
 impl Publisher for Vec<Address<Receiver>> {
-    async fn publish(&mut self, event: Arc<Event>) {
+    async fn publish(&mut self, event: Event) {
+        let event = Arc::new(event);
         for subscriber in self.iter() {
             let sent = subscriber.send(event.clone()).detach().await;
             let _answer = sent.expect("the subscribers live as long as the run");
@@ -85,7 +86,8 @@ impl Publisher for Vec<Address<Receiver>> {
 struct Broadcast(Address<Receiver>);
 
 impl Publisher for Broadcast {
-    async fn publish(&mut self, event: Arc<Event>) {
+    async fn publish(&mut self, event: Event) {
+        let event = Arc::new(event);
         self.0.broadcast(event).await.expect("the subscribers live as long as the run");
     }
 }

@@ -1,6 +1,6 @@
 //! One sender to many subscribers.
 
-use std::{future::Future, sync::Arc};
+use std::future::Future;
 
 use crate::{
     event::Event,
@@ -12,14 +12,14 @@ use crate::{
 /// A handle that gives an event to every subscriber.
 pub(crate) trait Publisher: Send + 'static {
     /// Sends to all, waiting for room where the contender is bounded.
-    fn publish(&mut self, event: Arc<Event>) -> impl Future<Output = ()> + Send;
+    fn publish(&mut self, event: Event) -> impl Future<Output = ()> + Send;
 }
 
 /// Publishes the events `0..events` one by one; what is counted are the deliveries.
 pub(crate) async fn publish(events: u64, mut publisher: impl Publisher, arrivals: Arrivals) -> Sample {
     let stopwatch = Stopwatch::start();
     for number in 0..events {
-        publisher.publish(Arc::new(Event::numbered(number))).await;
+        publisher.publish(Event::numbered(number)).await;
     }
     arrivals.all().await;
     stopwatch.stop(events * SUBSCRIBERS as u64)

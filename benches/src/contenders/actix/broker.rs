@@ -68,7 +68,8 @@ impl Handler<Ready> for Subscriber {
 struct Issuer(Pace);
 
 impl Publisher for Issuer {
-    async fn publish(&mut self, event: Arc<Event>) {
+    async fn publish(&mut self, event: Event) {
+        let event = Arc::new(event);
         self.0.until_allowed(event.number).await;
         Broker::<SystemBroker>::issue_async(Issued(event));
     }

@@ -173,7 +173,8 @@ impl Teller for Addr<Receiver> {
 }
 
 impl Publisher for Vec<Addr<Receiver>> {
-    async fn publish(&mut self, event: Arc<Event>) {
+    async fn publish(&mut self, event: Event) {
+        let event = Arc::new(event);
         for subscriber in self.iter() {
             send(subscriber, event.clone()).await;
         }

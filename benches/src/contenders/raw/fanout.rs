@@ -28,7 +28,8 @@ pub(crate) fn contenders() -> Vec<Contender> {
 struct Channels(Vec<Sender<Arc<Event>>>);
 
 impl Publisher for Channels {
-    async fn publish(&mut self, event: Arc<Event>) {
+    async fn publish(&mut self, event: Event) {
+        let event = Arc::new(event);
         for sender in &self.0 {
             sender.send(event.clone()).await.expect("every subscriber waits for the last event");
         }
@@ -60,7 +61,8 @@ struct Ring {
 }
 
 impl Publisher for Ring {
-    async fn publish(&mut self, event: Arc<Event>) {
+    async fn publish(&mut self, event: Event) {
+        let event = Arc::new(event);
         self.pace.until_allowed(event.number).await;
         self.sender.send(event).expect("every subscriber waits for the last event");
     }
