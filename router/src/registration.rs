@@ -4,11 +4,13 @@ use std::sync::{Arc, Weak};
 use crate::route::Table;
 use crate::router::{Router, Shared};
 
+type Undo = Box<dyn FnOnce(&Table) + Send + Sync>;
+
 /// A place on a route: dropping it takes it off. It does not keep the router alive.
 #[must_use = "dropping a registration ends it"]
 pub struct Registration {
     router: Weak<Shared>,
-    undo: Option<Box<dyn FnOnce(&Table) + Send + Sync>>,
+    undo: Option<Undo>,
 }
 
 impl Registration {

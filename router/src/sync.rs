@@ -63,6 +63,10 @@ mod real {
             Self(Mutex::new(std::sync::Arc::new(value)))
         }
 
+        #[expect(
+            clippy::redundant_allocation,
+            reason = "it stands for arc-swap's guard, which dereferences to an Arc"
+        )]
         pub(crate) fn load(&self) -> Box<std::sync::Arc<T>> {
             Box::new(std::sync::Arc::clone(&self.0.lock()))
         }

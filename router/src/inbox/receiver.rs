@@ -54,7 +54,7 @@ impl<M: Message> Receiver<M> {
 
     #[inline]
     fn poll_unbudgeted(&mut self, cx: &mut Context<'_>) -> Poll<Option<M>> {
-        if let Some(message) = self.from_hand() {
+        if let Some(message) = self.next_in_hand() {
             return Poll::Ready(Some(message));
         }
         match self.refill(Some(cx.waker())) {
@@ -67,7 +67,7 @@ impl<M: Message> Receiver<M> {
     /// The next event, if one waits.
     #[inline]
     pub fn try_recv(&mut self) -> Option<M> {
-        self.from_hand().or_else(|| match self.refill(None) {
+        self.next_in_hand().or_else(|| match self.refill(None) {
             Popped::Item(message) => Some(message),
             Popped::Closed | Popped::Empty => None,
         })
@@ -123,12 +123,12 @@ impl<M: Message> Receiver<M> {
     }
 
     #[inline]
-    fn from_hand(&mut self) -> Option<M> {
+    fn next_in_hand(&mut self) -> Option<M> {
         if self.hand.is_empty() || self.queue.hints.urgent.load(Ordering::Relaxed) {
             return None;
         }
         let message = self.hand.pop_front()?;
-        self.queue.hints.in_hand.store(self.hand.len(), Ordering::Relaxed);
+        self.queue.in_hand.store(self.hand.len(), Ordering::Relaxed);
         self.handed_out += 1;
         if self.queue.hints.parked.load(Ordering::Relaxed) && self.handed_out >= self.together() {
             self.let_in();
@@ -157,7 +157,7 @@ impl<M: Message> Receiver<M> {
             self.queue.pop_locked(&mut state, &mut self.woken)
         };
         state.set_in_hand(self.hand.len());
-        self.queue.hints.in_hand.store(self.hand.len(), Ordering::Relaxed);
+        self.queue.in_hand.store(self.hand.len(), Ordering::Relaxed);
         self.queue.admit(&mut state, &mut self.woken);
         drop(state);
         self.handed_out = 0;
@@ -169,7 +169,7 @@ impl<M: Message> Receiver<M> {
     /// event is still in the lanes: the first of a batch is handed out as the batch is taken.
     fn nothing(&self, mut state: impl DerefMut<Target = State<M>>, waker: Option<&Waker>) -> Popped<M> {
         state.set_in_hand(0);
-        self.queue.hints.in_hand.store(0, Ordering::Relaxed);
+        self.queue.in_hand.store(0, Ordering::Relaxed);
         self.queue.hints.occupied.store(false, Ordering::Relaxed);
         if !state.is_open() {
             return Popped::Closed;
@@ -198,7 +198,7 @@ impl<M: Message> Unpin for Receiver<M> {}
 impl<M: Message> Drop for Receiver<M> {
     fn drop(&mut self) {
         let left = self.queue.abandon();
-        self.queue.hints.in_hand.store(0, Ordering::Relaxed);
+        self.queue.in_hand.store(0, Ordering::Relaxed);
         for message in self.hand.drain(..).chain(left) {
             message.discard(Discarded::Stopped);
         }

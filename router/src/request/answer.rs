@@ -41,6 +41,8 @@ impl<R: Request<Response: Sync> + Sync> Event for Answer<R> {
 
 impl<R: Request<Response: Sync> + Sync> Notification for Answer<R> {}
 
+type Watcher<R> = Arc<dyn Deliver<Envelope<Answer<R>>>>;
+
 /// A request that is being observed, before its outcome is known.
 pub(crate) struct Observed<R: Request> {
     request: R,
@@ -58,7 +60,7 @@ impl<R: Request> Observed<R> {
     pub(crate) fn answers(
         &self,
         outcome: &Result<R::Response, RequestError>,
-    ) -> impl Iterator<Item = (&Arc<dyn Deliver<Envelope<Answer<R>>>>, Envelope<Answer<R>>)> {
+    ) -> impl Iterator<Item = (&Watcher<R>, Envelope<Answer<R>>)> {
         self.observers.iter().map(move |observer| {
             let request = (observer.copy_request)(&self.request);
             let outcome = outcome.as_ref().map(observer.copy_response).map_err(RequestError::clone);

@@ -34,9 +34,11 @@ pub struct Asking<'r, R: Request> {
     sleep: Option<Pin<Box<Sleep>>>,
     observed: Option<Box<Observed<R>>>,
     /// Where it stood in line, if it did: it may have been let in since.
-    in_line: Option<Box<(Arc<dyn Respond<R>>, Ticket)>>,
+    in_line: Option<Box<InLine<R>>>,
     stage: Stage<R>,
 }
+
+type InLine<R> = (Arc<dyn Respond<R>>, Ticket);
 
 /// Who is asked.
 enum Target<'r, R: Request> {

@@ -97,3 +97,51 @@ impl Hasher for TypeIdHasher {
         self.0
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use edri_event::{Notification, Request, Tunnel};
+
+    use super::*;
+    use crate::route::{NotificationRoute, RequestRoute, ToInbox, TunnelRoute};
+    use crate::{Inbox, InboxSettings, Router};
+
+    #[derive(Notification)]
+    struct Tell;
+
+    #[derive(Request, Clone)]
+    #[request(response = ())]
+    struct Ask;
+
+    #[derive(Tunnel)]
+    #[tunnel(send = (), receive = ())]
+    struct Pipe;
+
+    fn routes(router: &Router) -> [bool; 3] {
+        let table = router.table();
+        [
+            table.with::<NotificationRoute<Tell>, _>(TypeId::of::<Tell>(), |route| route.is_some()),
+            table.with::<RequestRoute<Ask>, _>(TypeId::of::<Ask>(), |route| route.is_some()),
+            table.with::<TunnelRoute<Pipe>, _>(TypeId::of::<Pipe>(), |route| route.is_some()),
+        ]
+    }
+
+    #[test]
+    fn when_all_have_left_the_table_is_empty() {
+        let router = Router::new();
+        assert_eq!(routes(&router), [false; 3]);
+        for _ in 0..2 {
+            let subscriptions: Vec<_> = (0..300).map(|_| router.subscribe::<Tell>()).collect();
+            let responder = router.respond(|_: Ask| async { Ok(()) });
+            let observer = router.responses::<Ask>();
+            let (inbox, _openings) = Inbox::new(InboxSettings::default());
+            let acceptor = ToInbox::new("acceptor".into(), inbox, std::convert::identity);
+            let acceptor = router.attach_acceptor::<Pipe>(Arc::new(acceptor));
+            assert_eq!(routes(&router), [true; 3]);
+            drop(responder);
+            assert_eq!(routes(&router), [true; 3], "an observer is left");
+            drop((subscriptions, observer, acceptor));
+            assert_eq!(routes(&router), [false; 3]);
+        }
+    }
+}

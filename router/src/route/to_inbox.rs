@@ -7,7 +7,7 @@ use edri_event::{Meta, Priority, Request};
 use super::deliver::{Deliver, Delivery, Ticket, Wait};
 use super::respond::{Answering, Patience, Respond};
 use crate::inbox::{Inbox, Message, Place, Pushed, Standing};
-use crate::request::{Asked, RequestError};
+use crate::request::{Asked, Reply, RequestError};
 
 /// An inbox behind a route: parcels of one type become its messages.
 pub struct ToInbox<M: Message, P> {
@@ -91,17 +91,12 @@ impl<M: Message, R: Request> Respond<R> for ToInbox<M, Asked<R>> {
             Patience::Line => Standing::Silent,
         };
         let pushed = self.push(&mut asked, lane, standing);
+        // Before the other end, which would wake the requester: it is told here.
+        let answering = answering(pushed, reply);
         if let Some(asked) = asked {
             *call = Some(asked.take_back());
         }
-        match pushed {
-            Pushed::Accepted | Pushed::Displaced(()) => Answering::Queued(reply, None),
-            Pushed::Dropped(()) => Answering::Answered(Err(RequestError::Overloaded)),
-            Pushed::Parked(ticket) => Answering::Queued(reply, Some(Ticket(ticket))),
-            Pushed::Full => Answering::Full,
-            Pushed::Rejected => Answering::Refused,
-            Pushed::Closed => Answering::Gone,
-        }
+        answering
     }
 
     fn withdraw(&self, ticket: Ticket) {
@@ -110,5 +105,18 @@ impl<M: Message, R: Request> Respond<R> for ToInbox<M, Asked<R>> {
 
     fn name(&self) -> &str {
         &self.name
+    }
+}
+
+/// The reply goes with a request that was not kept.
+#[inline]
+fn answering<R: Request>(pushed: Pushed<()>, reply: Reply<R::Response>) -> Answering<R> {
+    match pushed {
+        Pushed::Accepted | Pushed::Displaced(()) => Answering::Queued(reply, None),
+        Pushed::Dropped(()) => Answering::Answered(Err(RequestError::Overloaded)),
+        Pushed::Parked(ticket) => Answering::Queued(reply, Some(Ticket(ticket))),
+        Pushed::Full => Answering::Full,
+        Pushed::Rejected => Answering::Refused,
+        Pushed::Closed => Answering::Gone,
     }
 }
