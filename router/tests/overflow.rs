@@ -89,7 +89,8 @@ fn drop_newest_keeps_the_oldest_and_counts_the_others() {
 fn drop_oldest_spares_the_higher_lanes() {
     let router = Router::new();
     let mut stalled = router.subscribe_with::<Ping>(settings(3, Overflow::DropOldest));
-    for (event, lane) in [(1, Priority::Control), (2, Priority::Normal), (3, Priority::High), (4, Priority::Normal)]
+    for (event, lane) in
+        [(1, Priority::Control), (2, Priority::Normal), (3, Priority::High), (4, Priority::Normal)]
     {
         assert_ready_ok!(task::spawn(router.notify(Ping(event)).priority(lane)).poll());
     }
