@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::task::Waker;
 
-use edri_event::{Failure, Meta, Notification, Priority, Request, Tunnel};
+use edri_event::{Event, Failure, Meta, Notification, Priority, Request, Tunnel};
 use edri_router::{
     Answer, Answering, Asked, Context, Deliver, Delivery, Envelope, Inbox, Observable, Opening, Patience,
     Registration, RequestError, Respond, Router, Running, Ticket, ToInbox, Wait,
@@ -24,12 +24,14 @@ pub struct Entrance<'r, M: Manager> {
     registrations: Vec<Registration>,
 }
 
+type Outcome<R> = Result<<R as Request>::Response, RequestError>;
+
 /// How a request handler is called on the requester's task.
 pub enum CallRequest<M: Manager, R: Request> {
     /// It never waits.
     Now(fn(&mut M, R, &Context) -> Result<R::Response, Failure>),
     /// It may wait, and has the manager meanwhile.
-    Later(fn(Held<M>, R) -> Running<Result<R::Response, RequestError>>),
+    Later(fn(Held<M>, R) -> Running<Outcome<R>>),
 }
 
 /// How a notification handler is called on the sender's task.
@@ -89,7 +91,7 @@ impl<'r, M: Manager> Entrance<'r, M> {
         self.registrations.push(self.router.attach_acceptor::<T>(Arc::new(self.to_inbox(wrap))));
     }
 
-    fn subscriber<E: Notification>(
+    fn subscriber<E: Event + Sync>(
         &self,
         wrap: fn(Envelope<E>) -> M::Inbox,
         call: CallNotification<M, E>,
@@ -159,7 +161,7 @@ struct InlineNotification<M: Manager, E> {
     call: CallNotification<M, E>,
 }
 
-impl<M: Manager, E: Notification> Deliver<Envelope<E>> for InlineNotification<M, E> {
+impl<M: Manager, E: Event + Sync> Deliver<Envelope<E>> for InlineNotification<M, E> {
     #[inline]
     fn deliver(&self, parcel: &mut Option<Envelope<E>>, lane: Priority, wait: Wait<'_>) -> Delivery {
         match (&self.call, wait) {
@@ -186,7 +188,7 @@ impl<M: Manager, E: Notification> Deliver<Envelope<E>> for InlineNotification<M,
                     }
                 }
             }
-            (CallNotification::Later(_), Wait::Never) => {}
+            (CallNotification::Later(_), Wait::Never | Wait::Room) => {}
         }
         self.inbox.deliver(parcel, lane, wait)
     }

@@ -34,11 +34,16 @@ pub fn settle<E: Event>(outcome: Result<(), RequestError>, cx: &Context) {
 }
 
 /// The same for a hook.
-pub fn settle_hook(hook: &str, outcome: Result<(), RequestError>, cx: &Context) -> Result<(), Failure> {
+pub(crate) fn settle_hook(
+    hook: &str,
+    outcome: Result<(), RequestError>,
+    cx: &Context,
+) -> Result<(), Failure> {
     outcome.map_err(|error| {
         tracing::error!(manager = cx.name(), "the hook `{hook}` ended badly: {error}");
         match error {
             RequestError::Failed(failure) => failure,
+            RequestError::Panicked { message } => Failure::new("panicked", message),
             other => Failure::new("panicked", other.to_string()),
         }
     })

@@ -9,7 +9,7 @@ use tokio::sync::oneshot;
 use crate::entrance::Entrance;
 use crate::managed::Managed;
 use crate::manager::{Manager, SharedManager};
-use crate::run::{Engine, Run, Slot};
+use crate::run::{CutShort, Engine, Run, Slot};
 use crate::settings::{Concurrency, Mode, Settings};
 
 /// A manager about to be started, with its settings.
@@ -104,14 +104,17 @@ impl<M: Manager> Host<M> {
         let registrations = entrance.into_registrations();
         let (started, told) = oneshot::channel();
         let cx = Context::new(router.clone(), Arc::clone(&name));
-        let task = tokio::spawn(run(manager, Engine { receiver, cx, mode: settings.mode, slot, started }));
-        (Managed::new(name, monitor, registrations, task), told)
+        let (mode, cut_short) = (settings.mode, CutShort::default());
+        let engine = Engine { receiver, cx, mode, slot, cut_short: cut_short.clone(), started };
+        let task = tokio::spawn(run(manager, engine));
+        (Managed::new(name, monitor, registrations, cut_short, task), told)
     }
-}
 
-impl<M: SharedManager> Host<M> {
-    /// Lets its handlers run at the same time.
-    pub fn concurrency(mut self, concurrency: Concurrency) -> Self {
+    /// Lets its handlers run at the same time, if all take `&self`.
+    pub fn concurrency(mut self, concurrency: Concurrency) -> Self
+    where
+        M: SharedManager,
+    {
         self.settings.mode = Mode::Concurrent(concurrency);
         self.run = |manager, engine| engine.run_shared(manager);
         self

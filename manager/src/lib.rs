@@ -69,13 +69,14 @@ pub use settings::{Concurrency, Mode, Settings};
 /// What `#[manager]` writes into your crate. Not part of the public API.
 #[doc(hidden)]
 pub mod __private {
-    pub use edri_event::{Failure, Key};
+    pub use edri_event::{Failure, Key, Request};
     pub use edri_router::{
         Answer, Asked, Context, Discarded, Envelope, Message, Opening, Overflow, Running, caught,
     };
 
     pub use crate::entrance::{CallNotification, CallRequest};
     pub use crate::handling::{begin, begin_request, begin_tunnel, settle};
+    pub use crate::manager::SyncFor;
     pub use crate::outcome::IntoAnswer;
     pub use crate::run::{Engine, Held, Run};
 }

@@ -4,6 +4,8 @@ use edri_router::{InboxMonitor, Registration, Tally};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
 
+use crate::run::CutShort;
+
 /// A running manager. Dropping it stops the manager: it takes no more in, handles what waits, and ends.
 #[derive(Debug)]
 #[must_use = "dropping it stops the manager"]
@@ -11,6 +13,7 @@ pub struct Managed {
     name: Arc<str>,
     monitor: InboxMonitor,
     registrations: Vec<Registration>,
+    cut_short: CutShort,
     task: Option<JoinHandle<()>>,
 }
 
@@ -19,9 +22,10 @@ impl Managed {
         name: Arc<str>,
         monitor: InboxMonitor,
         registrations: Vec<Registration>,
+        cut_short: CutShort,
         task: JoinHandle<()>,
     ) -> Self {
-        Self { name, monitor, registrations, task: Some(task) }
+        Self { name, monitor, registrations, cut_short, task: Some(task) }
     }
 
     /// Its name.
@@ -53,18 +57,18 @@ impl Managed {
     /// Stops it: it takes no more in, handles what waits, calls its `stopping` hook and ends. At the deadline
     /// it is ended wherever it stands, and whoever waits for it is told that it has stopped.
     ///
-    /// Answers how many events were left unhandled, the one it stood at included.
+    /// Answers how many events were left unhandled, those it had begun with included.
     pub async fn stop(mut self, deadline: Instant) -> usize {
         self.close();
         let Some(mut task) = self.task.take() else { return 0 };
         if timeout_at(deadline, &mut task).await.is_ok() {
             return 0;
         }
-        let left = self.monitor.len() + 1;
+        let waiting = self.monitor.len();
         task.abort();
         // Its inbox goes with it: the wait is for the requesters to have been told.
         let _ = task.await;
-        left
+        waiting + self.cut_short.count()
     }
 
     /// Lets it run for as long as its router lives and its runtime does.

@@ -49,7 +49,19 @@ pub trait Manager: Sized + Send + 'static {
 }
 
 /// A manager whose handlers all take `&self`: they may run [at the same time](crate::Mode::Concurrent).
+#[diagnostic::on_unimplemented(
+    message = "the handlers of `{Self}` cannot run at the same time",
+    label = "not a shared manager",
+    note = "all of them have to take `&self`, and the manager has to be `Sync`"
+)]
 pub trait SharedManager: Manager + Sync {
     /// As [`Manager::handle`].
     fn handle_shared(&self, message: Self::Inbox, cx: &mut Context) -> impl Future<Output = ()> + Send;
 }
+
+/// `Sync`, said with a lifetime: a bound with one may stand on a type that does not keep it, which takes away the
+/// implementation under it and is no error in itself.
+#[doc(hidden)]
+pub trait SyncFor<'edri>: Sync {}
+
+impl<T: Sync + ?Sized> SyncFor<'_> for T {}

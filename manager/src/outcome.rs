@@ -1,6 +1,11 @@
 use edri_event::Failure;
 
 /// What a request handler may return: the response, or a `Result` of it with any error.
+#[diagnostic::on_unimplemented(
+    message = "this handler returns `{Self}`, and `{T}` is expected of it",
+    label = "expected `{T}`, or a `Result` of it whose error is `Into<Failure>`",
+    note = "a request handler returns what its request names as its response; other handlers and hooks return `()`"
+)]
 pub trait IntoAnswer<T> {
     /// As a result.
     fn into_answer(self) -> Result<T, Failure>;

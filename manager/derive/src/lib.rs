@@ -1,9 +1,174 @@
-//! Attribute macros of EDRI: manager and main.
-use proc_macro::TokenStream;
+//! Attribute macros of EDRI: `#[manager]` and `#[main]`. Use them from `edri`, which re-exports them.
+//!
+//! ```text
+//! options     what `#[manager(…)]` asks for
+//! marker      what a method is for          signature   how it wants to be called
+//! handlers    all methods of a block
+//! expand      the implementations, made of all that: of the inbox in inbox, the calls of handlers in calls
+//! entry       `#[main]`
+//! paths       where `edri-manager` and `edri` are
+//! tokens      what is done to tokens
+//! ```
 
-/// Manager.
+mod calls;
+mod entry;
+mod expand;
+mod handlers;
+mod inbox;
+mod marker;
+mod options;
+mod paths;
+mod signature;
+mod tokens;
+
+use proc_macro::TokenStream;
+use syn::{Item, ItemFn, parse_macro_input};
+
+use crate::entry::Runtime;
+use crate::options::Options;
+
+/// Makes a type a manager: put it on the inherent `impl` block that holds its handlers.
+///
+/// The block stays as it is, without the attributes below. Beside it come the manager's inbox (an enum with a
+/// variant for each handler) and `Manager` for the type; if all handlers take `&self`, `SharedManager` too, for a
+/// type that is `Sync`. A block may be generic in types and constants, not in lifetimes: a manager owns its data.
+///
+/// # Handlers and hooks
+///
+/// | attribute | signature | called with |
+/// |---|---|---|
+/// | `#[notification]` | `fn heard(&mut self, event: &E)` | each notification `E` |
+/// | `#[request]` | `fn add(&mut self, event: R) -> R::Response` | each request `R`, which it answers |
+/// | `#[response]` | `fn answered(&mut self, answer: &Answer<R>)` | each answer to `R`, whoever gave it; `R` and its response are `Clone` and `Sync` |
+/// | `#[tunnel]` | `fn accept(&mut self, open: T, tunnel: Accepted<T>)` | each tunnel `T`, with its own end of it |
+/// | `#[started]` | `fn begin(&mut self)` | nothing, once, before the first event; a failure stops the manager |
+/// | `#[stopping]` | `fn end(&mut self)` | nothing, once, after the last event |
+///
+/// Each of them may
+///
+/// * be `async`. A manager handles one event at a time, unless it says `concurrency`: the next one waits meanwhile.
+/// * take `&self` in place of `&mut self`, which lets handlers run at the same time if all do. (An async handler
+///   with `&self` needs a manager that is `Sync`: it holds the reference while it waits.)
+/// * take `cx: &Context` last: the router, and the circumstances of the event.
+/// * return a `Result` of what it returns, whose error is `Into<Failure>`: a `Failure`, or any `Error`.
+///
+/// There is one handler for each event. A failure or a panic ends the handler and not the manager: a request is
+/// answered with it, anything else is logged. `#[cfg(…)]` on a handler takes its event off the manager with it.
+///
+/// # Options
+///
+/// | option | meaning | without it |
+/// |---|---|---|
+/// | `name = "billing"` | its name in errors, logs and reports | the type's |
+/// | `capacity = 64` | how many events may wait in its inbox: any expression of type `usize`, at least 1 | 1,024 |
+/// | `overflow = Reject` | what happens to an event when that many wait: `Wait`, `Reject`, `DropOldest`, `DropNewest` | `Wait` |
+/// | `inline` | handlers are called on the sender's task while the manager is free | on a task of its own |
+/// | `concurrency = PerKey(8)` | up to 8 handlers at a time; those of one key one at a time, in order | one at a time |
+/// | `concurrency = Unordered(8)` | up to 8 handlers at a time, begun in order | one at a time |
+///
+/// `inline` and `concurrency` exclude each other; `concurrency` needs handlers that all take `&self`. Whoever hosts
+/// the manager may change each of them. A capacity of 0 is refused here if it is a literal; otherwise it panics where
+/// the manager's settings are asked for, which is `Host::new`.
+///
+/// # Example
+///
+/// ```
+/// use edri_event::{Failure, Notification, Request, Tunnel};
+/// use edri_manager::{Host, manager};
+/// use edri_router::{Accepted, Answer, Context, Router};
+///
+/// #[derive(Request, Clone)]
+/// #[request(response = u64)]
+/// struct Add { a: u64, b: u64 }
+///
+/// #[derive(Notification)]
+/// struct Reset;
+///
+/// #[derive(Tunnel)]
+/// #[tunnel(send = u64, receive = u64)]
+/// struct Sums;
+///
+/// #[derive(Default)]
+/// struct Calculator { total: u64, answers: u64 }
+///
+/// #[manager(capacity = 64)]
+/// impl Calculator {
+///     #[request]
+///     async fn add(&mut self, event: Add, cx: &Context) -> Result<u64, Failure> {
+///         self.total = self.total.checked_add(event.a + event.b).ok_or_else(|| {
+///             Failure::new("overflow", format!("{} has no room for more", cx.name()))
+///         })?;
+///         Ok(self.total)
+///     }
+///
+///     #[notification]
+///     fn reset(&mut self, _event: &Reset) {
+///         self.total = 0;
+///     }
+///
+///     #[response]
+///     fn answered(&mut self, answer: &Answer<Add>) {
+///         self.answers += u64::from(answer.outcome.is_ok());
+///     }
+///
+///     /// Answers each number with the sum so far.
+///     #[tunnel]
+///     async fn sums(&mut self, _open: Sums, mut tunnel: Accepted<Sums>) -> Result<(), Failure> {
+///         while let Some(number) = tunnel.recv().await {
+///             self.total += number?;
+///             tunnel.send(self.total).await?;
+///         }
+///         tunnel.finish();
+///         Ok(())
+///     }
+///
+///     #[stopping]
+///     fn end(&self) {
+///         assert_eq!(self.answers, 1);
+///     }
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let router = Router::new();
+/// let _calculator = Host::new(Calculator::default()).start(&router).await?;
+/// assert_eq!(router.request(Add { a: 1, b: 2 }).await?, 3);
+///
+/// let mut sums = router.open(Sums).await?;
+/// sums.send(4).await?;
+/// assert_eq!(sums.recv().await, Some(Ok(7)));
+/// # Ok(())
+/// # }
+/// ```
 #[proc_macro_attribute]
-pub fn manager(_options: TokenStream, item: TokenStream) -> TokenStream { item }
-/// Main.
+pub fn manager(options: TokenStream, item: TokenStream) -> TokenStream {
+    let mut asked = Options::default();
+    let parser = syn::meta::parser(|meta| asked.read(&meta));
+    let refused = syn::parse::Parser::parse(parser, options).err();
+    let item = parse_macro_input!(item as Item);
+    expand::expand(&asked, item, refused).into()
+}
+
+/// Runs an `async fn main` on a runtime of its own.
+///
+/// | option | meaning | without it |
+/// |---|---|---|
+/// | `flavor = "current_thread"` | all tasks on one thread; `"multi_thread"`: spread over several | `"multi_thread"` |
+/// | `worker_threads = 4` | how many threads the flavor `"multi_thread"` has, at least 1 | one per processor |
+///
+/// The function takes no arguments and is not generic; it may return what any `main` may.
+///
+/// ```ignore
+/// #[edri::main(flavor = "current_thread")]
+/// async fn main() -> Result<(), edri::Error> {
+///     edri::App::new().start().await?.run().await
+/// }
+/// ```
 #[proc_macro_attribute]
-pub fn main(_options: TokenStream, item: TokenStream) -> TokenStream { item }
+pub fn main(options: TokenStream, item: TokenStream) -> TokenStream {
+    let mut runtime = Runtime::default();
+    let parser = syn::meta::parser(|meta| runtime.read(&meta));
+    parse_macro_input!(options with parser);
+    let program = parse_macro_input!(item as ItemFn);
+    runtime.expand(&program).unwrap_or_else(syn::Error::into_compile_error).into()
+}

@@ -3,6 +3,7 @@ use std::pin::pin;
 
 use edri_router::{Context, Receiver};
 
+use super::cut_short::CutShort;
 use super::inline::{Seat, Slot};
 use crate::manager::Manager;
 
@@ -11,9 +12,12 @@ pub(super) async fn mailbox<M: Manager>(
     mut manager: M,
     receiver: &mut Receiver<M::Inbox>,
     mut cx: Context,
+    cut_short: &CutShort,
 ) -> (M, Context) {
     while let Some(message) = receiver.recv().await {
+        let begun = cut_short.begin();
         handle(&mut manager, message, &mut cx, receiver).await;
+        begun.ended();
     }
     (manager, cx)
 }
@@ -24,6 +28,7 @@ pub(super) async fn inline<M: Manager>(
     receiver: &mut Receiver<M::Inbox>,
     cx: Context,
     slot: &Slot<M>,
+    cut_short: &CutShort,
 ) -> (M, Context) {
     slot.put(Box::new(Seat { manager, cx }));
     loop {
@@ -31,7 +36,9 @@ pub(super) async fn inline<M: Manager>(
         let mut seat = poll_fn(|task| slot.poll_take(task)).await;
         // What waits is taken only with the manager in hand: no later event of its sender can overtake it.
         while let Some(message) = receiver.try_recv() {
+            let begun = cut_short.begin();
             handle(&mut seat.manager, message, &mut seat.cx, receiver).await;
+            begun.ended();
             tokio::task::coop::consume_budget().await;
         }
         if !open {

@@ -1,81 +1,105 @@
 use std::collections::{HashMap, VecDeque};
 use std::future::Future;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use edri_event::Key;
-use edri_router::{Context, Message, Receiver};
+use edri_router::{Context, Discarded, Message, Receiver};
+use futures_util::FutureExt as _;
 use tokio::task::JoinSet;
 
+use super::cut_short::CutShort;
 use crate::manager::SharedManager;
 use crate::settings::Concurrency;
 
+/// What the handlers that run at the same time have in common.
+pub(super) struct Crew<M> {
+    pub(super) manager: Arc<M>,
+    pub(super) cx: Context,
+    pub(super) cut_short: CutShort,
+}
+
 /// Handles the manager's events on tasks of their own until the inbox is closed and empty, and all have ended.
 pub(super) async fn shared<M: SharedManager>(
-    manager: Arc<M>,
+    crew: Crew<M>,
     receiver: &mut Receiver<M::Inbox>,
-    cx: &Context,
     concurrency: Concurrency,
 ) -> Arc<M> {
+    let Crew { manager, cx, cut_short } = crew;
     let handle = |message: M::Inbox| {
         let (manager, mut cx) = (Arc::clone(&manager), cx.clone());
         async move { manager.handle_shared(message, &mut cx).await }
     };
     match concurrency {
-        Concurrency::Unordered(_) => unordered(receiver, concurrency.limit(), handle).await,
-        Concurrency::PerKey(_) => per_key(receiver, concurrency.limit(), handle).await,
+        Concurrency::Unordered(_) => unordered(receiver, concurrency.limit(), &cut_short, handle).await,
+        Concurrency::PerKey(_) => per_key(receiver, concurrency.limit(), &cut_short, handle).await,
     }
     manager
 }
 
-async fn unordered<I, F>(receiver: &mut Receiver<I>, limit: usize, handle: impl Fn(I) -> F)
-where
+async fn unordered<I, F>(
+    receiver: &mut Receiver<I>,
+    limit: usize,
+    cut_short: &CutShort,
+    handle: impl Fn(I) -> F,
+) where
     I: Message,
     F: Future<Output = ()> + Send + 'static,
 {
-    let mut running = JoinSet::new();
+    let mut running = Running { tasks: JoinSet::new(), cut_short };
     loop {
-        if running.len() < limit {
+        if running.tasks.len() < limit {
             let next = tokio::select! {
                 biased;
-                Some(_) = running.join_next() => continue,
+                Some(_) = running.tasks.join_next() => continue,
                 next = receiver.recv() => next,
             };
             match next {
-                Some(message) => drop(running.spawn(handle(message))),
+                Some(message) => drop(running.tasks.spawn(handle(message))),
                 None => break,
             }
         } else {
-            running.join_next().await;
+            receiver.let_in();
+            running.tasks.join_next().await;
         }
     }
-    while running.join_next().await.is_some() {}
+    while running.tasks.join_next().await.is_some() {}
 }
 
 /// For how many events, per handler that may run, the dispatcher holds back behind their key before it takes no
 /// more from the inbox.
 const HELD_BACK_PER_HANDLER: usize = 16;
 
-async fn per_key<I, F>(receiver: &mut Receiver<I>, limit: usize, handle: impl Fn(I) -> F)
-where
+async fn per_key<I, F>(
+    receiver: &mut Receiver<I>,
+    limit: usize,
+    cut_short: &CutShort,
+    handle: impl Fn(I) -> F,
+) where
     I: Message,
     F: Future<Output = ()> + Send + 'static,
 {
-    let mut running: JoinSet<Option<Key>> = JoinSet::new();
-    let mut keys = Keys { busy: HashMap::new(), held_back: 0 };
-    let run = |running: &mut JoinSet<Option<Key>>, key, message| {
+    let mut running = Running { tasks: JoinSet::new(), cut_short };
+    let mut keys = Keys { busy: HashMap::new(), held_back: 0, cut_short };
+    let run = |running: &mut Running<'_, Option<Key>>, key, message| {
         let handling = handle(message);
-        running.spawn(async move {
-            handling.await;
+        running.tasks.spawn(async move {
+            // Should it panic all the same, the key is free again.
+            let _ = AssertUnwindSafe(handling).catch_unwind().await;
             key
         });
     };
     let mut open = true;
-    while open || !running.is_empty() {
-        let takes_more = open && running.len() < limit && keys.held_back < limit * HELD_BACK_PER_HANDLER;
+    while open || !running.tasks.is_empty() {
+        let takes_more =
+            open && running.tasks.len() < limit && keys.held_back < limit * HELD_BACK_PER_HANDLER;
+        if !takes_more {
+            receiver.let_in();
+        }
         tokio::select! {
             biased;
-            Some(ended) = running.join_next() => {
-                // A handler does not panic out of `handle`, and nobody aborts it while this runs.
+            Some(ended) = running.tasks.join_next() => {
+                // Nobody aborts it while this runs.
                 if let Ok(key) = ended && let Some(message) = keys.next(key) {
                     run(&mut running, key, message);
                 }
@@ -93,13 +117,28 @@ where
     }
 }
 
-/// The keys that are being handled, with the events that wait for theirs.
-struct Keys<I> {
-    busy: HashMap<Option<Key>, VecDeque<I>>,
-    held_back: usize,
+/// The handlers that run.
+struct Running<'c, T: 'static> {
+    tasks: JoinSet<T>,
+    cut_short: &'c CutShort,
 }
 
-impl<I> Keys<I> {
+impl<T: 'static> Drop for Running<'_, T> {
+    /// With handlers left, this is an end from outside: they end with it.
+    fn drop(&mut self) {
+        while self.tasks.try_join_next().is_some() {}
+        self.cut_short.add(self.tasks.len());
+    }
+}
+
+/// The keys that are being handled, with the events that wait for theirs.
+struct Keys<'c, I: Message> {
+    busy: HashMap<Option<Key>, VecDeque<I>>,
+    held_back: usize,
+    cut_short: &'c CutShort,
+}
+
+impl<I: Message> Keys<'_, I> {
     /// The message itself if its key is free, which is busy from now on.
     fn begin(&mut self, key: Option<Key>, message: I) -> Option<I> {
         match self.busy.get_mut(&key) {
@@ -123,5 +162,15 @@ impl<I> Keys<I> {
             None => drop(self.busy.remove(&key)),
         }
         next
+    }
+}
+
+impl<I: Message> Drop for Keys<'_, I> {
+    /// With events left, this is an end from outside: whoever waits for them is told.
+    fn drop(&mut self) {
+        self.cut_short.add(self.held_back);
+        for message in self.busy.drain().flat_map(|(_, waiting)| waiting) {
+            message.discard(Discarded::Stopped);
+        }
     }
 }

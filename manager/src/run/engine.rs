@@ -4,8 +4,8 @@ use edri_event::Failure;
 use edri_router::{Context, Receiver, caught};
 use tokio::sync::oneshot;
 
-use super::Run;
 use super::inline::Slot;
+use super::{CutShort, Run};
 use crate::handling::settle_hook;
 use crate::manager::{Manager, SharedManager};
 use crate::settings::Mode;
@@ -17,6 +17,7 @@ pub struct Engine<M: Manager> {
     pub(crate) mode: Mode,
     /// There if the manager runs inline.
     pub(crate) slot: Option<Arc<Slot<M>>>,
+    pub(crate) cut_short: CutShort,
     /// Told how the start went.
     pub(crate) started: oneshot::Sender<Result<(), Failure>>,
 }
@@ -25,25 +26,27 @@ impl<M: Manager> Engine<M> {
     /// For any manager.
     pub fn run(self, manager: M) -> Run {
         Box::pin(async move {
-            let Self { mut receiver, cx, slot, started, mode: _ } = self;
+            let Self { mut receiver, cx, slot, started, cut_short, mode: _ } = self;
             let Some(manager) = start(manager, &cx, started).await else { return };
             let (manager, cx) = match slot {
-                None => super::alone::mailbox(manager, &mut receiver, cx).await,
-                Some(slot) => super::alone::inline(manager, &mut receiver, cx, &slot).await,
+                None => super::alone::mailbox(manager, &mut receiver, cx, &cut_short).await,
+                Some(slot) => super::alone::inline(manager, &mut receiver, cx, &slot, &cut_short).await,
             };
             stop(manager, &cx).await;
         })
     }
-}
 
-impl<M: SharedManager> Engine<M> {
     /// For a manager whose handlers may run at the same time.
-    pub fn run_shared(self, manager: M) -> Run {
+    pub fn run_shared(self, manager: M) -> Run
+    where
+        M: SharedManager,
+    {
         let Mode::Concurrent(concurrency) = self.mode else { return self.run(manager) };
         Box::pin(async move {
-            let Self { mut receiver, cx, started, .. } = self;
+            let Self { mut receiver, cx, started, cut_short, .. } = self;
             let Some(manager) = start(manager, &cx, started).await else { return };
-            let manager = super::concurrent::shared(Arc::new(manager), &mut receiver, &cx, concurrency).await;
+            let crew = super::concurrent::Crew { manager: Arc::new(manager), cx: cx.clone(), cut_short };
+            let manager = super::concurrent::shared(crew, &mut receiver, concurrency).await;
             if let Ok(manager) = Arc::try_unwrap(manager) {
                 stop(manager, &cx).await;
             }
@@ -56,7 +59,7 @@ async fn start<M: Manager>(
     cx: &Context,
     told: oneshot::Sender<Result<(), Failure>>,
 ) -> Option<M> {
-    let outcome = settle_hook("started", caught(manager.started(cx)).await, cx);
+    let outcome = settle_hook("started", caught(async { manager.started(cx).await }).await, cx);
     let started = outcome.is_ok();
     // Whoever started the manager may not wait to hear of it.
     let _ = told.send(outcome);
@@ -65,7 +68,7 @@ async fn start<M: Manager>(
 
 async fn stop<M: Manager>(mut manager: M, cx: &Context) {
     // Told to the log: there is nobody else to tell.
-    let _ = settle_hook("stopping", caught(manager.stopping(cx)).await, cx);
+    let _ = settle_hook("stopping", caught(async { manager.stopping(cx).await }).await, cx);
 }
 
 impl<M: Manager> std::fmt::Debug for Engine<M> {

@@ -1,4 +1,4 @@
-use std::ops::DerefMut;
+use std::fmt;
 use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll, Waker};
 
@@ -12,7 +12,7 @@ use crate::manager::Manager;
 ///
 /// Whoever has it handles an event: a sender, or the manager's own task for what waits in the inbox. A sender
 /// may have it only while nothing waits, so that none of its events overtakes an earlier one.
-pub struct Slot<M: Manager> {
+pub(crate) struct Slot<M: Manager> {
     place: Mutex<Place<M>>,
     inbox: Inbox<M::Inbox>,
 }
@@ -24,7 +24,7 @@ struct Place<M> {
 }
 
 /// A manager and the context its handlers get.
-pub struct Seat<M> {
+pub(crate) struct Seat<M> {
     pub(crate) manager: M,
     pub(crate) cx: Context,
 }
@@ -92,7 +92,7 @@ pub(crate) struct Entered<'s, M: Manager> {
 
 impl<M: Manager> Entered<'_, M> {
     pub(crate) fn seat(&mut self) -> Option<&mut Seat<M>> {
-        self.place.as_mut()?.seat.as_mut().map(DerefMut::deref_mut)
+        self.place.as_mut()?.seat.as_deref_mut()
     }
 }
 
@@ -125,5 +125,11 @@ impl<M: Manager> Drop for Held<M> {
         if let Some(seat) = self.seat.take() {
             self.slot.put(seat);
         }
+    }
+}
+
+impl<M: Manager> fmt::Debug for Held<M> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Held").field("cx", &self.seat.as_ref().map(|seat| &seat.cx)).finish()
     }
 }

@@ -1,0 +1,91 @@
+use proc_macro2::TokenStream;
+use quote::quote;
+use syn::spanned::Spanned;
+
+use crate::expand::Expansion;
+use crate::handlers::{Handler, Kind};
+use crate::tokens::located_at;
+
+/// What may wait for the manager.
+impl Expansion<'_> {
+    pub(crate) fn inbox(&self) -> TokenStream {
+        let Self { inbox, private, .. } = self;
+        let variants = self.each(|handler| {
+            let (variant, event) = (&handler.variant, self.event(handler));
+            match handler.kind {
+                Kind::Notification => quote!(#variant(#private::Envelope<#event>)),
+                Kind::Request => quote!(#variant(#private::Asked<#event>)),
+                Kind::Response => quote!(#variant(#private::Envelope<#private::Answer<#event>>)),
+                Kind::Tunnel => quote!(#variant(#private::Opening<#event>)),
+            }
+        });
+        let parameters: Vec<_> =
+            self.block.generics.type_params().map(|parameter| &parameter.ident).collect();
+        let impossible = self.has_impossible().then(|| {
+            quote! {
+                __Impossible(
+                    ::core::convert::Infallible,
+                    ::core::marker::PhantomData<fn() -> (#(::core::marker::PhantomData<#parameters>,)*)>,
+                ),
+            }
+        });
+        let generics = &self.block.generics;
+        let where_clause = self.without_self(&generics.where_clause);
+        let generics = self.without_self(generics);
+        quote! {
+            #[allow(missing_debug_implementations, private_bounds, private_interfaces, unreachable_pub)]
+            #[allow(clippy::large_enum_variant)]
+            pub enum #inbox #generics #where_clause {
+                #(#variants,)*
+                #impossible
+            }
+        }
+    }
+
+    pub(crate) fn message(&self) -> TokenStream {
+        let Self { inbox, private, .. } = self;
+        // Located at the event, so that one of another kind is reported there.
+        let key = self.each(|Handler { variant, event, .. }| {
+            let call = located_at(event.span(), quote!(#private::Message::key(payload)));
+            quote!(Self::#variant(ref payload) => #call)
+        });
+        let discard = self.each(|Handler { variant, event, .. }| {
+            let call = located_at(event.span(), quote!(#private::Message::discard(payload, why)));
+            quote!(Self::#variant(payload) => #call)
+        });
+        let impossible = self.impossible_arm();
+        let impossible_reference = self
+            .has_impossible()
+            .then(|| quote!(Self::__Impossible(ref impossible, _) => match *impossible {},));
+        let (impl_generics, type_generics, where_clause) = self.block.generics.split_for_impl();
+        let where_clause = self.without_self(&where_clause);
+        quote! {
+            #[automatically_derived]
+            #[allow(unused_variables)]
+            impl #impl_generics #private::Message for #inbox #type_generics #where_clause {
+                fn key(&self) -> ::core::option::Option<#private::Key> {
+                    match *self {
+                        #(#key,)*
+                        #impossible_reference
+                    }
+                }
+
+                fn discard(self, why: #private::Discarded) {
+                    match self {
+                        #(#discard,)*
+                        #impossible
+                    }
+                }
+            }
+        }
+    }
+
+    /// An enum has to use its type parameters: one variant does, which cannot be made.
+    pub(crate) fn has_impossible(&self) -> bool {
+        self.block.generics.type_params().next().is_some()
+    }
+
+    fn impossible_arm(&self) -> Option<TokenStream> {
+        self.has_impossible().then(|| quote!(Self::__Impossible(impossible, _) => match impossible {},))
+    }
+}

@@ -1,0 +1,72 @@
+use syn::{Attribute, Error, Result};
+
+/// What a method of a manager is for, as its attribute says.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Marker {
+    Notification,
+    Request,
+    Response,
+    Tunnel,
+    Started,
+    Stopping,
+}
+
+impl Marker {
+    const ALL: [Self; 6] =
+        [Self::Notification, Self::Request, Self::Response, Self::Tunnel, Self::Started, Self::Stopping];
+
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Notification => "notification",
+            Self::Request => "request",
+            Self::Response => "response",
+            Self::Tunnel => "tunnel",
+            Self::Started => "started",
+            Self::Stopping => "stopping",
+        }
+    }
+
+    /// The signature of such a method, in its longest form.
+    pub(crate) fn expected(self) -> String {
+        let (parameters, answer) = match self {
+            Self::Notification => ("event: &Event, ", ""),
+            Self::Request => ("event: Event, ", " -> Response"),
+            Self::Response => ("answer: &Answer<Event>, ", ""),
+            Self::Tunnel => ("open: Event, tunnel: Accepted<Event>, ", ""),
+            Self::Started | Self::Stopping => ("", ""),
+        };
+        format!("`async fn name(&mut self, {parameters}cx: &Context){answer}`, where `cx` may be left out")
+    }
+
+    /// Takes the attributes that say what a method is for off it; at most one may be there.
+    pub(crate) fn take(attributes: &mut Vec<Attribute>) -> Result<Option<Self>> {
+        let mut found = None;
+        let mut outcome = Ok(());
+        attributes.retain(|attribute| {
+            let Some(marker) = Self::of(attribute) else { return true };
+            let error = if attribute.meta.require_path_only().is_err() {
+                Some(format!("`#[{}]` takes no options here; expected it alone", marker.name()))
+            } else {
+                found.map(|first: Self| match marker == first {
+                    true => format!("`#[{}]` is given twice; expected it once", first.name()),
+                    false => format!(
+                        "this method is already marked `#[{}]`; expected one method for each, so that it \
+                         cannot be `#[{}]` too",
+                        first.name(),
+                        marker.name()
+                    ),
+                })
+            };
+            if let Some(error) = error {
+                outcome = Err(Error::new_spanned(attribute, error));
+            }
+            found = found.or(Some(marker));
+            false
+        });
+        outcome.map(|()| found)
+    }
+
+    fn of(attribute: &Attribute) -> Option<Self> {
+        Self::ALL.into_iter().find(|marker| attribute.path().is_ident(marker.name()))
+    }
+}
