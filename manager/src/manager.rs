@@ -29,6 +29,13 @@ pub trait Manager: Sized + Send + 'static {
     /// Handles one event to its end. A failure or panic of the handler does not leave this call.
     fn handle(&mut self, message: Self::Inbox, cx: &mut Context) -> impl Future<Output = ()> + Send;
 
+    /// Handles one event here and now if its handler never waits; gives it back otherwise. What has such
+    /// handlers is handled several times faster with this than without.
+    fn handle_now(&mut self, message: Self::Inbox, cx: &mut Context) -> Option<Self::Inbox> {
+        let _ = cx;
+        Some(message)
+    }
+
     /// Called before the first event; events that come meanwhile wait. A failure stops the manager.
     fn started(&mut self, cx: &Context) -> impl Future<Output = Result<(), Failure>> + Send {
         let _ = cx;

@@ -1,7 +1,7 @@
 use std::ops::Deref;
 use std::sync::Arc;
 
-use edri_event::{Meta, Notification};
+use edri_event::{Event, Meta};
 
 /// A notification as one subscriber gets it: its own if it is the only one, shared among them otherwise.
 #[derive(Debug)]
@@ -51,7 +51,7 @@ pub struct Envelope<E> {
     pub meta: Meta,
 }
 
-impl<E: Notification> crate::Message for Envelope<E> {
+impl<E: Event + Sync> crate::Message for Envelope<E> {
     fn key(&self) -> Option<edri_event::Key> {
         self.meta.key().or_else(|| self.event.key())
     }

@@ -60,7 +60,7 @@ pub use inbox::{
 };
 pub use notify::{Delivered, Notify, NotifyError};
 pub use registration::Registration;
-pub use request::{Answer, Asked, Asking, Observable, Reply, ReplyTo, RequestError, caught};
+pub use request::{Answer, Asked, Asking, Observable, Reply, ReplyTo, RequestError, caught, caught_now};
 pub use route::{Answering, Deliver, Delivery, Patience, Respond, Running, Ticket, ToInbox, Wait};
 pub use router::Router;
 pub use subscription::Subscription;

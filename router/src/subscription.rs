@@ -1,24 +1,25 @@
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use edri_event::Notification;
+use edri_event::Event;
 use futures_core::Stream;
 
 use crate::envelope::{Envelope, Shared};
 use crate::inbox::{Receiver, Tally};
 use crate::registration::Registration;
 
-/// The notifications of one type, as a `Stream`. Made by [`Router::subscribe`](crate::Router::subscribe).
+/// The notifications of one type, or the [answers](crate::Answer) to one request, as a `Stream`. Made by
+/// [`Router::subscribe`](crate::Router::subscribe) and [`Router::responses`](crate::Router::responses).
 ///
 /// It holds an inbox of its own, bounded like any other. Dropping it ends the subscription; it ends by itself
 /// when the router is gone.
 #[derive(Debug)]
-pub struct Subscription<E: Notification> {
+pub struct Subscription<E: Event + Sync> {
     receiver: Receiver<Envelope<E>>,
     registration: Option<Registration>,
 }
 
-impl<E: Notification> Subscription<E> {
+impl<E: Event + Sync> Subscription<E> {
     pub(crate) fn new(receiver: Receiver<Envelope<E>>, registration: Registration) -> Self {
         Self { receiver, registration: Some(registration) }
     }
@@ -62,7 +63,7 @@ impl<E: Notification> Subscription<E> {
     }
 }
 
-impl<E: Notification> Stream for Subscription<E> {
+impl<E: Event + Sync> Stream for Subscription<E> {
     type Item = Shared<E>;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Shared<E>>> {

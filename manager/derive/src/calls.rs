@@ -111,6 +111,71 @@ impl Expansion<'_> {
         }
     }
 
+    /// The same for handlers that never wait, if there are any; the messages of others are given back.
+    pub(crate) fn handling_now(&self) -> Option<TokenStream> {
+        let Self { inbox, private, handlers, .. } = self;
+        if handlers.handlers.iter().all(|handler| handler.shape.is_async) {
+            return None;
+        }
+        let arms = handlers.handlers.iter().filter(|handler| !handler.shape.is_async).map(|handler| {
+            let (conditions, variant) = (&handler.conditions, &handler.variant);
+            let handled = self.handled_now(handler);
+            quote! {
+                #(#conditions)*
+                #inbox::#variant(parcel) => {
+                    #handled
+                    ::core::option::Option::None
+                }
+            }
+        });
+        Some(quote! {
+            #[inline]
+            fn handle_now(
+                &mut self,
+                message: Self::Inbox,
+                cx: &mut #private::Context,
+            ) -> ::core::option::Option<Self::Inbox> {
+                match message {
+                    #(#arms)*
+                    #[allow(unreachable_patterns)]
+                    waits => ::core::option::Option::Some(waits),
+                }
+            }
+        })
+    }
+
+    fn handled_now(&self, handler: &Handler) -> TokenStream {
+        let private = &self.private;
+        let payload = self.payload(handler);
+        let ready = quote! {
+            let manager: &mut Self = &mut *self;
+            let cx: &#private::Context = cx;
+        };
+        let (begin, event) = match handler.kind {
+            Kind::Request => {
+                let answer = self.answer(handler, &quote!(event));
+                return quote! {
+                    if let ::core::option::Option::Some((event, reply)) = #private::begin_request(parcel, cx) {
+                        #ready
+                        reply.answer(#private::caught_now(move || #answer));
+                    }
+                };
+            }
+            Kind::Notification | Kind::Response => {
+                (quote!(let event = #private::begin(parcel, cx);), quote!(&event))
+            }
+            Kind::Tunnel => {
+                (quote!(let (event, tunnel) = #private::begin_tunnel(parcel, cx);), quote!(event))
+            }
+        };
+        let answer = self.answer(handler, &event);
+        quote! {
+            #begin
+            #ready
+            #private::settle::<#payload>(#private::caught_now(move || #answer), cx);
+        }
+    }
+
     /// The call of a handler as an expression of type `Result<_, Failure>`; expects `manager`, `cx`, and for a
     /// tunnel `tunnel`.
     fn answer(&self, handler: &Handler, event: &TokenStream) -> TokenStream {

@@ -104,6 +104,7 @@ impl<'a> Expansion<'a> {
         let Self { inbox, edri, private, .. } = self;
         let attachments = self.each(|handler| self.attachment(handler));
         let handle = self.handling(Hands::Exclusive);
+        let handle_now = self.handling_now();
         let started = self.handlers.started.as_ref().map(|hook| self.hook("started", hook));
         let stopping = self.handlers.stopping.as_ref().map(|hook| self.hook("stopping", hook));
         let run = matches!(self.options.mode, Some(Mode::Concurrent { .. })).then(|| {
@@ -134,6 +135,7 @@ impl<'a> Expansion<'a> {
                     #handle
                 }
 
+                #handle_now
                 #started
                 #stopping
                 #run

@@ -1,7 +1,7 @@
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 
-use edri_router::{Context, Receiver};
+use edri_router::{Context, Message, Receiver};
 
 use super::cut_short::CutShort;
 use super::inline::{Seat, Slot};
@@ -15,9 +15,12 @@ pub(super) async fn mailbox<M: Manager>(
     cut_short: &CutShort,
 ) -> (M, Context) {
     while let Some(message) = receiver.recv().await {
-        let begun = cut_short.begin();
-        handle(&mut manager, message, &mut cx, receiver).await;
-        begun.ended();
+        handle(&mut manager, message, &mut cx, receiver, cut_short).await;
+        // The rest of a batch, at the price of one `recv` for several.
+        for _ in 0..TOGETHER {
+            let Some(message) = receiver.next_in_hand() else { break };
+            handle(&mut manager, message, &mut cx, receiver, cut_short).await;
+        }
     }
     (manager, cx)
 }
@@ -36,9 +39,7 @@ pub(super) async fn inline<M: Manager>(
         let mut seat = poll_fn(|task| slot.poll_take(task)).await;
         // What waits is taken only with the manager in hand: no later event of its sender can overtake it.
         while let Some(message) = receiver.try_recv() {
-            let begun = cut_short.begin();
-            handle(&mut seat.manager, message, &mut seat.cx, receiver).await;
-            begun.ended();
+            handle(&mut seat.manager, message, &mut seat.cx, receiver, cut_short).await;
             tokio::task::coop::consume_budget().await;
         }
         if !open {
@@ -49,14 +50,28 @@ pub(super) async fn inline<M: Manager>(
     }
 }
 
-/// One event to its end; senders that wait for room do not wait for a handler that waits.
+/// How many events are handled for one unit of tokio's cooperative budget, which yields after 128 units.
+const TOGETHER: usize = 16;
+
+/// One event to its end.
+#[inline]
 async fn handle<M: Manager>(
     manager: &mut M,
     message: M::Inbox,
     cx: &mut Context,
     receiver: &mut Receiver<M::Inbox>,
+    cut_short: &CutShort,
 ) {
-    let mut handling = pin!(manager.handle(message, cx));
+    let begun = cut_short.begin();
+    if let Some(message) = manager.handle_now(message, cx) {
+        wait_for(manager.handle(message, cx), receiver).await;
+    }
+    begun.ended();
+}
+
+/// Senders that wait for room do not wait for a handler that waits.
+async fn wait_for<I: Message>(handling: impl Future<Output = ()>, receiver: &mut Receiver<I>) {
+    let mut handling = pin!(handling);
     poll_fn(|task| {
         let polled = handling.as_mut().poll(task);
         if polled.is_pending() {

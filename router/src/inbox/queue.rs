@@ -61,6 +61,11 @@ impl Hints {
     }
 }
 
+/// How many receivers that share a queue are woken before the first of them has come. Two: tokio runs the task
+/// that was woken last on the waking thread, when that has nothing else to do, and lets other threads have the
+/// one woken before.
+const WOKEN_TOGETHER: u8 = 2;
+
 pub(super) struct State<T> {
     pub(super) lanes: Lanes<T>,
     /// At least what the receiver has in hand.
@@ -70,9 +75,9 @@ pub(super) struct State<T> {
     owner: Option<Waker>,
     /// Receivers that share the queue, asleep.
     idle: VecDeque<(u64, Waker)>,
-    /// One of them has been woken and has not come yet; it will wake the next if there is more to do. Waking
+    /// How many of them have been woken and have not come yet; each wakes the next if there is more to do. Waking
     /// costs more than many an event.
-    waking: bool,
+    waking: u8,
     next_ticket: u64,
     phase: Phase,
     tally: Tally,
@@ -108,6 +113,8 @@ pub struct Tally {
 
 /// What a sender does when there is no room and the policy is to wait.
 pub(crate) enum Standing<'a> {
+    /// Gives up, whatever the policy: the event stays with it, and nothing is counted.
+    Room,
     /// Gives up: the event stays with it.
     None,
     /// Waits in line, and wants to be woken when its event has been taken in.
@@ -159,7 +166,7 @@ impl<T> Queue<T> {
             parked: VecDeque::new(),
             owner: None,
             idle: VecDeque::new(),
-            waking: false,
+            waking: 0,
             next_ticket: 0,
             phase: Phase::Open,
             tally: Tally::default(),
@@ -227,13 +234,13 @@ impl<T> Queue<T> {
         make: impl FnOnce() -> T,
     ) -> Pushed<T> {
         match (self.settings.overflow, patience) {
-            (Overflow::Wait, Standing::None) => Pushed::Full,
+            (_, Standing::Room) | (Overflow::Wait, Standing::None) => Pushed::Full,
             (Overflow::Wait, patience) => {
                 let ticket = state.next_ticket;
                 state.next_ticket += 1;
                 let sender = match patience {
                     Standing::Notify(waker) => Some(waker.clone()),
-                    Standing::Silent | Standing::None => None,
+                    Standing::Silent | Standing::None | Standing::Room => None,
                 };
                 state.parked.push_back(Parked { ticket, lane, item: make(), sender });
                 self.hints.parked.store(true, Ordering::Relaxed);
@@ -286,7 +293,7 @@ impl<T> Queue<T> {
     /// Takes the next event in turn, for receivers that share the queue.
     pub(crate) fn pop(&self, woken: &mut Vec<Waker>) -> Popped<T> {
         let mut state = self.state.lock();
-        state.waking = false;
+        state.waking = state.waking.saturating_sub(1);
         let popped = self.pop_locked(&mut state, woken);
         woken.extend(state.next_idle_for_more());
         popped
@@ -295,7 +302,7 @@ impl<T> Queue<T> {
     /// As [`pop`](Self::pop), and remembers whom to wake when there is nothing.
     pub(crate) fn pop_or_wait(&self, waiter: u64, waker: &Waker, woken: &mut Vec<Waker>) -> Popped<T> {
         let mut state = self.state.lock();
-        state.waking = false;
+        state.waking = state.waking.saturating_sub(1);
         state.idle.retain(|(id, _)| *id != waiter);
         let popped = self.pop_locked(&mut state, woken);
         woken.extend(state.next_idle_for_more());
@@ -354,7 +361,7 @@ impl<T> Queue<T> {
     /// Wakes one waiting receiver if anything waits for it.
     pub(crate) fn nudge(&self) {
         let mut state = self.state.lock();
-        state.waking = false;
+        state.waking = state.waking.saturating_sub(1);
         let woken = state.next_idle_for_more();
         drop(state);
         wake(woken);
@@ -464,10 +471,10 @@ impl<T> State<T> {
     #[inline]
     fn next_idle(&mut self) -> Option<Waker> {
         match self.owner.take() {
-            None if self.waking => None,
+            None if self.waking >= WOKEN_TOGETHER => None,
             None => {
                 let (_, waker) = self.idle.pop_front()?;
-                self.waking = true;
+                self.waking += 1;
                 Some(waker)
             }
             owner => owner,

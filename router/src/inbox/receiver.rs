@@ -122,8 +122,10 @@ impl<M: Message> Receiver<M> {
         self.queue.tally()
     }
 
+    /// The next event in hand, unless one of a higher lane waits: cheaper than [`try_recv`](Self::try_recv), and
+    /// `None` where that might have found one.
     #[inline]
-    fn next_in_hand(&mut self) -> Option<M> {
+    pub fn next_in_hand(&mut self) -> Option<M> {
         if self.hand.is_empty() || self.queue.hints.urgent.load(Ordering::Relaxed) {
             return None;
         }

@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use edri_event::{Event, Meta, Notification, Priority, Request};
+use edri_event::{Event, Meta, Priority, Request};
 
 use super::error::RequestError;
 use crate::envelope::{Envelope, Shared};
@@ -38,8 +38,6 @@ impl<R: Request<Response: Sync> + Sync> Event for Answer<R> {
         R::name()
     }
 }
-
-impl<R: Request<Response: Sync> + Sync> Notification for Answer<R> {}
 
 type Watcher<R> = Arc<dyn Deliver<Envelope<Answer<R>>>>;
 

@@ -49,12 +49,12 @@ enum Target<'r, R: Request> {
 }
 
 enum Stage<R: Request> {
-    Unasked,
+    /// Nothing is under way: not yet, while the call is still here, or no longer.
+    Idle,
     Running(Running<Result<R::Response, RequestError>>),
     Queued(Reply<R::Response>),
     /// The answer is known, and observers are being told.
     Telling(Box<Telling<R>>),
-    Done,
 }
 
 struct Telling<R: Request> {
@@ -85,7 +85,7 @@ impl<'r, R: Request> Asking<'r, R> {
             sleep: None,
             observed: None,
             in_line: None,
-            stage: Stage::Unasked,
+            stage: Stage::Idle,
         }
     }
 
@@ -157,32 +157,29 @@ impl<'r, R: Request> Asking<'r, R> {
         responder: &Arc<dyn Respond<R>>,
         waker: &Waker,
     ) -> Option<Result<R::Response, RequestError>> {
-        let answering = responder.ask(&mut self.call, self.lane, Patience::Line, waker);
-        self.go_on(responder, answering)
+        match responder.ask(&mut self.call, self.lane, Patience::Policy, waker) {
+            Answering::Answered(outcome) => Some(outcome),
+            other => self.go_on(responder, other),
+        }
     }
 
-    /// Asks the first candidate that has room; where none has, stands in line at the first that is still there.
+    /// Asks the first candidate that has room; where none has, the policy of the first that is still there holds.
     fn ask_one_of(
         &mut self,
         route: &RequestRoute<R>,
         waker: &Waker,
     ) -> Option<Result<R::Response, RequestError>> {
         let key = self.call.as_ref().and_then(|(event, meta)| meta.key().or_else(|| event.key()));
-        let mut candidates = route.candidates(key).peekable();
-        let (mut full, mut refused) = (None, false);
-        while let Some(responder) = candidates.next() {
-            let last_hope = full.is_none() && candidates.peek().is_none();
-            let patience = if last_hope { Patience::Line } else { Patience::None };
-            match responder.ask(&mut self.call, self.lane, patience, waker) {
+        let mut full = None;
+        for responder in route.candidates(key) {
+            match responder.ask(&mut self.call, self.lane, Patience::Room, waker) {
                 Answering::Full => full = full.or(Some(responder)),
-                Answering::Refused => refused = true,
                 Answering::Gone => {}
                 taken => return self.go_on(responder, taken),
             }
         }
         match full {
             Some(responder) => self.ask_only(responder, waker),
-            None if refused => Some(Err(RequestError::Overloaded)),
             None => no_responder::<R>(),
         }
     }
@@ -243,16 +240,21 @@ impl<'r, R: Request> Asking<'r, R> {
 
     fn poll_telling(&mut self, cx: &mut Context<'_>) -> Poll<Result<R::Response, RequestError>> {
         let Stage::Telling(telling) = &mut self.stage else { return Poll::Pending };
-        ready!(telling.observers.poll_settled(cx));
+        let told = telling.observers.poll_settled(cx);
+        // An observer without room does not keep the requester beyond the time it gave.
+        if told.is_pending() && self.poll_timeout(cx).is_pending() {
+            return Poll::Pending;
+        }
+        let Stage::Telling(telling) = &mut self.stage else { return Poll::Pending };
         let outcome = telling.outcome.take();
-        self.stage = Stage::Done;
+        self.stage = Stage::Idle;
         outcome.map_or(Poll::Pending, Poll::Ready)
     }
 
     /// Drops what is under way, which cancels it unless it has been answered.
     #[inline]
     fn give_up(&mut self) {
-        self.stage = Stage::Done;
+        self.stage = Stage::Idle;
         if let Some(in_line) = self.in_line.take() {
             let (responder, ticket) = *in_line;
             responder.withdraw(ticket);
@@ -292,10 +294,14 @@ impl<R: Request> Future for Asking<'_, R> {
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
-        if let Stage::Unasked = this.stage {
+        if this.call.is_some() {
             ready!(coop::poll_proceed(cx)).made_progress();
             if let Some(outcome) = this.ask(cx.waker()) {
-                return this.finish(outcome, cx);
+                this.call = None;
+                return match this.observed.take() {
+                    None => Poll::Ready(outcome),
+                    Some(observed) => this.tell(&observed, outcome, cx),
+                };
             }
             // A queued request wakes this task by itself.
             if let (Stage::Queued(_), None) = (&this.stage, this.timeout) {
@@ -306,7 +312,7 @@ impl<R: Request> Future for Asking<'_, R> {
             Stage::Running(running) => running.as_mut().poll(cx),
             Stage::Queued(reply) => reply.poll_answer(cx),
             Stage::Telling(_) => return this.poll_telling(cx),
-            Stage::Unasked | Stage::Done => return Poll::Pending,
+            Stage::Idle => return Poll::Pending,
         };
         match answered {
             Poll::Ready(outcome) => this.finish(outcome, cx),

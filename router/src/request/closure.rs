@@ -41,3 +41,12 @@ pub async fn caught<T>(answering: impl Future<Output = Result<T, Failure>>) -> R
         Err(payload) => Err(RequestError::from_panic(&*payload)),
     }
 }
+
+/// The same for a handler that never waits.
+#[inline]
+pub fn caught_now<T>(answer: impl FnOnce() -> Result<T, Failure>) -> Result<T, RequestError> {
+    match catch_unwind(AssertUnwindSafe(answer)) {
+        Ok(answer) => answer.map_err(RequestError::Failed),
+        Err(payload) => Err(RequestError::from_panic(&*payload)),
+    }
+}

@@ -20,7 +20,7 @@ pub use answer::{Answer, Observable};
 pub use asked::Asked;
 pub use asking::Asking;
 pub(crate) use closure::Closure;
-pub use closure::caught;
+pub use closure::{caught, caught_now};
 pub use error::RequestError;
 pub(crate) use reply::Requester;
 pub use reply::{Reply, ReplyTo};

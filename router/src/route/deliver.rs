@@ -38,6 +38,8 @@ pub struct Ticket(pub(crate) u64);
 /// Whether to stand in line where there is no room.
 #[derive(Clone, Copy, Debug)]
 pub enum Wait<'a> {
+    /// No; and the overflow policy is not applied: without room, the parcel stays with its sender.
+    Room,
     /// No.
     Never,
     /// Yes, and wake this when the parcel has been taken in.

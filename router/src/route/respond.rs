@@ -25,13 +25,13 @@ pub trait Respond<R: Request>: Send + Sync {
     fn name(&self) -> &str;
 }
 
-/// Whether a request stands in line where there is no room.
+/// What happens to a request where there is no room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Patience {
-    /// It does not.
-    None,
-    /// It does, if the policy allows it.
-    Line,
+    /// It stays with its requester, who may try another responder.
+    Room,
+    /// What the inbox's overflow policy says.
+    Policy,
 }
 
 /// How a request is being answered.
@@ -43,7 +43,7 @@ pub enum Answering<R: Request> {
     Running(Running<Result<R::Response, RequestError>>),
     /// The answer will come; with a ticket, the request still stands in line.
     Queued(Reply<R::Response>, Option<Ticket>),
-    /// No room, and the requester would not wait; the request is still the requester's.
+    /// No room, under [`Patience::Room`]; the request is still the requester's.
     Full,
     /// No room, and the responder's policy is to refuse; the request is still the requester's.
     Refused,

@@ -43,6 +43,7 @@ impl<M: Message, P: Send + 'static> Deliver<P> for ToInbox<M, P> {
     #[inline]
     fn deliver(&self, parcel: &mut Option<P>, lane: Priority, wait: Wait<'_>) -> Delivery {
         let patience = match wait {
+            Wait::Room => Standing::Room,
             Wait::Never => Standing::None,
             Wait::Woken(waker) => Standing::Notify(waker),
         };
@@ -87,8 +88,8 @@ impl<M: Message, R: Request> Respond<R> for ToInbox<M, Asked<R>> {
         let mut asked = Some(asked);
         // The requester learns of everything through its reply: nobody has to wake it when it leaves the line.
         let standing = match patience {
-            Patience::None => Standing::None,
-            Patience::Line => Standing::Silent,
+            Patience::Room => Standing::Room,
+            Patience::Policy => Standing::Silent,
         };
         let pushed = self.push(&mut asked, lane, standing);
         // Before the other end, which would wake the requester: it is told here.

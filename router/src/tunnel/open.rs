@@ -89,25 +89,18 @@ impl<'r, T: Tunnel> Open<'r, T> {
         let (opened, tunnel) = tunnel(self.window);
         let mut parcel = Some(Opening { event, meta, tunnel });
         self.router.table().with(TypeId::of::<T>(), |route: Option<&TunnelRoute<T>>| {
-            let mut candidates = route.into_iter().flat_map(|route| route.candidates(key)).peekable();
-            let (mut full, mut refused) = (None, false);
-            while let Some(acceptor) = candidates.next() {
-                let last_hope = full.is_none() && candidates.peek().is_none();
-                match acceptor.deliver(&mut parcel, self.lane, if last_hope { wait } else { Wait::Never }) {
+            let mut full = None;
+            for acceptor in route.into_iter().flat_map(|route| route.candidates(key)) {
+                match acceptor.deliver(&mut parcel, self.lane, Wait::Room) {
                     Delivery::Full => full = full.or(Some(acceptor)),
-                    Delivery::Rejected => refused = true,
                     Delivery::Gone => {}
                     taken => return outstanding(acceptor, taken).map(|rest| (opened, rest)),
                 }
             }
-            match full {
-                Some(acceptor) => {
-                    let delivery = acceptor.deliver(&mut parcel, self.lane, wait);
-                    outstanding(acceptor, delivery).map(|rest| (opened, rest))
-                }
-                None if refused => Err(OpenError::Overloaded { event: T::name() }),
-                None => Err(OpenError::NoAcceptor { event: T::name() }),
-            }
+            let acceptor: &Arc<dyn Deliver<Opening<T>>> =
+                full.ok_or(OpenError::NoAcceptor { event: T::name() })?;
+            let delivery = acceptor.deliver(&mut parcel, self.lane, wait);
+            outstanding(acceptor, delivery).map(|rest| (opened, rest))
         })
     }
 }
