@@ -1,7 +1,7 @@
 //! What the code that `#[manager]` writes calls around a handler.
 
 use edri_event::{Event, Failure, Request, Tunnel};
-use edri_router::{Accepted, Asked, Context, Envelope, Opening, ReplyTo, RequestError, Shared};
+use edri_router::{Accepted, Asked, Context, Envelope, Opening, ReplyTo, RequestError, Shared, Verdict};
 
 /// A request is about to be handled; `None` if nobody waits for the answer any more.
 pub fn begin_request<R: Request>(asked: Asked<R>, cx: &mut Context) -> Option<(R, ReplyTo<R::Response>)> {
@@ -19,11 +19,24 @@ pub fn begin<E>(envelope: Envelope<E>, cx: &mut Context) -> Shared<E> {
     envelope.event
 }
 
-/// A tunnel is about to be accepted.
-pub fn begin_tunnel<T: Tunnel>(opening: Opening<T>, cx: &mut Context) -> (T, Accepted<T>) {
+/// A tunnel is about to be accepted; the verdict is for [`settle_tunnel`].
+pub fn begin_tunnel<T: Tunnel>(opening: Opening<T>, cx: &mut Context) -> (T, Accepted<T>, Verdict) {
     let Opening { event, meta, tunnel } = opening;
     cx.begin(meta);
-    (event, tunnel)
+    let verdict = tunnel.supervise();
+    (event, tunnel, verdict)
+}
+
+/// The handler of a tunnel has ended: what went wrong is told to the other end, if the handler has dropped this
+/// one, and to the log.
+pub fn settle_tunnel<T: Tunnel>(outcome: Result<(), RequestError>, verdict: Verdict, cx: &Context) {
+    match &outcome {
+        Ok(()) => drop(verdict),
+        Err(RequestError::Failed(failure)) => verdict.failed(failure.clone()),
+        Err(RequestError::Panicked { message }) => verdict.failed(Failure::new("panicked", message.clone())),
+        Err(other) => verdict.failed(Failure::new(Failure::ERROR, other.to_string())),
+    }
+    settle::<T>(outcome, cx);
 }
 
 /// A handler that answers nobody has ended: what went wrong is told to the log.

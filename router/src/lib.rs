@@ -65,5 +65,5 @@ pub use route::{Answering, Deliver, Delivery, Patience, Respond, Running, Ticket
 pub use router::Router;
 pub use subscription::Subscription;
 pub use tunnel::{
-    Accepted, Open, OpenError, Opened, Opening, TunnelEnd, TunnelError, TunnelReceiver, TunnelSender,
+    Accepted, Open, OpenError, Opened, Opening, TunnelEnd, TunnelError, TunnelReceiver, TunnelSender, Verdict,
 };

@@ -67,7 +67,7 @@ impl Expansion<'_> {
         let arms = self.each(|handler| {
             let variant = &handler.variant;
             let payload = self.payload(handler);
-            let (begin, event) = match handler.kind {
+            let (begin, event, settle) = match handler.kind {
                 Kind::Request => {
                     let answer = self.answer(handler, &quote!(event));
                     return quote! {
@@ -82,12 +82,8 @@ impl Expansion<'_> {
                         }
                     };
                 }
-                Kind::Notification | Kind::Response => {
-                    (quote!(let event = #private::begin(parcel, cx);), quote!(&event))
-                }
-                Kind::Tunnel => {
-                    (quote!(let (event, tunnel) = #private::begin_tunnel(parcel, cx);), quote!(event))
-                }
+                Kind::Notification | Kind::Response => self.around_notification(&payload),
+                Kind::Tunnel => self.around_tunnel(&payload),
             };
             let answer = self.answer(handler, &event);
             quote! {
@@ -96,7 +92,7 @@ impl Expansion<'_> {
                     #manager
                     #context
                     let outcome = #private::caught(async move { #answer }).await;
-                    #private::settle::<#payload>(outcome, cx);
+                    #settle
                 }
             }
         });
@@ -151,7 +147,7 @@ impl Expansion<'_> {
             let manager: &mut Self = &mut *self;
             let cx: &#private::Context = cx;
         };
-        let (begin, event) = match handler.kind {
+        let (begin, event, settle) = match handler.kind {
             Kind::Request => {
                 let answer = self.answer(handler, &quote!(event));
                 return quote! {
@@ -161,19 +157,36 @@ impl Expansion<'_> {
                     }
                 };
             }
-            Kind::Notification | Kind::Response => {
-                (quote!(let event = #private::begin(parcel, cx);), quote!(&event))
-            }
-            Kind::Tunnel => {
-                (quote!(let (event, tunnel) = #private::begin_tunnel(parcel, cx);), quote!(event))
-            }
+            Kind::Notification | Kind::Response => self.around_notification(&payload),
+            Kind::Tunnel => self.around_tunnel(&payload),
         };
         let answer = self.answer(handler, &event);
         quote! {
             #begin
             #ready
-            #private::settle::<#payload>(#private::caught_now(move || #answer), cx);
+            let outcome = #private::caught_now(move || #answer);
+            #settle
         }
+    }
+
+    /// What comes before the handler, what it is given, and what comes after.
+    fn around_notification(&self, payload: &TokenStream) -> (TokenStream, TokenStream, TokenStream) {
+        let private = &self.private;
+        (
+            quote!(let event = #private::begin(parcel, cx);),
+            quote!(&event),
+            quote!(#private::settle::<#payload>(outcome, cx);),
+        )
+    }
+
+    /// The same for a tunnel.
+    fn around_tunnel(&self, payload: &TokenStream) -> (TokenStream, TokenStream, TokenStream) {
+        let private = &self.private;
+        (
+            quote!(let (event, tunnel, verdict) = #private::begin_tunnel(parcel, cx);),
+            quote!(event),
+            quote!(#private::settle_tunnel::<#payload>(outcome, verdict, cx);),
+        )
     }
 
     /// The call of a handler as an expression of type `Result<_, Failure>`; expects `manager`, `cx`, and for a

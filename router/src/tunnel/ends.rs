@@ -9,7 +9,8 @@ use futures_core::Stream;
 use futures_sink::Sink;
 
 use super::error::TunnelError;
-use super::flow::{Flow, dropped};
+use super::flow::Flow;
+use super::verdict::Verdict;
 use crate::inbox::Capacity;
 
 /// One end of a tunnel that sends `S` and receives `R`: a `Sink` and a `Stream`.
@@ -45,13 +46,15 @@ pub struct TunnelReceiver<R> {
 }
 
 /// Two ends that are each other's other end.
-pub(crate) fn tunnel<S, R>(window: Capacity) -> (TunnelEnd<S, R>, TunnelEnd<R, S>) {
+pub(crate) fn tunnel<S: Send + 'static, R: Send + 'static>(
+    window: Capacity,
+) -> (TunnelEnd<S, R>, TunnelEnd<R, S>) {
     let (there, back) = (Flow::new(window), Flow::new(window));
     let end = TunnelEnd::new(Arc::clone(&there), Arc::clone(&back));
     (end, TunnelEnd::new(back, there))
 }
 
-impl<S, R> TunnelEnd<S, R> {
+impl<S: Send + 'static, R: Send + 'static> TunnelEnd<S, R> {
     fn new(out: Arc<Flow<S>>, back: Arc<Flow<R>>) -> Self {
         let sender = TunnelSender { flow: out, in_line: None };
         Self { sender, receiver: TunnelReceiver { flow: back, ended: false } }
@@ -76,6 +79,12 @@ impl<S, R> TunnelEnd<S, R> {
     pub fn abort(self, failure: Failure) {
         self.sender.flow.break_off(TunnelError::Aborted(failure.clone()));
         self.receiver.flow.refuse(TunnelError::Aborted(failure));
+    }
+
+    /// Leaves it to the [`Verdict`] what it means that this end, or a half of it, is dropped while the verdict
+    /// lives: for whoever hands the end to a handler and learns later how that went.
+    pub fn supervise(&self) -> Verdict {
+        Verdict::new(Arc::clone(&self.sender.flow), Arc::clone(&self.receiver.flow))
     }
 
     /// The two halves, to be used on their own.
@@ -226,13 +235,13 @@ impl<S, R> Stream for TunnelEnd<S, R> {
 impl<S> Drop for TunnelSender<S> {
     /// Says nothing new after `finish` or `abort`: what was said first stands.
     fn drop(&mut self) {
-        self.flow.break_off(dropped());
+        self.flow.drop_sender();
     }
 }
 
 impl<R> Drop for TunnelReceiver<R> {
     fn drop(&mut self) {
-        self.flow.refuse(dropped());
+        self.flow.drop_receiver();
     }
 }
 

@@ -15,9 +15,20 @@ pub(super) struct Flow<T> {
 }
 
 /// What each side has said last; each says it once.
+#[derive(Default)]
 struct Ends {
     sender: Option<SenderEnd>,
     receiver: Option<TunnelError>,
+    /// Somebody will say what it means that a side was dropped.
+    supervised: bool,
+    /// Sides that were dropped meanwhile.
+    dropped: Dropped,
+}
+
+#[derive(Clone, Copy, Default)]
+struct Dropped {
+    sender: bool,
+    receiver: bool,
 }
 
 /// How the sending side ended.
@@ -30,7 +41,7 @@ enum SenderEnd {
 impl<T> Flow<T> {
     pub(super) fn new(window: Capacity) -> Arc<Self> {
         let items = Queue::new(InboxSettings::with_capacity(window));
-        Arc::new(Self { items, end: Mutex::new(Ends { sender: None, receiver: None }) })
+        Arc::new(Self { items, end: Mutex::new(Ends::default()) })
     }
 
     /// Hands an item over, or puts it in line under a ticket. The item is gone if there is an error.
@@ -90,6 +101,46 @@ impl<T> Flow<T> {
         drop(self.items.abandon());
     }
 
+    /// The sender was dropped.
+    pub(super) fn drop_sender(&self) {
+        let mut ends = self.end.lock();
+        ends.dropped.sender = true;
+        let supervised = ends.supervised;
+        drop(ends);
+        if !supervised {
+            self.break_off(dropped());
+        }
+    }
+
+    /// The receiver was dropped.
+    pub(super) fn drop_receiver(&self) {
+        let mut ends = self.end.lock();
+        ends.dropped.receiver = true;
+        let supervised = ends.supervised;
+        drop(ends);
+        if !supervised {
+            self.refuse(dropped());
+        }
+    }
+
+    /// From here on a side that is dropped says nothing until the verdict.
+    pub(super) fn supervise(&self) {
+        self.end.lock().supervised = true;
+    }
+
+    /// Says of the sender, or of the receiver, that was dropped meanwhile what it means.
+    pub(super) fn settle(&self, side: Side, verdict: &TunnelError) {
+        let mut ends = self.end.lock();
+        ends.supervised = false;
+        let dropped = ends.dropped;
+        drop(ends);
+        match side {
+            Side::Sender if dropped.sender => self.break_off(verdict.clone()),
+            Side::Receiver if dropped.receiver => self.refuse(verdict.clone()),
+            Side::Sender | Side::Receiver => {}
+        }
+    }
+
     /// Why the receiver takes no more, if it has said so.
     pub(super) fn refusal(&self) -> Option<TunnelError> {
         self.end.lock().receiver.clone()
@@ -107,6 +158,13 @@ impl<T> Flow<T> {
             (None, Some(SenderEnd::Finished) | None) => TunnelError::Finished,
         }
     }
+}
+
+/// A side of a flow.
+#[derive(Clone, Copy)]
+pub(super) enum Side {
+    Sender,
+    Receiver,
 }
 
 /// What an end that is dropped says of itself.
