@@ -46,15 +46,13 @@ pub struct TunnelReceiver<R> {
 }
 
 /// Two ends that are each other's other end.
-pub(crate) fn tunnel<S: Send + 'static, R: Send + 'static>(
-    window: Capacity,
-) -> (TunnelEnd<S, R>, TunnelEnd<R, S>) {
+pub(crate) fn tunnel<S, R>(window: Capacity) -> (TunnelEnd<S, R>, TunnelEnd<R, S>) {
     let (there, back) = (Flow::new(window), Flow::new(window));
     let end = TunnelEnd::new(Arc::clone(&there), Arc::clone(&back));
     (end, TunnelEnd::new(back, there))
 }
 
-impl<S: Send + 'static, R: Send + 'static> TunnelEnd<S, R> {
+impl<S, R> TunnelEnd<S, R> {
     fn new(out: Arc<Flow<S>>, back: Arc<Flow<R>>) -> Self {
         let sender = TunnelSender { flow: out, in_line: None };
         Self { sender, receiver: TunnelReceiver { flow: back, ended: false } }
@@ -83,7 +81,11 @@ impl<S: Send + 'static, R: Send + 'static> TunnelEnd<S, R> {
 
     /// Leaves it to the [`Verdict`] what it means that this end, or a half of it, is dropped while the verdict
     /// lives: for whoever hands the end to a handler and learns later how that went.
-    pub fn supervise(&self) -> Verdict {
+    pub fn supervise(&self) -> Verdict
+    where
+        S: Send + 'static,
+        R: Send + 'static,
+    {
         Verdict::new(Arc::clone(&self.sender.flow), Arc::clone(&self.receiver.flow))
     }
 
