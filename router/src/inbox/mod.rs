@@ -3,21 +3,27 @@
 //! ```text
 //! settings   Capacity, Overflow
 //! lanes      control > high > normal, and who is next
-//! queue      the lock around the lanes, the line of waiting senders, the sleeping receivers
+//! state      what is behind the lock: the lanes, the line of waiting senders, the sleeping receivers
+//! hints      what both sides may know without the lock
+//! queue      the lock, and what may be done with it; outcome: what becomes of it
 //! sender     the sending end, counted
 //! receiver   the receiving end of one manager or subscription: takes in batches
 //! shared     the receiving end of many workers: takes one by one
 //! ```
 
+mod hints;
 mod lanes;
+mod outcome;
 mod queue;
 mod receiver;
 mod sender;
 mod settings;
 mod shared;
+mod state;
 
-pub use queue::Tally;
-pub(crate) use queue::{Place, Popped, Pushed, Queue, Standing};
+pub use outcome::Tally;
+pub(crate) use outcome::{Place, Popped, Pushed, Standing};
+pub(crate) use queue::Queue;
 pub use receiver::Receiver;
 pub use sender::{Inbox, InboxMonitor};
 pub use settings::{Capacity, InboxSettings, Overflow};

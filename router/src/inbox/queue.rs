@@ -1,13 +1,14 @@
 use std::collections::VecDeque;
-use std::ops::Deref;
 use std::task::Waker;
 
 use edri_event::Priority;
 
-use super::lanes::Lanes;
+use super::hints::{Hints, Line};
+use super::outcome::{Place, Popped, Pushed, Standing, Tally};
+use super::state::{Parked, Phase, State};
 use super::{InboxSettings, Overflow};
 use crate::sync::Mutex;
-use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use crate::sync::atomic::{AtomicUsize, Ordering};
 
 /// A bounded queue with lanes, one lock around it, and senders that wait in line with their event.
 ///
@@ -25,153 +26,9 @@ pub(crate) struct Queue<T> {
     pub(super) in_hand: Line<AtomicUsize>,
 }
 
-/// A cache line of its own: senders and receivers on different cores do not take from each other what they do
-/// not share. On x86-64 and most ARM cores a line is 64 bytes.
-#[derive(Default)]
-#[repr(align(64))]
-pub(super) struct Line<T>(T);
-
-impl<T> Deref for Line<T> {
-    type Target = T;
-
-    fn deref(&self) -> &T {
-        &self.0
-    }
-}
-
-/// What one side wants to know for each event without taking the lock; each changes rarely. Hints only: the
-/// truth is under the lock.
-#[derive(Default)]
-pub(super) struct Hints {
-    /// Some sender waits for room.
-    pub(super) parked: AtomicBool,
-    /// An event above normal priority waits.
-    pub(super) urgent: AtomicBool,
-    /// Something waits, in the lanes or in hand. Whoever has sent an event sees this set until it is taken.
-    pub(super) occupied: AtomicBool,
-}
-
-impl Hints {
-    /// Written only where it changes: most events find the inbox occupied, and the line unshared.
-    #[inline]
-    fn occupy(&self) {
-        if !self.occupied.load(Ordering::Relaxed) {
-            self.occupied.store(true, Ordering::Relaxed);
-        }
-    }
-}
-
-/// How many receivers that share a queue are woken before the first of them has come. Two: tokio runs the task
-/// that was woken last on the waking thread, when that has nothing else to do, and lets other threads have the
-/// one woken before.
-const WOKEN_TOGETHER: u8 = 2;
-
-pub(super) struct State<T> {
-    pub(super) lanes: Lanes<T>,
-    /// At least what the receiver has in hand.
-    in_hand: usize,
-    parked: VecDeque<Parked<T>>,
-    /// The one receiver of its own, asleep.
-    owner: Option<Waker>,
-    /// Receivers that share the queue, asleep.
-    idle: VecDeque<(u64, Waker)>,
-    /// How many of them have been woken and have not come yet; each wakes the next if there is more to do. Waking
-    /// costs more than many an event.
-    waking: u8,
-    next_ticket: u64,
-    phase: Phase,
-    tally: Tally,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Phase {
-    Open,
-    /// Nothing more comes in; what waits may still be taken.
-    Closed,
-    /// The receiving side is gone.
-    Abandoned,
-}
-
-struct Parked<T> {
-    ticket: u64,
-    lane: Priority,
-    item: T,
-    sender: Option<Waker>,
-}
-
-/// What has become of the events sent to one inbox, counted since it was made.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Tally {
-    /// Accepted: handled, waiting, or dropped later to make room.
-    pub accepted: u64,
-    /// Refused by [`Overflow::Reject`].
-    pub rejected: u64,
-    /// Dropped by [`Overflow::DropOldest`] or [`Overflow::DropNewest`].
-    pub dropped: u64,
-}
-
-/// What a sender does when there is no room and the policy is to wait.
-pub(crate) enum Standing<'a> {
-    /// Gives up, whatever the policy: the event stays with it, and nothing is counted.
-    Room,
-    /// Gives up: the event stays with it.
-    None,
-    /// Waits in line, and wants to be woken when its event has been taken in.
-    Notify(&'a Waker),
-    /// Waits in line, and learns by other means.
-    Silent,
-}
-
-/// What became of a pushed event.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Pushed<T> {
-    Accepted,
-    /// Accepted; this older one had to go.
-    Displaced(T),
-    /// Waits in line under this ticket.
-    Parked(u64),
-    /// No room; nothing was kept.
-    Full,
-    /// Refused by policy.
-    Rejected,
-    /// Dropped by policy.
-    Dropped(T),
-    /// The inbox takes no more.
-    Closed,
-}
-
-/// What a receiver finds.
-pub(crate) enum Popped<T> {
-    Item(T),
-    /// Nothing now.
-    Empty,
-    /// Nothing, and nothing more will come.
-    Closed,
-}
-
-/// Where a parked event is.
-pub(crate) enum Place {
-    /// Still in line.
-    InLine,
-    /// Taken in, or discarded because the inbox was abandoned.
-    Gone,
-}
-
 impl<T> Queue<T> {
     pub(crate) fn new(settings: InboxSettings) -> Self {
-        let state = State {
-            lanes: Lanes::new(),
-            in_hand: 0,
-            parked: VecDeque::new(),
-            owner: None,
-            idle: VecDeque::new(),
-            waking: 0,
-            next_ticket: 0,
-            phase: Phase::Open,
-            tally: Tally::default(),
-        };
-        Self { state: Mutex::new(state), settings, hints: Line::default(), in_hand: Line::default() }
+        Self { state: Mutex::new(State::new()), settings, hints: Line::default(), in_hand: Line::default() }
     }
 
     pub(crate) fn settings(&self) -> InboxSettings {
@@ -441,52 +298,6 @@ impl<T> Queue<T> {
         // The receiver may have handled some of what it took since it last held the lock.
         state.in_hand = self.in_hand.load(Ordering::Relaxed);
         state.lanes.len() + state.in_hand < capacity
-    }
-}
-
-impl<T> State<T> {
-    pub(super) fn is_open(&self) -> bool {
-        self.phase == Phase::Open
-    }
-
-    /// Notes what the receiver has taken in hand.
-    pub(super) fn set_in_hand(&mut self, events: usize) {
-        self.in_hand = events;
-    }
-
-    /// The receiver goes to sleep until the next event.
-    #[inline]
-    pub(super) fn sleep(&mut self, waker: &Waker) {
-        match &mut self.owner {
-            Some(owner) => owner.clone_from(waker),
-            owner => *owner = Some(waker.clone()),
-        }
-    }
-
-    /// The same for one of many.
-    fn wait(&mut self, waiter: u64, waker: &Waker) {
-        self.idle.push_back((waiter, waker.clone()));
-    }
-
-    #[inline]
-    fn next_idle(&mut self) -> Option<Waker> {
-        match self.owner.take() {
-            None if self.waking >= WOKEN_TOGETHER => None,
-            None => {
-                let (_, waker) = self.idle.pop_front()?;
-                self.waking += 1;
-                Some(waker)
-            }
-            owner => owner,
-        }
-    }
-
-    fn next_idle_for_more(&mut self) -> Option<Waker> {
-        if self.lanes.len() > 0 { self.next_idle() } else { None }
-    }
-
-    fn find_parked(&self, ticket: u64) -> Option<usize> {
-        self.parked.binary_search_by_key(&ticket, |parked| parked.ticket).ok()
     }
 }
 

@@ -7,7 +7,9 @@ use std::task::{Context, Poll, Waker, ready};
 
 use tokio::task::coop;
 
-use super::queue::{Popped, Queue, State};
+use super::outcome::Popped;
+use super::queue::Queue;
+use super::state::State;
 use super::{Discarded, Message, Overflow, Tally};
 use crate::sync::atomic::Ordering;
 

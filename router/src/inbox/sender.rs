@@ -5,7 +5,8 @@ use std::task::Waker;
 
 use edri_event::Priority;
 
-use super::queue::{Place, Pushed, Queue, Standing};
+use super::outcome::{Place, Pushed, Standing};
+use super::queue::Queue;
 use super::{Discarded, InboxSettings, Message, Receiver, SharedReceiver, Tally};
 
 /// The sending end of an inbox.

@@ -6,7 +6,8 @@ use std::task::{Context, Poll, Waker, ready};
 
 use tokio::task::coop;
 
-use super::queue::{Popped, Queue};
+use super::outcome::Popped;
+use super::queue::Queue;
 use super::{Discarded, Message, Tally};
 use crate::sync::atomic::{AtomicU64, Ordering};
 

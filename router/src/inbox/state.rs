@@ -1,0 +1,106 @@
+use std::collections::VecDeque;
+use std::task::Waker;
+
+use edri_event::Priority;
+
+use super::lanes::Lanes;
+use super::outcome::Tally;
+
+/// How many receivers that share a queue are woken before the first of them has come. Two: tokio runs the task
+/// that was woken last on the waking thread, when that has nothing else to do, and lets other threads have the
+/// one woken before.
+const WOKEN_TOGETHER: u8 = 2;
+
+/// What is behind a queue's lock.
+pub(super) struct State<T> {
+    pub(super) lanes: Lanes<T>,
+    /// At least what the receiver has in hand.
+    pub(super) in_hand: usize,
+    pub(super) parked: VecDeque<Parked<T>>,
+    /// The one receiver of its own, asleep.
+    pub(super) owner: Option<Waker>,
+    /// Receivers that share the queue, asleep.
+    pub(super) idle: VecDeque<(u64, Waker)>,
+    /// How many of them have been woken and have not come yet; each wakes the next if there is more to do. Waking
+    /// costs more than many an event.
+    pub(super) waking: u8,
+    pub(super) next_ticket: u64,
+    pub(super) phase: Phase,
+    pub(super) tally: Tally,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Phase {
+    Open,
+    /// Nothing more comes in; what waits may still be taken.
+    Closed,
+    /// The receiving side is gone.
+    Abandoned,
+}
+
+pub(super) struct Parked<T> {
+    pub(super) ticket: u64,
+    pub(super) lane: Priority,
+    pub(super) item: T,
+    pub(super) sender: Option<Waker>,
+}
+
+impl<T> State<T> {
+    pub(super) fn new() -> Self {
+        Self {
+            lanes: Lanes::new(),
+            in_hand: 0,
+            parked: VecDeque::new(),
+            owner: None,
+            idle: VecDeque::new(),
+            waking: 0,
+            next_ticket: 0,
+            phase: Phase::Open,
+            tally: Tally::default(),
+        }
+    }
+
+    pub(super) fn is_open(&self) -> bool {
+        self.phase == Phase::Open
+    }
+
+    /// Notes what the receiver has taken in hand.
+    pub(super) fn set_in_hand(&mut self, events: usize) {
+        self.in_hand = events;
+    }
+
+    /// The receiver goes to sleep until the next event.
+    #[inline]
+    pub(super) fn sleep(&mut self, waker: &Waker) {
+        match &mut self.owner {
+            Some(owner) => owner.clone_from(waker),
+            owner => *owner = Some(waker.clone()),
+        }
+    }
+
+    /// The same for one of many.
+    pub(super) fn wait(&mut self, waiter: u64, waker: &Waker) {
+        self.idle.push_back((waiter, waker.clone()));
+    }
+
+    #[inline]
+    pub(super) fn next_idle(&mut self) -> Option<Waker> {
+        match self.owner.take() {
+            None if self.waking >= WOKEN_TOGETHER => None,
+            None => {
+                let (_, waker) = self.idle.pop_front()?;
+                self.waking += 1;
+                Some(waker)
+            }
+            owner => owner,
+        }
+    }
+
+    pub(super) fn next_idle_for_more(&mut self) -> Option<Waker> {
+        if self.lanes.len() > 0 { self.next_idle() } else { None }
+    }
+
+    pub(super) fn find_parked(&self, ticket: u64) -> Option<usize> {
+        self.parked.binary_search_by_key(&ticket, |parked| parked.ticket).ok()
+    }
+}
