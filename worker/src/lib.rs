@@ -5,6 +5,7 @@
 //! pool      how many, where, and how many jobs may wait
 //! running   a pool at work
 //! place     one worker's place in it: job after job
+//! thread    a place on a thread of its own
 //! ```
 //!
 //! The same worker runs as a task or on a thread by changing one word.
@@ -40,6 +41,7 @@
 mod place;
 mod pool;
 mod running;
+mod thread;
 mod worker;
 
 pub use pool::{Pool, PoolError};

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use edri_event::Failure;
+use edri_event::{Failure, Meta};
 use edri_router::{Asked, RequestError, SharedReceiver, caught};
 
 use crate::worker::{Worker, WorkerContext};
@@ -10,7 +10,7 @@ use crate::worker::{Worker, WorkerContext};
 /// inbox is closed and empty.
 pub(crate) struct Place<W: Worker> {
     pub(crate) make: Arc<dyn Fn() -> W + Send + Sync>,
-    pub(crate) jobs: SharedReceiver<Asked<W::Job>>,
+    pub(crate) jobs: Arc<SharedReceiver<Asked<W::Job>>>,
     pub(crate) cx: WorkerContext,
     /// How many of the pool's workers have a job.
     pub(crate) busy: Arc<AtomicUsize>,
@@ -21,36 +21,47 @@ impl<W: Worker> Place<W> {
         // A pool is warm before its first job; what goes wrong here is tried again, and answered, with a job.
         let mut worker = self.hire().await.ok();
         while let Some(asked) = self.jobs.recv().await {
-            if asked.reply.is_cancelled() {
-                continue;
-            }
             worker = self.work(worker, asked).await;
         }
     }
 
     /// One job, by this worker or a new one; gives back the worker for the next.
     async fn work(&mut self, worker: Option<W>, asked: Asked<W::Job>) -> Option<W> {
-        let _busy = Busy::new(&self.busy);
+        let busy = Busy::new(&self.busy);
         let Asked { event, meta, reply } = asked;
         let mut worker = match worker {
             Some(worker) => worker,
             None => match self.hire().await {
                 Ok(worker) => worker,
                 Err(error) => {
+                    drop(busy);
                     reply.answer(Err(error));
                     return None;
                 }
             },
         };
+        // Looked at this late: the requester may have gone away while the worker was set up, too.
+        if reply.is_cancelled() {
+            return Some(worker);
+        }
         self.cx.cx.begin_request::<W::Job>(meta, &reply);
-        let outcome = caught(worker.run(event, &self.cx)).await;
+        // Called within the block: a `run` that is no `async fn` may panic before it gives its future.
+        let outcome = caught(async { worker.run(event, &self.cx).await }).await;
+        // Whoever has its answer finds nothing of its job left here: no sink for progress, no busy worker.
+        self.cx.cx.begin(Meta::new());
+        drop(busy);
         let panicked = matches!(outcome, Err(RequestError::Panicked { .. }));
         reply.answer(outcome);
         if !panicked {
             return Some(worker);
         }
         tracing::error!(worker = self.cx.name(), "a worker panicked and is replaced");
-        drop(worker);
+        // What a panic has left behind may panic again when it is dropped, and must not take the place along.
+        let _ = caught(async {
+            drop(worker);
+            Ok(())
+        })
+        .await;
         self.hire().await.ok()
     }
 
@@ -65,8 +76,8 @@ impl<W: Worker> Place<W> {
             tracing::error!(worker = self.cx.name(), "a worker could not be set up: {error}");
             match error {
                 RequestError::Failed(failure) => RequestError::Failed(Failure::new(
-                    "setup",
-                    format!("the worker could not be set up: {failure}"),
+                    failure.code().to_owned(),
+                    format!("the worker could not be set up: {}", failure.message()),
                 )),
                 other => other,
             }

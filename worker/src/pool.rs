@@ -3,15 +3,13 @@ use std::fmt;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
-use std::thread;
 
 use edri_event::Event as _;
 use edri_router::{Asked, Capacity, Context, Inbox, InboxSettings, Overflow, Respond, Router, ToInbox};
-use tokio::runtime::Handle;
-use tokio::sync::oneshot;
 
 use crate::place::Place;
 use crate::running::{RunningPool, Staff};
+use crate::thread;
 use crate::worker::{Worker, WorkerContext};
 
 /// Workers of one kind about to be started: how many, where, and how many jobs may wait for them.
@@ -84,22 +82,25 @@ impl<W: Worker> Pool<W> {
     }
 
     fn new(place: Where, size: usize, make: impl Fn() -> W + Send + Sync + 'static) -> Self {
-        let name = std::any::type_name::<W>().rsplit("::").next().unwrap_or("worker");
-        Self { make: Arc::new(make), place, size, name: name.into(), inbox: InboxSettings::default() }
+        let inbox = InboxSettings::default();
+        Self { make: Arc::new(make), place, size, name: type_name::<W>().into(), inbox }
     }
 
-    /// Gives it another name than the worker's type.
+    /// Gives it another name than the worker's type. Each worker is called by it and its number, as in `Hasher-0`,
+    /// and so is its thread.
     pub fn name(self, name: impl Into<Cow<'static, str>>) -> Self {
         Self { name: name.into(), ..self }
     }
 
-    /// How many jobs may wait.
+    /// How many jobs may wait for a worker: 1,024 unless told otherwise.
     pub fn capacity(mut self, jobs: impl Into<Capacity>) -> Self {
         self.inbox.capacity = jobs.into();
         self
     }
 
-    /// What happens to a job for which there is no room.
+    /// What happens to a job for which there is no room: unless told otherwise, its requester
+    /// [waits](Overflow::Wait). One whose job is refused or dropped gets
+    /// [`RequestError::Overloaded`](edri_router::RequestError::Overloaded) at once.
     pub fn overflow(mut self, overflow: Overflow) -> Self {
         self.inbox.overflow = overflow;
         self
@@ -107,10 +108,14 @@ impl<W: Worker> Pool<W> {
 
     /// Starts the workers and has them answer `W::Job` on the router.
     ///
-    /// Needs a tokio runtime, which thread workers use for their timers and sockets.
+    /// Thread workers use the runtime this is called on for their timers and sockets, which work for as long as
+    /// it is being run.
     ///
     /// # Errors
     /// When the pool has no workers, or the operating system gives no thread.
+    ///
+    /// # Panics
+    /// Outside a tokio runtime.
     pub fn start(self, router: &Router) -> Result<RunningPool<W::Job>, PoolError> {
         let mut pool = self.start_private(router)?;
         pool.serve(router);
@@ -120,13 +125,14 @@ impl<W: Worker> Pool<W> {
     /// Starts the workers for whoever holds the pool: they answer [`RunningPool::request`] and nothing else.
     /// `router` is what they see as theirs.
     ///
-    /// # Errors
+    /// # Errors and panics
     /// As [`start`](Self::start).
     pub fn start_private(self, router: &Router) -> Result<RunningPool<W::Job>, PoolError> {
         if self.size == 0 {
             return Err(PoolError::NoWorkers { name: self.name.into_owned() });
         }
         let (inbox, jobs) = Inbox::<Asked<W::Job>>::shared(self.inbox);
+        let jobs = Arc::new(jobs);
         let name: Arc<str> = self.name.clone().into();
         let monitor = inbox.monitor();
         let responder: Arc<dyn Respond<W::Job>> =
@@ -134,39 +140,36 @@ impl<W: Worker> Pool<W> {
         let busy = Arc::new(AtomicUsize::new(0));
         let mut staff = Staff::default();
         for number in 0..self.size {
-            let cx = Context::new(router.clone(), format!("{name}-{number}").into());
+            let worker_name = format!("{name}-{number}");
+            let cx = Context::new(router.clone(), worker_name.as_str().into());
             let place = Place {
                 make: Arc::clone(&self.make),
-                jobs: jobs.clone(),
+                jobs: Arc::clone(&jobs),
                 cx: WorkerContext { cx, number },
                 busy: Arc::clone(&busy),
             };
             match self.place {
                 Where::Tasks => staff.tasks.push(tokio::spawn(place.run())),
-                Where::Threads => staff.threads.push(spawn_thread(&name, number, place)?),
+                Where::Threads => {
+                    let thread = thread::spawn(worker_name, place.run());
+                    staff
+                        .threads
+                        .push(thread.map_err(|source| PoolError::Thread { name: name.to_string(), source })?);
+                }
             }
         }
         tracing::debug!(pool = &*name, job = W::Job::name(), size = self.size, place = ?self.place, "pool started");
-        Ok(RunningPool::new(name, router.clone(), responder, monitor, busy, staff))
+        let jobs = Arc::downgrade(&jobs);
+        Ok(RunningPool::new(name, router.clone(), responder, monitor, jobs, busy, staff))
     }
 }
 
-/// Ready when the thread has ended.
-fn spawn_thread<W: Worker>(
-    name: &str,
-    number: usize,
-    place: Place<W>,
-) -> Result<oneshot::Receiver<()>, PoolError> {
-    let (ended, told) = oneshot::channel();
-    let runtime = Handle::current();
-    let work = move || {
-        runtime.block_on(place.run());
-        // Nobody may be waiting for it.
-        let _ = ended.send(());
-    };
-    let thread = thread::Builder::new().name(format!("{name}-{number}"));
-    thread.spawn(work).map_err(|source| PoolError::Thread { name: name.to_owned(), source })?;
-    Ok(told)
+/// The type's own name, without its path and its parameters.
+fn type_name<W>() -> &'static str {
+    let full = std::any::type_name::<W>();
+    // A type from within an impl of a trait begins with `<Type as Trait>`.
+    let path = full.split('<').find(|part| !part.is_empty()).unwrap_or(full);
+    path.rsplit("::").next().unwrap_or(path)
 }
 
 impl<W: Worker> fmt::Debug for Pool<W> {

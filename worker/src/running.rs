@@ -1,9 +1,13 @@
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use edri_event::Request;
-use edri_router::{Asking, InboxMonitor, Registration, Respond, Router, Tally};
+use edri_router::{
+    Asked, Asking, Discarded, InboxMonitor, Message as _, Registration, Respond, Router, SharedReceiver,
+    Tally,
+};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
@@ -15,6 +19,8 @@ pub struct RunningPool<R: Request> {
     router: Router,
     responder: Arc<dyn Respond<R>>,
     monitor: InboxMonitor,
+    /// What the workers take their jobs from. They alone keep it: when the last of them is gone, so is what waits.
+    jobs: Weak<SharedReceiver<Asked<R>>>,
     busy: Arc<AtomicUsize>,
     registration: Option<Registration>,
     staff: Staff,
@@ -31,10 +37,11 @@ pub(crate) struct Staff {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Unfinished {
-    /// Jobs that no worker had begun; their requesters were told if the workers are tasks, and will be when the
-    /// last thread ends.
+    /// Jobs that no worker had begun. Their requesters have got [`RequestError::Stopped`](edri_router::RequestError::Stopped).
     pub waiting: usize,
-    /// Jobs that were being done. A task was ended; a thread cannot be, and goes on.
+    /// Jobs that were being done. A task was ended, and its requester has got
+    /// [`RequestError::Cancelled`](edri_router::RequestError::Cancelled); a thread cannot be, and goes on, for a
+    /// requester that still waits.
     pub running: usize,
 }
 
@@ -44,10 +51,11 @@ impl<R: Request> RunningPool<R> {
         router: Router,
         responder: Arc<dyn Respond<R>>,
         monitor: InboxMonitor,
+        jobs: Weak<SharedReceiver<Asked<R>>>,
         busy: Arc<AtomicUsize>,
         staff: Staff,
     ) -> Self {
-        Self { name, router, responder, monitor, busy, registration: None, staff }
+        Self { name, router, responder, monitor, jobs, busy, registration: None, staff }
     }
 
     pub(crate) fn serve(&mut self, router: &Router) {
@@ -91,8 +99,13 @@ impl<R: Request> RunningPool<R> {
         self.monitor.close();
     }
 
-    /// Stops it: it takes no more jobs, does those that wait, and its workers end. At the deadline tasks are
-    /// ended wherever they stand, and their requesters told; threads cannot be ended, and are left behind.
+    /// Stops it: it takes no more jobs, does those that wait, and its workers end.
+    ///
+    /// At the deadline, jobs that still wait are discarded, and tasks are ended wherever they stand (one that
+    /// blocks its thread cannot be, and is left behind after a moment's wait); the requesters of both are told.
+    /// Threads cannot be ended: each is left to finish its job, answers it, and ends.
+    ///
+    /// Dropped while it waits, the pool ends as one that was dropped, without a deadline.
     pub async fn stop(mut self, deadline: Instant) -> Unfinished {
         self.close();
         let Staff { tasks, threads } = std::mem::take(&mut self.staff);
@@ -102,23 +115,37 @@ impl<R: Request> RunningPool<R> {
                 late.push(task);
             }
         }
-        let mut late_threads = 0;
+        let mut late_threads = false;
         for thread in threads {
-            late_threads += usize::from(timeout_at(deadline, thread).await.is_err());
+            late_threads |= timeout_at(deadline, thread).await.is_err();
         }
-        let unfinished = if late.is_empty() && late_threads == 0 {
-            Unfinished::default()
-        } else {
-            Unfinished { waiting: self.waiting(), running: self.busy() }
-        };
+        if late.is_empty() && !late_threads {
+            return Unfinished::default();
+        }
+        let unfinished = Unfinished { waiting: self.discard_waiting(), running: self.busy() };
+        late.iter().for_each(JoinHandle::abort);
+        let patience = Instant::now() + UNTIL_ABORTED;
         for task in late {
-            task.abort();
-            // Its job's requester has been told when it is gone.
-            let _ = task.await;
+            // When it is gone, its job's requester has been told.
+            let _ = timeout_at(patience, task).await;
         }
         unfinished
     }
+
+    /// How many of them somebody still waited for.
+    fn discard_waiting(&self) -> usize {
+        let Some(jobs) = self.jobs.upgrade() else { return 0 };
+        let mut waited_for = 0;
+        while let Some(asked) = jobs.try_recv() {
+            waited_for += usize::from(!asked.reply.is_cancelled());
+            asked.discard(Discarded::Stopped);
+        }
+        waited_for
+    }
 }
+
+/// How long a task that was told to end may take to reach its next `await`: it does at once, unless it blocks.
+const UNTIL_ABORTED: Duration = Duration::from_millis(100);
 
 impl<R: Request> Drop for RunningPool<R> {
     fn drop(&mut self) {

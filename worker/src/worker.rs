@@ -33,8 +33,10 @@ pub trait Worker: Send + 'static {
     /// What it answers.
     type Job: Request;
 
-    /// Called once, before the worker's first job: to load, connect, allocate. A failure answers the job that
-    /// waits for this worker; the next job tries with a new one.
+    /// Called once, before the worker's first job: to load, connect, allocate. In `cx` there is no job yet.
+    ///
+    /// A pool sets its workers up when it starts. Where that fails it is logged, and tried again, with a new
+    /// worker, for each job that comes until it succeeds; a job for which it fails is answered with the failure.
     fn setup(&mut self, cx: &WorkerContext) -> impl Future<Output = Result<(), Failure>> + Send {
         let _ = cx;
         std::future::ready(Ok(()))
