@@ -22,8 +22,14 @@ use serde::{Deserialize, Serialize};
 /// assert_eq!(parse("").unwrap_err().code(), "empty");
 /// assert_eq!(parse("x").unwrap_err().to_string(), "error: invalid digit found in string");
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Failure {
+///
+/// One word large, so that results which could hold one stay small.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Failure(Box<Parts>);
+
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Parts {
     code: Cow<'static, str>,
     message: String,
 }
@@ -34,17 +40,17 @@ impl Failure {
 
     /// A failure with a code that callers may match on.
     pub fn new(code: impl Into<Cow<'static, str>>, message: impl Into<String>) -> Self {
-        Self { code: code.into(), message: message.into() }
+        Self(Box::new(Parts { code: code.into(), message: message.into() }))
     }
 
     /// For programs: short, stable, without blanks.
     pub fn code(&self) -> &str {
-        &self.code
+        &self.0.code
     }
 
     /// For people: what was wrong and what was expected.
     pub fn message(&self) -> &str {
-        &self.message
+        &self.0.message
     }
 
     /// The same as an [`Error`], for code that wants one.
@@ -55,7 +61,14 @@ impl Failure {
 
 impl fmt::Display for Failure {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{}: {}", self.code, self.message)
+        write!(formatter, "{}: {}", self.code(), self.message())
+    }
+}
+
+impl fmt::Debug for Failure {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Parts { code, message } = &*self.0;
+        formatter.debug_struct("Failure").field("code", code).field("message", message).finish()
     }
 }
 

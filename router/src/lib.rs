@@ -58,7 +58,7 @@ pub use inbox::{
     Capacity, Discarded, Inbox, InboxMonitor, InboxSettings, Message, Overflow, Receiver, SharedReceiver,
     Tally,
 };
-pub use notify::{Delivered, Notify, NotifyError};
+pub use notify::{Delivered, Notify, NotifyError, Refusal};
 pub use registration::Registration;
 pub use request::{Answer, Asked, Asking, Observable, Reply, ReplyTo, RequestError, caught, caught_now};
 pub use route::{Answering, Deliver, Delivery, Patience, Respond, Running, Ticket, ToInbox, Wait};

@@ -15,11 +15,8 @@ pub(super) async fn mailbox<M: Manager>(
     cut_short: &CutShort,
 ) -> (M, Context) {
     while let Some(message) = receiver.recv().await {
-        handle(&mut manager, message, &mut cx, receiver, cut_short).await;
-        // The rest of a batch, at the price of one `recv` for several.
-        for _ in 0..TOGETHER {
-            let Some(message) = receiver.next_in_hand() else { break };
-            handle(&mut manager, message, &mut cx, receiver, cut_short).await;
+        if let Some(message) = handle_now(&mut manager, message, &mut cx, receiver) {
+            wait_for(manager.handle(message, &mut cx), receiver, cut_short).await;
         }
     }
     (manager, cx)
@@ -39,7 +36,9 @@ pub(super) async fn inline<M: Manager>(
         let mut seat = poll_fn(|task| slot.poll_take(task)).await;
         // What waits is taken only with the manager in hand: no later event of its sender can overtake it.
         while let Some(message) = receiver.try_recv() {
-            handle(&mut seat.manager, message, &mut seat.cx, receiver, cut_short).await;
+            if let Some(message) = handle_now(&mut seat.manager, message, &mut seat.cx, receiver) {
+                wait_for(seat.manager.handle(message, &mut seat.cx), receiver, cut_short).await;
+            }
             tokio::task::coop::consume_budget().await;
         }
         if !open {
@@ -53,24 +52,31 @@ pub(super) async fn inline<M: Manager>(
 /// How many events are handled for one unit of tokio's cooperative budget, which yields after 128 units.
 const TOGETHER: usize = 16;
 
-/// One event to its end.
-#[inline]
-async fn handle<M: Manager>(
+/// This event, and some that the receiver has in hand, for as long as their handlers never wait; gives back the
+/// first whose handler may.
+fn handle_now<M: Manager>(
     manager: &mut M,
-    message: M::Inbox,
+    first: M::Inbox,
     cx: &mut Context,
     receiver: &mut Receiver<M::Inbox>,
+) -> Option<M::Inbox> {
+    let mut message = first;
+    for _ in 1..TOGETHER {
+        if let Some(waits) = manager.handle_now(message, cx) {
+            return Some(waits);
+        }
+        message = receiver.next_in_hand()?;
+    }
+    manager.handle_now(message, cx)
+}
+
+/// A handler that may wait, to its end; senders that wait for room do not wait for it.
+async fn wait_for<I: Message>(
+    handling: impl Future<Output = ()>,
+    receiver: &mut Receiver<I>,
     cut_short: &CutShort,
 ) {
     let begun = cut_short.begin();
-    if let Some(message) = manager.handle_now(message, cx) {
-        wait_for(manager.handle(message, cx), receiver).await;
-    }
-    begun.ended();
-}
-
-/// Senders that wait for room do not wait for a handler that waits.
-async fn wait_for<I: Message>(handling: impl Future<Output = ()>, receiver: &mut Receiver<I>) {
     let mut handling = pin!(handling);
     poll_fn(|task| {
         let polled = handling.as_mut().poll(task);
@@ -80,4 +86,5 @@ async fn wait_for<I: Message>(handling: impl Future<Output = ()>, receiver: &mut
         polled
     })
     .await;
+    begun.ended();
 }

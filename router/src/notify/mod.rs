@@ -14,5 +14,5 @@ mod outstanding;
 
 pub(crate) use batch::notify_all;
 pub use one::Notify;
-pub use outcome::{Delivered, NotifyError};
+pub use outcome::{Delivered, NotifyError, Refusal};
 pub(crate) use outstanding::Outstanding;

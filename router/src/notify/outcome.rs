@@ -1,3 +1,5 @@
+use std::ops::Deref;
+
 /// What became of a notification, counted over its subscribers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -9,10 +11,19 @@ pub struct Delivered {
 }
 
 /// Some subscriber did not take a notification; the others have it.
+///
+/// Its fields are those of [`Refusal`], which is boxed so that the good case stays small.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{event} was refused by {refused} of its subscribers, {subscriber} the first: its inbox is full ({} took it)", delivered.accepted)]
+#[error(
+    "{} was refused by {} of its subscribers, {} the first: its inbox is full ({} took it)",
+    .0.event, .0.refused, .0.subscriber, .0.delivered.accepted
+)]
+pub struct NotifyError(Box<Refusal>);
+
+/// Who refused a notification.
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct NotifyError {
+pub struct Refusal {
     /// The event's name.
     pub event: &'static str,
     /// The name of the first that refused.
@@ -21,4 +32,18 @@ pub struct NotifyError {
     pub refused: usize,
     /// What became of it elsewhere.
     pub delivered: Delivered,
+}
+
+impl Deref for NotifyError {
+    type Target = Refusal;
+
+    fn deref(&self) -> &Refusal {
+        &self.0
+    }
+}
+
+impl From<Refusal> for NotifyError {
+    fn from(refusal: Refusal) -> Self {
+        Self(Box::new(refusal))
+    }
 }

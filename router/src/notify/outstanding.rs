@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use super::outcome::{Delivered, NotifyError};
+use super::outcome::{Delivered, NotifyError, Refusal};
 use crate::route::{Deliver, Delivery, Running, Ticket};
 
 /// The parcels that were handed over and are not settled yet: those that stand in line, and those that are
@@ -78,12 +78,12 @@ impl Count {
     pub(crate) fn result(&self, event: &'static str) -> Result<Delivered, NotifyError> {
         match &self.first_refusal {
             None => Ok(self.delivered),
-            Some(subscriber) => Err(NotifyError {
+            Some(subscriber) => Err(NotifyError::from(Refusal {
                 event,
                 subscriber: subscriber.clone(),
                 refused: self.refused,
                 delivered: self.delivered,
-            }),
+            })),
         }
     }
 }

@@ -49,9 +49,9 @@ pub(crate) struct Observed<R: Request> {
 
 impl<R: Request> Observed<R> {
     /// `None` where nobody observes, which costs nothing.
-    pub(crate) fn new(request: &R, observers: &Roster<Observer<R>>) -> Option<Box<Self>> {
+    pub(crate) fn new(request: &R, observers: &Roster<Observer<R>>) -> Option<Self> {
         let first = observers.iter().next()?;
-        Some(Box::new(Self { request: (first.copy_request)(request), observers: observers.clone() }))
+        Some(Self { request: (first.copy_request)(request), observers: observers.clone() })
     }
 
     /// What each observer is to get.

@@ -27,38 +27,47 @@ use crate::router::Router;
 #[must_use = "a request is made when it is awaited"]
 pub struct Asking<'r, R: Request> {
     router: &'r Router,
-    target: Target<'r, R>,
+    /// Who is asked, if not whoever is registered for the event.
+    responder: Option<&'r Arc<dyn Respond<R>>>,
+    /// Until it has been asked.
     call: Option<(R, Meta)>,
     lane: Priority,
-    timeout: Option<Duration>,
-    sleep: Option<Pin<Box<Sleep>>>,
-    observed: Option<Box<Observed<R>>>,
-    /// Where it stood in line, if it did: it may have been let in since.
-    in_line: Option<Box<InLine<R>>>,
     stage: Stage<R>,
+    /// What few requests need.
+    rare: Option<Box<Rare<R>>>,
 }
 
-type InLine<R> = (Arc<dyn Respond<R>>, Ticket);
+type Outcome<R> = Result<<R as Request>::Response, RequestError>;
 
-/// Who is asked.
-enum Target<'r, R: Request> {
-    /// Whoever is registered for the event.
-    Route,
-    /// This one.
-    Responder(&'r Arc<dyn Respond<R>>),
+struct Rare<R: Request> {
+    timeout: Option<Timeout>,
+    observed: Option<Observed<R>>,
+    /// Where it stood in line, if it did: it may have been let in since.
+    in_line: Option<(Arc<dyn Respond<R>>, Ticket)>,
+}
+
+struct Timeout {
+    after: Duration,
+    sleep: Option<Pin<Box<Sleep>>>,
+}
+
+impl<R: Request> Default for Rare<R> {
+    fn default() -> Self {
+        Self { timeout: None, observed: None, in_line: None }
+    }
 }
 
 enum Stage<R: Request> {
     /// Nothing is under way: not yet, while the call is still here, or no longer.
     Idle,
-    Running(Running<Result<R::Response, RequestError>>),
+    Running(Running<Outcome<R>>),
     Queued(Reply<R::Response>),
     /// The answer is known, and observers are being told.
     Telling(Box<Telling<R>>),
 }
 
 struct Telling<R: Request> {
-    outcome: Option<Result<R::Response, RequestError>>,
+    outcome: Option<Outcome<R>>,
     observers: Outstanding<Envelope<Answer<R>>>,
 }
 
@@ -67,26 +76,18 @@ impl<R: Request> Unpin for Asking<'_, R> {}
 
 impl<'r, R: Request> Asking<'r, R> {
     pub(crate) fn new(router: &'r Router, event: R) -> Self {
-        Self::at(router, Target::Route, event)
+        Self::at(router, None, event)
     }
 
     /// As [`Router::request`], but asks `responder`, whatever is registered on the router.
     pub fn of(router: &'r Router, responder: &'r Arc<dyn Respond<R>>, event: R) -> Self {
-        Self::at(router, Target::Responder(responder), event)
+        Self::at(router, Some(responder), event)
     }
 
-    fn at(router: &'r Router, target: Target<'r, R>, event: R) -> Self {
-        Self {
-            router,
-            target,
-            call: Some((event, Meta::new())),
-            lane: R::PRIORITY,
-            timeout: None,
-            sleep: None,
-            observed: None,
-            in_line: None,
-            stage: Stage::Idle,
-        }
+    #[inline]
+    fn at(router: &'r Router, responder: Option<&'r Arc<dyn Respond<R>>>, event: R) -> Self {
+        let call = Some((event, Meta::new()));
+        Self { router, responder, call, lane: R::PRIORITY, stage: Stage::Idle, rare: None }
     }
 
     /// Gives up after `timeout` with [`RequestError::TimedOut`]; the request is cancelled then. Without it, the
@@ -94,7 +95,7 @@ impl<'r, R: Request> Asking<'r, R> {
     ///
     /// Needs tokio's timer.
     pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.timeout = Some(timeout);
+        self.rare().timeout = Some(Timeout { after: timeout, sleep: None });
         self
     }
 
@@ -123,24 +124,26 @@ impl<'r, R: Request> Asking<'r, R> {
     }
 
     /// Asks, and moves on to the stage that follows; with an outcome if there is one at once.
-    fn ask(&mut self, waker: &Waker) -> Option<Result<R::Response, RequestError>> {
+    fn ask(&mut self, waker: &Waker) -> Option<Outcome<R>> {
         if let Some((_, meta)) = &mut self.call {
             if R::SHAREABLE {
                 meta.set_id(EventId::fresh());
             }
             // A time-out beyond all clocks is no deadline.
-            if let Some(deadline) = self.timeout.and_then(|timeout| Instant::now().checked_add(timeout)) {
+            let timeout = self.rare.as_ref().and_then(|rare| rare.timeout.as_ref());
+            if let Some(deadline) = timeout.and_then(|timeout| Instant::now().checked_add(timeout.after)) {
                 meta.set_deadline(deadline.into_std());
             }
         }
-        match self.target {
-            Target::Responder(responder) => self.ask_only(responder, waker),
-            Target::Route => {
+        match self.responder {
+            Some(responder) => self.ask_only(responder, waker),
+            None => {
                 let router = self.router;
                 router.table().with(TypeId::of::<R>(), |route: Option<&RequestRoute<R>>| {
                     let Some(route) = route else { return no_responder::<R>() };
                     if let (false, Some((event, _))) = (route.observers.is_empty(), &self.call) {
-                        self.observed = Observed::new(event, &route.observers);
+                        let observed = Observed::new(event, &route.observers);
+                        self.rare().observed = observed;
                     }
                     match route.responders.only() {
                         Some(only) => self.ask_only(only, waker),
@@ -152,11 +155,7 @@ impl<'r, R: Request> Asking<'r, R> {
     }
 
     #[inline]
-    fn ask_only(
-        &mut self,
-        responder: &Arc<dyn Respond<R>>,
-        waker: &Waker,
-    ) -> Option<Result<R::Response, RequestError>> {
+    fn ask_only(&mut self, responder: &Arc<dyn Respond<R>>, waker: &Waker) -> Option<Outcome<R>> {
         match responder.ask(&mut self.call, self.lane, Patience::Policy, waker) {
             Answering::Answered(outcome) => Some(outcome),
             other => self.go_on(responder, other),
@@ -164,11 +163,7 @@ impl<'r, R: Request> Asking<'r, R> {
     }
 
     /// Asks the first candidate that has room; where none has, the policy of the first that is still there holds.
-    fn ask_one_of(
-        &mut self,
-        route: &RequestRoute<R>,
-        waker: &Waker,
-    ) -> Option<Result<R::Response, RequestError>> {
+    fn ask_one_of(&mut self, route: &RequestRoute<R>, waker: &Waker) -> Option<Outcome<R>> {
         let key = self.call.as_ref().and_then(|(event, meta)| meta.key().or_else(|| event.key()));
         let mut full = None;
         for responder in route.candidates(key) {
@@ -185,15 +180,11 @@ impl<'r, R: Request> Asking<'r, R> {
     }
 
     #[inline]
-    fn go_on(
-        &mut self,
-        responder: &Arc<dyn Respond<R>>,
-        answering: Answering<R>,
-    ) -> Option<Result<R::Response, RequestError>> {
+    fn go_on(&mut self, responder: &Arc<dyn Respond<R>>, answering: Answering<R>) -> Option<Outcome<R>> {
         match answering {
             Answering::Queued(reply, None) => self.stage = Stage::Queued(reply),
             Answering::Queued(reply, Some(ticket)) => {
-                self.in_line = Some(Box::new((Arc::clone(responder), ticket)));
+                self.rare().in_line = Some((Arc::clone(responder), ticket));
                 self.stage = Stage::Queued(reply);
             }
             Answering::Running(running) => self.stage = Stage::Running(running),
@@ -204,23 +195,33 @@ impl<'r, R: Request> Asking<'r, R> {
         None
     }
 
+    fn rare(&mut self) -> &mut Rare<R> {
+        self.rare.get_or_insert_default()
+    }
+
     fn poll_timeout(&mut self, cx: &mut Context<'_>) -> Poll<RequestError> {
-        let Some(after) = self.timeout else { return Poll::Pending };
-        let sleep = self.sleep.get_or_insert_with(|| Box::pin(tokio::time::sleep(after)));
+        let Some(Timeout { after, sleep }) = self.rare.as_mut().and_then(|rare| rare.timeout.as_mut()) else {
+            return Poll::Pending;
+        };
+        let sleep = sleep.get_or_insert_with(|| Box::pin(tokio::time::sleep(*after)));
         ready!(sleep.as_mut().poll(cx));
-        Poll::Ready(RequestError::TimedOut { event: R::name(), after })
+        Poll::Ready(RequestError::TimedOut { event: R::name(), after: *after })
     }
 
     /// Goes over to telling the observers; at once if there are none.
     #[inline]
-    fn finish(
-        &mut self,
-        outcome: Result<R::Response, RequestError>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Result<R::Response, RequestError>> {
+    fn finish(&mut self, outcome: Outcome<R>, cx: &mut Context<'_>) -> Poll<Outcome<R>> {
         // What the old stage holds cancels itself when it is dropped, if it has not been answered.
-        self.give_up();
-        match self.observed.take() {
+        self.stage = Stage::Idle;
+        match self.rare.is_some() {
+            false => Poll::Ready(outcome),
+            true => self.finish_rare(outcome, cx),
+        }
+    }
+
+    fn finish_rare(&mut self, outcome: Outcome<R>, cx: &mut Context<'_>) -> Poll<Outcome<R>> {
+        self.leave_line();
+        match self.rare().observed.take() {
             None => Poll::Ready(outcome),
             Some(observed) => self.tell(&observed, outcome, cx),
         }
@@ -230,15 +231,15 @@ impl<'r, R: Request> Asking<'r, R> {
     fn tell(
         &mut self,
         observed: &Observed<R>,
-        outcome: Result<R::Response, RequestError>,
+        outcome: Outcome<R>,
         cx: &mut Context<'_>,
-    ) -> Poll<Result<R::Response, RequestError>> {
+    ) -> Poll<Outcome<R>> {
         let observers = tell(observed, &outcome, Wait::Woken(cx.waker()));
         self.stage = Stage::Telling(Box::new(Telling { outcome: Some(outcome), observers }));
         self.poll_telling(cx)
     }
 
-    fn poll_telling(&mut self, cx: &mut Context<'_>) -> Poll<Result<R::Response, RequestError>> {
+    fn poll_telling(&mut self, cx: &mut Context<'_>) -> Poll<Outcome<R>> {
         let Stage::Telling(telling) = &mut self.stage else { return Poll::Pending };
         let told = telling.observers.poll_settled(cx);
         // An observer without room does not keep the requester beyond the time it gave.
@@ -251,33 +252,31 @@ impl<'r, R: Request> Asking<'r, R> {
         outcome.map_or(Poll::Pending, Poll::Ready)
     }
 
-    /// Drops what is under way, which cancels it unless it has been answered.
-    #[inline]
-    fn give_up(&mut self) {
-        self.stage = Stage::Idle;
-        if let Some(in_line) = self.in_line.take() {
-            let (responder, ticket) = *in_line;
+    fn leave_line(&mut self) {
+        if let Some((responder, ticket)) = self.rare.as_mut().and_then(|rare| rare.in_line.take()) {
             responder.withdraw(ticket);
         }
     }
 
+    /// What is under way cancels itself when it is dropped.
     #[cold]
     fn cancel(&mut self) {
-        self.give_up();
-        if let Some(observed) = self.observed.take() {
+        self.stage = Stage::Idle;
+        self.leave_line();
+        if let Some(observed) = self.rare.as_mut().and_then(|rare| rare.observed.take()) {
             // Nobody is left to wait for an observer without room.
             drop(tell(&observed, &Err(RequestError::Cancelled), Wait::Never));
         }
     }
 }
 
-fn no_responder<R: Request>() -> Option<Result<R::Response, RequestError>> {
+fn no_responder<R: Request>() -> Option<Outcome<R>> {
     Some(Err(RequestError::NoResponder { event: R::name() }))
 }
 
 fn tell<R: Request>(
     observed: &Observed<R>,
-    outcome: &Result<R::Response, RequestError>,
+    outcome: &Outcome<R>,
     wait: Wait<'_>,
 ) -> Outstanding<Envelope<Answer<R>>> {
     let mut outstanding = Outstanding::new();
@@ -298,13 +297,13 @@ impl<R: Request> Future for Asking<'_, R> {
             ready!(coop::poll_proceed(cx)).made_progress();
             if let Some(outcome) = this.ask(cx.waker()) {
                 this.call = None;
-                return match this.observed.take() {
-                    None => Poll::Ready(outcome),
-                    Some(observed) => this.tell(&observed, outcome, cx),
+                return match this.rare.is_some() {
+                    false => Poll::Ready(outcome),
+                    true => this.finish_rare(outcome, cx),
                 };
             }
             // A queued request wakes this task by itself.
-            if let (Stage::Queued(_), None) = (&this.stage, this.timeout) {
+            if let (Stage::Queued(_), None) = (&this.stage, &this.rare) {
                 return Poll::Pending;
             }
         }
@@ -335,6 +334,6 @@ impl<R: Request> Drop for Asking<'_, R> {
 
 impl<R: Request> fmt::Debug for Asking<'_, R> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Asking").field("event", &R::name()).field("timeout", &self.timeout).finish()
+        formatter.debug_struct("Asking").field("event", &R::name()).field("priority", &self.lane).finish()
     }
 }

@@ -54,3 +54,14 @@ pub(crate) fn panic_message(payload: &(dyn std::any::Any + Send)) -> String {
     let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
     text.or_else(|| payload.downcast_ref::<String>().cloned()).unwrap_or_else(|| "(no message)".to_owned())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every answer carries room for one.
+    #[test]
+    fn an_answer_that_could_be_an_error_is_small() {
+        assert!(size_of::<Result<u64, RequestError>>() <= 40, "{}", size_of::<Result<u64, RequestError>>());
+    }
+}

@@ -1,6 +1,5 @@
 use std::any::{Any, TypeId};
-use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hash, Hasher};
+use std::hash::{Hash, Hasher};
 use std::ops::Deref;
 use std::sync::Arc;
 
@@ -8,21 +7,23 @@ use crate::sync::{Mutex, Snapshot};
 
 /// The routes by event type.
 ///
-/// The table is cut into shards, each an immutable map that is replaced whole when one of its routes changes:
-/// a look-up takes no lock, and a change copies a small map. Readers see the routes before or after a change,
+/// The table is cut into shards, each an immutable list that is replaced whole when one of its routes changes:
+/// a look-up takes no lock, and a change copies a short list. Readers see the routes before or after a change,
 /// never in between.
 pub(crate) struct Table {
     shards: [Shard; SHARDS],
 }
 
-const SHARDS: usize = 16;
+/// So many that a shard of an ordinary program holds a route or two.
+const SHARDS: usize = 64;
 
 struct Shard {
     routes: Snapshot<Routes>,
     change: Mutex<()>,
 }
 
-type Routes = HashMap<TypeId, Arc<dyn Any + Send + Sync>, BuildHasherDefault<TypeIdHasher>>;
+/// Sorted by type.
+type Routes = Vec<(TypeId, Arc<dyn Any + Send + Sync>)>;
 
 /// The route of one event type, as it stands at one moment: who is registered on it.
 pub(crate) trait Route: Any + Clone + Default + Send + Sync {
@@ -34,7 +35,7 @@ impl Table {
     pub(crate) fn new() -> Self {
         Self {
             shards: std::array::from_fn(|_| Shard {
-                routes: Snapshot::new(Routes::default()),
+                routes: Snapshot::new(Routes::new()),
                 change: Mutex::new(()),
             }),
         }
@@ -44,7 +45,8 @@ impl Table {
     #[inline]
     pub(crate) fn with<R: Route, T>(&self, event: TypeId, read: impl FnOnce(Option<&R>) -> T) -> T {
         let routes = self.shard(event).routes.load();
-        read(routes.get(&event).and_then(|route| route.downcast_ref::<R>()))
+        let route = find(&routes, event).ok().map(|index| &routes[index].1);
+        read(route.and_then(|route| route.downcast_ref::<R>()))
     }
 
     pub(crate) fn change<R: Route>(&self, event: TypeId, change: impl FnOnce(&mut R)) {
@@ -52,13 +54,15 @@ impl Table {
         let guard = shard.change.lock();
         let old = shard.routes.load();
         let mut routes: Routes = old.deref().deref().clone();
-        let mut route =
-            routes.get(&event).and_then(|route| route.downcast_ref::<R>()).cloned().unwrap_or_default();
+        let place = find(&routes, event);
+        let route = place.ok().and_then(|index| routes[index].1.downcast_ref::<R>());
+        let mut route = route.cloned().unwrap_or_default();
         change(&mut route);
-        if route.is_empty() {
-            routes.remove(&event);
-        } else {
-            routes.insert(event, Arc::new(route));
+        match (place, route.is_empty()) {
+            (Ok(index), true) => drop(routes.remove(index)),
+            (Ok(index), false) => routes[index].1 = Arc::new(route),
+            (Err(_), true) => {}
+            (Err(index), false) => routes.insert(index, (event, Arc::new(route))),
         }
         drop(old);
         let old = shard.routes.swap(routes);
@@ -70,8 +74,16 @@ impl Table {
     fn shard(&self, event: TypeId) -> &Shard {
         let mut hasher = TypeIdHasher::default();
         event.hash(&mut hasher);
-        // The map inside a shard uses the lowest and the highest bits.
-        &self.shards[(hasher.finish() >> 32) as usize % SHARDS]
+        &self.shards[hasher.finish() as usize % SHARDS]
+    }
+}
+
+#[inline]
+fn find(routes: &Routes, event: TypeId) -> Result<usize, usize> {
+    match &routes[..] {
+        // The usual case, without a search.
+        [(only, _)] if *only == event => Ok(0),
+        _ => routes.binary_search_by_key(&event, |(event, _)| *event),
     }
 }
 
