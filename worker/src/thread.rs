@@ -44,6 +44,10 @@ fn block_on<F: Future>(future: F) -> F::Output {
     }
 }
 
+/// How often a thread lets others run before it sleeps: to be woken costs more than several jobs, and under
+/// load the next one is about to come.
+const YIELDS: usize = 10;
+
 /// Wakes a thread. Whether it rang is remembered here: code within the future may park this thread too, and use
 /// up what was meant for it.
 struct Alarm {
@@ -53,6 +57,12 @@ struct Alarm {
 
 impl Alarm {
     fn wait(&self) {
+        for _ in 0..YIELDS {
+            if self.rung.swap(false, Ordering::Acquire) {
+                return;
+            }
+            thread::yield_now();
+        }
         while !self.rung.swap(false, Ordering::Acquire) {
             thread::park();
         }
