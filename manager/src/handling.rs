@@ -3,17 +3,26 @@
 use edri_event::{Event, Failure, Request, Tunnel};
 use edri_router::{Accepted, Asked, Context, Envelope, Opening, ReplyTo, RequestError, Shared, Verdict};
 
-/// A request is about to be handled; `None` if nobody waits for the answer any more.
+/// A request is about to be handled by a handler that wants its context; `None` if nobody waits for the answer
+/// any more.
+#[inline]
 pub fn begin_request<R: Request>(asked: Asked<R>, cx: &mut Context) -> Option<(R, ReplyTo<R::Response>)> {
-    let Asked { event, meta, reply } = asked;
-    if reply.is_cancelled() {
+    if asked.is_abandoned() {
         return None;
     }
+    let Asked { event, meta, reply } = asked;
     cx.begin_request::<R>(meta, &reply);
     Some((event, reply))
 }
 
+/// The same for a handler that does not.
+#[inline]
+pub fn begin_request_alone<R: Request>(asked: Asked<R>) -> Option<(R, ReplyTo<R::Response>)> {
+    (!asked.is_abandoned()).then_some((asked.event, asked.reply))
+}
+
 /// A notification is about to be handled.
+#[inline]
 pub fn begin<E>(envelope: Envelope<E>, cx: &mut Context) -> Shared<E> {
     cx.begin(envelope.meta);
     envelope.event
@@ -40,6 +49,7 @@ pub fn settle_tunnel<T: Tunnel>(outcome: Result<(), RequestError>, verdict: Verd
 }
 
 /// A handler that answers nobody has ended: what went wrong is told to the log.
+#[inline]
 pub fn settle<E: Event>(outcome: Result<(), RequestError>, cx: &Context) {
     if let Err(error) = outcome {
         tracing::error!(event = E::name(), manager = cx.name(), id = ?cx.meta().id(), "a handler ended badly: {error}");

@@ -75,7 +75,9 @@ pub mod __private {
     };
 
     pub use crate::entrance::{CallNotification, CallRequest};
-    pub use crate::handling::{begin, begin_request, begin_tunnel, settle, settle_tunnel};
+    pub use crate::handling::{
+        begin, begin_request, begin_request_alone, begin_tunnel, settle, settle_tunnel,
+    };
     pub use crate::manager::SyncFor;
     pub use crate::outcome::IntoAnswer;
     pub use crate::run::{Engine, Held, Run};

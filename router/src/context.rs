@@ -35,6 +35,12 @@ impl Context {
         self.requester = reply.requester();
     }
 
+    /// Nothing is being handled any more: what belonged to the last event is let go.
+    pub fn end(&mut self) {
+        self.meta = Meta::new();
+        self.requester = None;
+    }
+
     /// The router: to notify, ask and open tunnels from within a handler.
     ///
     /// A handler that waits for its own manager waits for ever: see the guide on back-pressure.

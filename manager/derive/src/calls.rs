@@ -70,17 +70,10 @@ impl Expansion<'_> {
             let (begin, event, settle) = match handler.kind {
                 Kind::Request => {
                     let answer = self.answer(handler, &quote!(event));
-                    return quote! {
-                        #inbox::#variant(asked) => {
-                            if let ::core::option::Option::Some((event, reply)) =
-                                #private::begin_request(asked, cx)
-                            {
-                                #manager
-                                #context
-                                reply.answer(#private::caught(async move { #answer }).await);
-                            }
-                        }
-                    };
+                    let ready = quote!(#manager #context);
+                    let answered = quote!(#private::caught(async move { #answer }).await);
+                    let handled = self.around_request(handler, &ready, &answered);
+                    return quote!(#inbox::#variant(parcel) => { #handled });
                 }
                 Kind::Notification | Kind::Response => self.around_notification(&payload),
                 Kind::Tunnel => self.around_tunnel(&payload),
@@ -150,12 +143,7 @@ impl Expansion<'_> {
         let (begin, event, settle) = match handler.kind {
             Kind::Request => {
                 let answer = self.answer(handler, &quote!(event));
-                return quote! {
-                    if let ::core::option::Option::Some((event, reply)) = #private::begin_request(parcel, cx) {
-                        #ready
-                        reply.answer(#private::caught_now(move || #answer));
-                    }
-                };
+                return self.around_request(handler, &ready, &quote!(#private::caught_now(move || #answer)));
             }
             Kind::Notification | Kind::Response => self.around_notification(&payload),
             Kind::Tunnel => self.around_tunnel(&payload),
@@ -166,6 +154,26 @@ impl Expansion<'_> {
             #ready
             let outcome = #private::caught_now(move || #answer);
             #settle
+        }
+    }
+
+    /// A request taken from its parcel and answered with `answered`; the context is set only for those who want it.
+    fn around_request(&self, handler: &Handler, ready: &TokenStream, answered: &TokenStream) -> TokenStream {
+        let private = &self.private;
+        let (begin, end) = if handler.shape.takes_context {
+            (quote!(#private::begin_request(parcel, cx)), Some(quote!(cx.end();)))
+        } else {
+            (quote!(#private::begin_request_alone(parcel)), None)
+        };
+        quote! {
+            if let ::core::option::Option::Some((event, reply)) = #begin {
+                let outcome = {
+                    #ready
+                    #answered
+                };
+                #end
+                reply.answer(outcome);
+            }
         }
     }
 

@@ -73,6 +73,8 @@ impl<T> Lanes<T> {
     pub(crate) fn swap_normal(&mut self, hand: &mut VecDeque<T>) {
         debug_assert!(hand.is_empty(), "what is in hand would overtake or be lost");
         self.len -= self.normal.len();
+        // An empty ring goes on where it stopped; from its beginning again, small batches stay in the cache.
+        hand.clear();
         std::mem::swap(&mut self.normal, hand);
     }
 

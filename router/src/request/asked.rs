@@ -25,6 +25,11 @@ impl<R: Request> Asked<R> {
         (Self { event, meta, reply: reply_to }, reply)
     }
 
+    /// Whether the requester has gone away, asked before the request is handled.
+    pub fn is_abandoned(&self) -> bool {
+        self.reply.is_abandoned()
+    }
+
     pub(crate) fn take_back(self) -> (R, Meta) {
         (self.event, self.meta)
     }

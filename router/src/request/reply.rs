@@ -51,6 +51,12 @@ impl<T: Send + 'static> ReplyTo<T> {
         self.slot.as_ref().is_some_and(|slot| slot.is_cancelled())
     }
 
+    /// As [`is_cancelled`](Self::is_cancelled) at a moment when nobody else can have a view of the requester:
+    /// without a lock.
+    pub(crate) fn is_abandoned(&self) -> bool {
+        self.slot.as_ref().is_some_and(|slot| Arc::strong_count(slot) == 1)
+    }
+
     /// A view of the requester, for a [`Context`](crate::Context).
     pub(crate) fn requester(&self) -> Option<Requester> {
         self.slot.clone().map(|slot| Requester(slot))
