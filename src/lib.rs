@@ -42,7 +42,7 @@
 //! | [`event`] | the event kinds, their derives, identity, failures, codecs |
 //! | [`router`] | routes, inboxes, requests, tunnels, subscriptions |
 //! | [`worker`] | the `Worker` trait and pools of tasks and threads |
-//! | [`manager`] | `#[manager]`, the `Manager` trait and the loops that run managers |
+//! | [`mod@manager`] | `#[manager]`, the `Manager` trait and the loops that run managers |
 //! | this crate | [`App`], [`prelude`], [`macro@main`] |
 
 extern crate self as edri;
@@ -60,3 +60,26 @@ pub use edri_manager_derive::main;
 pub use edri_router as router;
 pub use edri_worker as worker;
 pub use error::Error;
+
+/// The programs of the README and the guide.
+#[cfg(doctest)]
+mod guide {
+    #[doc = include_str!("../README.md")]
+    mod readme {}
+    #[doc = include_str!("../docs/src/introduction.md")]
+    mod introduction {}
+    #[doc = include_str!("../docs/src/events.md")]
+    mod events {}
+    #[doc = include_str!("../docs/src/requests.md")]
+    mod requests {}
+    #[doc = include_str!("../docs/src/managers.md")]
+    mod managers {}
+    #[doc = include_str!("../docs/src/workers.md")]
+    mod workers {}
+    #[doc = include_str!("../docs/src/errors.md")]
+    mod errors {}
+    #[doc = include_str!("../docs/src/promises.md")]
+    mod promises {}
+    #[doc = include_str!("../docs/src/benchmarks.md")]
+    mod benchmarks {}
+}

@@ -26,7 +26,12 @@ pub fn run<T>(settings: Settings, program: impl Future<Output = T>) -> T {
         builder.worker_threads(threads);
     }
     match builder.enable_all().build() {
-        Ok(runtime) => runtime.block_on(program),
+        Ok(runtime) => {
+            let output = runtime.block_on(program);
+            // A handler that blocks its thread does not keep the program from ending.
+            runtime.shutdown_background();
+            output
+        }
         Err(error) => panic!("the runtime could not be started: {error}"),
     }
 }

@@ -1,13 +1,12 @@
 use std::collections::VecDeque;
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::task::Waker;
 
 use edri_event::{Event, Failure, Meta, Notification, Priority, Request, Tunnel};
 use edri_router::{
     Answer, Answering, Asked, Context, Deliver, Delivery, Envelope, Inbox, Observable, Opening, Patience,
-    Registration, RequestError, Respond, Router, Running, Ticket, ToInbox, Wait,
+    Registration, RequestError, Respond, Router, Running, Ticket, ToInbox, Wait, caught_now,
 };
 
 use crate::handling::settle;
@@ -125,13 +124,13 @@ impl<M: Manager, R: Request> Respond<R> for InlineRequest<M, R> {
     ) -> Answering<R> {
         match self.call {
             CallRequest::Now(handle) => {
-                if let Some(mut entered) = self.slot.enter()
-                    && let (Some(seat), Some((event, meta))) = (entered.seat(), call.take())
-                {
+                let answered = self.slot.call(|seat| {
+                    let (event, meta) = call.take()?;
                     seat.cx.begin(meta);
-                    let handled =
-                        catch_unwind(AssertUnwindSafe(|| handle(&mut seat.manager, event, &seat.cx)));
-                    return Answering::Answered(outcome(handled));
+                    Some(caught_now(|| handle(&mut seat.manager, event, &seat.cx)))
+                });
+                if let Some(Some(outcome)) = answered {
+                    return Answering::Answered(outcome);
                 }
             }
             CallRequest::Later(handle) => {
@@ -166,14 +165,13 @@ impl<M: Manager, E: Event + Sync> Deliver<Envelope<E>> for InlineNotification<M,
     fn deliver(&self, parcel: &mut Option<Envelope<E>>, lane: Priority, wait: Wait<'_>) -> Delivery {
         match (&self.call, wait) {
             (CallNotification::Now(handle), _) => {
-                if let Some(mut entered) = self.slot.enter()
-                    && let (Some(seat), Some(envelope)) = (entered.seat(), parcel.take())
-                {
-                    seat.cx.begin(envelope.meta);
-                    let handled = catch_unwind(AssertUnwindSafe(|| {
-                        handle(&mut seat.manager, &envelope.event, &seat.cx)
-                    }));
-                    settle::<E>(outcome(handled), &seat.cx);
+                let delivered = self.slot.call(|seat| {
+                    let Envelope { event, meta } = parcel.take()?;
+                    seat.cx.begin(meta);
+                    settle::<E>(caught_now(|| handle(&mut seat.manager, &event, &seat.cx)), &seat.cx);
+                    Some(())
+                });
+                if let Some(Some(())) = delivered {
                     return Delivery::Accepted;
                 }
             }
@@ -207,13 +205,6 @@ impl<M: Manager, E: Event + Sync> Deliver<Envelope<E>> for InlineNotification<M,
 
     fn name(&self) -> &str {
         Deliver::name(&self.inbox)
-    }
-}
-
-fn outcome<T>(handled: std::thread::Result<Result<T, Failure>>) -> Result<T, RequestError> {
-    match handled {
-        Ok(answer) => answer.map_err(RequestError::Failed),
-        Err(payload) => Err(RequestError::from_panic(&*payload)),
     }
 }
 

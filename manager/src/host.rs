@@ -99,13 +99,13 @@ impl<M: Manager> Host<M> {
         let (inbox, receiver) = Inbox::new(settings.inbox);
         let monitor = inbox.monitor();
         let slot = (settings.mode == Mode::Inline).then(|| Slot::new(inbox.clone()));
-        let mut entrance = Entrance::new(router, Arc::clone(&name), inbox, slot.clone());
+        let mut entrance = Entrance::new(router, Arc::clone(&name), inbox.clone(), slot.clone());
         M::attach(&mut entrance);
         let registrations = entrance.into_registrations();
         let (started, told) = oneshot::channel();
         let cx = Context::new(router.clone(), Arc::clone(&name));
         let (mode, cut_short) = (settings.mode, CutShort::default());
-        let engine = Engine { receiver, cx, mode, slot, cut_short: cut_short.clone(), started };
+        let engine = Engine { receiver, open: inbox, cx, mode, slot, cut_short: cut_short.clone(), started };
         let task = tokio::spawn(run(manager, engine));
         (Managed::new(name, monitor, registrations, cut_short, task), told)
     }

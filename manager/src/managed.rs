@@ -71,7 +71,7 @@ impl Managed {
         waiting + self.cut_short.count()
     }
 
-    /// Lets it run for as long as its router lives and its runtime does.
+    /// Lets it run for as long as its runtime does. It keeps its router alive.
     pub fn detach(mut self) {
         self.registrations.drain(..).for_each(Registration::keep);
         self.task = None;

@@ -4,6 +4,7 @@
 
 use std::future::pending;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use edri_event::{Failure, Notification, Request};
@@ -308,4 +309,26 @@ async fn a_start_that_fails_or_panics_is_an_error_and_answers_whoever_waited() {
             assert!(matches!(router.request(Work).await, Err(RequestError::NoResponder { .. })));
         }
     }
+}
+
+#[tokio::test]
+async fn a_manager_without_handlers_lives_until_it_is_stopped() {
+    struct Keeper(Arc<AtomicBool>);
+
+    #[manager]
+    impl Keeper {
+        #[stopping]
+        fn stopping(&mut self) {
+            self.0.store(true, Ordering::Relaxed);
+        }
+    }
+
+    let stopped = Arc::new(AtomicBool::new(false));
+    let keeper = Host::new(Keeper(Arc::clone(&stopped))).start(&Router::new()).await.unwrap();
+    for _ in 0..10 {
+        tokio::task::yield_now().await;
+    }
+    assert!(!keeper.is_stopped() && !stopped.load(Ordering::Relaxed));
+    assert_eq!(keeper.stop(Instant::now() + Duration::from_secs(1)).await, 0);
+    assert!(stopped.load(Ordering::Relaxed));
 }

@@ -48,12 +48,12 @@ impl fmt::Display for Report {
             return write!(formatter, "shut down in {:.1?}, nothing left", self.took);
         }
         write!(formatter, "shut down after {:.1?}, left:", self.took)?;
-        for Left { name, events, running } in &self.left {
-            write!(formatter, " {name}: {events} waiting")?;
+        for (index, Left { name, events, running }) in self.left.iter().enumerate() {
+            let separator = if index == 0 { " " } else { "; " };
+            write!(formatter, "{separator}{name}: {events} unhandled")?;
             if *running > 0 {
                 write!(formatter, ", {running} still running")?;
             }
-            write!(formatter, ";")?;
         }
         Ok(())
     }

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use edri_event::Failure;
-use edri_router::{Context, Receiver, caught};
+use edri_router::{Context, Inbox, Receiver, caught};
 use tokio::sync::oneshot;
 
 use super::inline::Slot;
@@ -13,6 +13,8 @@ use crate::settings::Mode;
 /// What a manager's loop needs.
 pub struct Engine<M: Manager> {
     pub(crate) receiver: Receiver<M::Inbox>,
+    /// Keeps the inbox open until it is closed: a manager without handlers lives, too.
+    pub(crate) open: Inbox<M::Inbox>,
     pub(crate) cx: Context,
     pub(crate) mode: Mode,
     /// There if the manager runs inline.
@@ -26,7 +28,7 @@ impl<M: Manager> Engine<M> {
     /// For any manager.
     pub fn run(self, manager: M) -> Run {
         Box::pin(async move {
-            let Self { mut receiver, cx, slot, started, cut_short, mode: _ } = self;
+            let Self { mut receiver, open: _open, cx, slot, started, cut_short, mode: _ } = self;
             let Some(manager) = start(manager, &cx, started).await else { return };
             let (manager, cx) = match slot {
                 None => super::alone::mailbox(manager, &mut receiver, cx, &cut_short).await,
@@ -43,7 +45,7 @@ impl<M: Manager> Engine<M> {
     {
         let Mode::Concurrent(concurrency) = self.mode else { return self.run(manager) };
         Box::pin(async move {
-            let Self { mut receiver, cx, started, cut_short, .. } = self;
+            let Self { mut receiver, open: _open, cx, started, cut_short, .. } = self;
             let Some(manager) = start(manager, &cx, started).await else { return };
             let crew = super::concurrent::Crew { manager: Arc::new(manager), cx: cx.clone(), cut_short };
             let manager = super::concurrent::shared(crew, &mut receiver, concurrency).await;

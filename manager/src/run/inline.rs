@@ -35,18 +35,21 @@ impl<M: Manager> Slot<M> {
         Arc::new(Self { place: Mutex::new(Place { seat: None, owner: None }), inbox })
     }
 
-    /// The manager for one short call, if it is free.
+    /// Calls `call` with the manager, if it is free.
     #[inline]
-    pub(crate) fn enter(&self) -> Option<Entered<'_, M>> {
-        let place = self.place.try_lock()?;
-        (place.seat.is_some() && !self.inbox.is_occupied()).then_some(Entered { place: Some(place) })
+    pub(crate) fn call<T>(&self, call: impl FnOnce(&mut Seat<M>) -> T) -> Option<T> {
+        let mut entered = Entered { place: Some(self.place.try_lock()?) };
+        if self.inbox.is_occupied() {
+            return None;
+        }
+        entered.place.as_mut()?.seat.as_deref_mut().map(call)
     }
 
     /// The manager for as long as a handler needs it, if it is free.
     pub(crate) fn take(self: &Arc<Self>, meta: Meta) -> Result<Held<M>, Meta> {
-        let seat = match self.enter() {
-            Some(mut entered) => entered.place.as_mut().and_then(|place| place.seat.take()),
-            None => None,
+        let seat = match self.place.try_lock() {
+            Some(mut place) if !self.inbox.is_occupied() => place.seat.take(),
+            Some(_) | None => None,
         };
         match seat {
             Some(mut seat) => {
@@ -77,6 +80,7 @@ impl<M: Manager> Slot<M> {
 }
 
 /// The manager's own task may be waiting.
+#[inline]
 fn leave<M>(mut place: MutexGuard<'_, Place<M>>) {
     let owner = place.owner.take();
     drop(place);
@@ -85,18 +89,13 @@ fn leave<M>(mut place: MutexGuard<'_, Place<M>>) {
     }
 }
 
-/// A manager during one short call.
-pub(crate) struct Entered<'s, M: Manager> {
+/// A manager during one short call, which may panic.
+struct Entered<'s, M> {
     place: Option<MutexGuard<'s, Place<M>>>,
 }
 
-impl<M: Manager> Entered<'_, M> {
-    pub(crate) fn seat(&mut self) -> Option<&mut Seat<M>> {
-        self.place.as_mut()?.seat.as_deref_mut()
-    }
-}
-
-impl<M: Manager> Drop for Entered<'_, M> {
+impl<M> Drop for Entered<'_, M> {
+    #[inline]
     fn drop(&mut self) {
         if let Some(place) = self.place.take() {
             leave(place);

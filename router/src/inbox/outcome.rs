@@ -6,9 +6,9 @@ use std::task::Waker;
 pub struct Tally {
     /// Accepted: handled, waiting, or dropped later to make room.
     pub accepted: u64,
-    /// Refused by [`Overflow::Reject`].
+    /// Refused by [`Overflow::Reject`](crate::Overflow::Reject).
     pub rejected: u64,
-    /// Dropped by [`Overflow::DropOldest`] or [`Overflow::DropNewest`].
+    /// Dropped by [`Overflow::DropOldest`](crate::Overflow::DropOldest) or [`Overflow::DropNewest`](crate::Overflow::DropNewest).
     pub dropped: u64,
 }
 

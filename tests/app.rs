@@ -1,0 +1,420 @@
+//! The life of a whole program: how its parts start, how they end, and what a signal does to it.
+
+#![allow(clippy::unwrap_used, reason = "the helpers of tests are tests")]
+
+use std::future::pending;
+use std::time::Duration;
+
+use edri::event::Request;
+use edri::prelude::*;
+use edri::{Error, Report};
+use futures_util::future::join_all;
+use tokio::runtime::{Handle, RuntimeFlavor};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::time::{sleep, timeout};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+#[derive(Notification)]
+struct Note;
+
+#[derive(Request)]
+#[request(response = ())]
+struct Job;
+
+/// What has happened, in order.
+#[derive(Clone)]
+struct Log(UnboundedSender<String>);
+
+impl Log {
+    fn new() -> (Self, UnboundedReceiver<String>) {
+        let (log, lines) = unbounded_channel();
+        (Self(log), lines)
+    }
+
+    fn say(&self, line: impl Into<String>) {
+        let _ = self.0.send(line.into());
+    }
+}
+
+fn lines(log: &mut UnboundedReceiver<String>) -> Vec<String> {
+    std::iter::from_fn(|| log.try_recv().ok()).collect()
+}
+
+/// Says when it starts and stops, and is served by the pool of [`Helper`]s whenever it runs.
+struct Member {
+    log: Log,
+    fails: bool,
+}
+
+impl Member {
+    fn called(name: &'static str, log: &Log) -> Host<Self> {
+        Host::new(Self { log: log.clone(), fails: false }).name(name)
+    }
+}
+
+#[manager]
+impl Member {
+    #[started]
+    async fn begin(&mut self, cx: &Context) -> Result<(), Failure> {
+        if self.fails {
+            return Err(Failure::new("closed", "expected an open door"));
+        }
+        let served = cx.router().request(Job).await.is_ok();
+        self.log.say(format!("{} started, served: {served}", cx.name()));
+        Ok(())
+    }
+
+    #[notification]
+    async fn note(&mut self, _note: &Note, cx: &Context) {
+        sleep(SECOND).await;
+        self.log.say(format!("{} has noted", cx.name()));
+    }
+
+    #[stopping]
+    async fn end(&mut self, cx: &Context) {
+        let served = cx.router().request(Job).await.is_ok();
+        self.log.say(format!("{} stopped, served: {served}", cx.name()));
+    }
+}
+
+struct Helper {
+    log: Log,
+}
+
+impl Helper {
+    fn pool(log: &Log) -> Pool<Self> {
+        let log = log.clone();
+        Pool::tasks(1, move || Self { log: log.clone() })
+    }
+}
+
+impl Worker for Helper {
+    type Job = Job;
+
+    async fn run(&mut self, _job: Job, _cx: &WorkerContext) -> Result<(), Failure> {
+        Ok(())
+    }
+}
+
+impl Drop for Helper {
+    fn drop(&mut self) {
+        self.log.say("the helper is gone");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn pools_start_before_managers_and_everything_stops_in_reverse() {
+    let (log, mut told) = Log::new();
+    let app = App::new()
+        .manager(Member::called("first", &log))
+        .manager(Member::called("second", &log))
+        .workers(Helper::pool(&log));
+
+    let app = app.start().await.unwrap();
+    assert_eq!(lines(&mut told), ["first started, served: true", "second started, served: true"]);
+
+    let report = app.shutdown(SECOND).await;
+    assert!(report.is_clean(), "{report}");
+    assert_eq!(
+        lines(&mut told),
+        ["second stopped, served: true", "first stopped, served: true", "the helper is gone"]
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hook_that_fails_is_named_and_those_that_had_started_stop() {
+    let (log, mut told) = Log::new();
+    let failed = App::new()
+        .manager(Member::called("first", &log))
+        .manager(Host::new(Member { log: log.clone(), fails: true }).name("second"))
+        .manager(Member::called("third", &log))
+        .start()
+        .await;
+
+    let Err(Error::Start(error)) = failed else { panic!("it started") };
+    assert_eq!((error.name.as_str(), error.failure.code()), ("second", "closed"));
+    let text = Error::Start(error).to_string();
+    assert_eq!(text, "the manager second did not start: closed: expected an open door");
+
+    assert_eq!(told.recv().await.unwrap(), "first started, served: false");
+    let stopped = timeout(SECOND, told.recv()).await.unwrap();
+    assert_eq!(stopped.unwrap(), "first stopped, served: false");
+    drop(log);
+    assert_eq!(told.recv().await, None, "the third one has never been there");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pool_that_cannot_start_is_an_error() {
+    let (log, _told) = Log::new();
+    let nobody = Pool::tasks(0, move || Helper { log: log.clone() });
+    let error = App::new().workers(nobody).start().await.unwrap_err();
+    assert_eq!(error.to_string(), "the pool Helper needs at least 1 worker, not 0");
+}
+
+#[tokio::test(start_paused = true)]
+async fn shutdown_handles_what_waits_and_reports_nothing() {
+    let (log, mut told) = Log::new();
+    let app = App::new().manager(Member::called("only", &log)).start().await.unwrap();
+    for _ in 0..10 {
+        app.router().notify(Note).await.unwrap();
+    }
+
+    let report = app.shutdown(60 * SECOND).await;
+    assert_eq!(lines(&mut told).iter().filter(|line| *line == "only has noted").count(), 10);
+    assert_eq!((report.took, report.left.len()), (10 * SECOND, 0));
+    assert_eq!(report.to_string(), "shut down in 10.0s, nothing left");
+    report.into_result().unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_program_that_is_dropped_stops() {
+    let (log, mut told) = Log::new();
+    drop(App::new().manager(Member::called("only", &log)).start().await.unwrap());
+    assert_eq!(told.recv().await.unwrap(), "only started, served: false");
+    let stopped = timeout(SECOND, told.recv()).await.unwrap();
+    assert_eq!(stopped.unwrap(), "only stopped, served: false");
+}
+
+#[derive(Request)]
+#[request(response = ())]
+struct Wait;
+
+struct Stuck;
+
+#[manager]
+impl Stuck {
+    #[request]
+    async fn wait(&mut self, _wait: Wait) {
+        pending().await
+    }
+}
+
+struct StuckWorker;
+
+impl Worker for StuckWorker {
+    type Job = Job;
+
+    async fn run(&mut self, _job: Job, _cx: &WorkerContext) -> Result<(), Failure> {
+        pending().await
+    }
+}
+
+/// Asks so many times at once, and gives back how many of them were told that nobody will answer.
+async fn refusals<R: Request>(router: Router, requests: impl IntoIterator<Item = R>) -> usize {
+    let answers = join_all(requests.into_iter().map(|request| router.request(request))).await;
+    let refused =
+        |answer: &Result<_, _>| matches!(answer, Err(RequestError::Stopped | RequestError::Cancelled));
+    answers.iter().filter(|answer| refused(answer)).count()
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_stuck_is_in_the_report_and_whoever_waits_for_it_is_told() {
+    let pool = Pool::tasks(1, || StuckWorker).name("stuck-pool");
+    let app = App::new().workers(pool).manager(Stuck).start().await.unwrap();
+    let asked = tokio::spawn(refusals(app.router().clone(), [Wait, Wait, Wait]));
+    let jobs = tokio::spawn(refusals(app.router().clone(), [Job, Job, Job, Job]));
+    // On a paused clock: all has come as far as it can.
+    sleep(SECOND).await;
+
+    let report = app.shutdown(5 * SECOND).await;
+    let left: Vec<_> =
+        report.left.iter().map(|left| (left.name.as_str(), left.events, left.running)).collect();
+    assert_eq!(left, [("Stuck", 3, 0), ("stuck-pool", 3, 1)]);
+    assert_eq!(report.took.as_secs(), 5);
+    assert_eq!((asked.await.unwrap(), jobs.await.unwrap()), (3, 4));
+
+    is_readable(&report);
+    let Err(error @ Error::Unfinished(_)) = report.clone().into_result() else { panic!("it is clean") };
+    assert_eq!(error.to_string(), report.to_string());
+    // What `main` prints when it returns it.
+    assert_eq!(format!("{error:?}"), report.to_string());
+}
+
+fn is_readable(report: &Report) {
+    let text = report.to_string();
+    for part in ["shut down after 5.", "Stuck: 3", "stuck-pool: 3", "1 still running"] {
+        assert!(text.contains(part), "no {part:?} in: {text}");
+    }
+}
+
+/// Has workers of its own, which nobody else can reach.
+#[derive(Default)]
+struct Owner {
+    helpers: Option<RunningPool<Job>>,
+    log: Option<Log>,
+}
+
+#[derive(Request)]
+#[request(response = ())]
+struct Delegate;
+
+#[manager]
+impl Owner {
+    #[started]
+    fn hire(&mut self, cx: &Context) -> Result<(), Failure> {
+        if let Some(log) = &self.log {
+            self.helpers = Some(Helper::pool(log).start_private(cx.router())?);
+        }
+        Ok(())
+    }
+
+    #[request]
+    async fn delegate(&mut self, _delegate: Delegate) -> Result<(), Failure> {
+        let helpers = self.helpers.as_ref().ok_or_else(|| Failure::new("alone", "expected helpers"))?;
+        Ok(helpers.request(Job).await?)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_manager_may_have_a_pool_of_its_own() {
+    let (log, mut told) = Log::new();
+    let app = App::new().manager(Owner { helpers: None, log: Some(log.clone()) }).start().await.unwrap();
+
+    app.router().request(Delegate).await.unwrap();
+    let beside = app.router().request(Job).await;
+    assert!(matches!(beside, Err(RequestError::NoResponder { .. })), "{beside:?}");
+
+    assert!(app.shutdown(SECOND).await.is_clean());
+    let gone = timeout(SECOND, told.recv()).await.unwrap();
+    assert_eq!(gone.unwrap(), "the helper is gone");
+}
+
+#[tokio::test]
+async fn two_programs_in_one_process_know_nothing_of_each_other() {
+    let (log, _told) = Log::new();
+    let one = App::new().workers(Helper::pool(&log)).start().await.unwrap();
+    let other = App::new().start().await.unwrap();
+    let same = App::on(one.router().clone()).start().await.unwrap();
+
+    assert!(other.router().request(Job).await.is_err());
+    assert!(same.router().request(Job).await.is_ok());
+}
+
+#[edri::main]
+async fn spread() -> (RuntimeFlavor, usize) {
+    runtime()
+}
+
+#[edri::main(worker_threads = 3)]
+async fn spread_over_three() -> (RuntimeFlavor, usize) {
+    runtime()
+}
+
+#[edri::main(flavor = "current_thread")]
+async fn on_one() -> (RuntimeFlavor, usize) {
+    // Panics on a runtime without timers.
+    sleep(Duration::ZERO).await;
+    runtime()
+}
+
+fn runtime() -> (RuntimeFlavor, usize) {
+    let handle = Handle::current();
+    (handle.runtime_flavor(), handle.metrics().num_workers())
+}
+
+#[test]
+fn main_runs_on_the_runtime_it_names() {
+    let processors = std::thread::available_parallelism().unwrap().get();
+    assert_eq!(spread(), (RuntimeFlavor::MultiThread, processors));
+    assert_eq!(spread_over_three(), (RuntimeFlavor::MultiThread, 3));
+    assert_eq!(on_one(), (RuntimeFlavor::CurrentThread, 1));
+}
+
+/// The example `serve` from outside.
+#[cfg(unix)]
+mod signals {
+    use std::io::{BufRead as _, BufReader, Lines, Read as _};
+    use std::process::{Child, ChildStdout, Command, Stdio};
+    use std::sync::mpsc;
+    use std::thread;
+    use std::time::Duration;
+
+    struct Serve {
+        child: Child,
+        said: Lines<BufReader<ChildStdout>>,
+    }
+
+    impl Serve {
+        /// Ready for signals.
+        fn start(arguments: &[&str]) -> Self {
+            // Examples have no variable that tells where they are; they are beside the directory of the tests.
+            let tests = std::env::current_exe().unwrap();
+            let program = tests.ancestors().nth(2).unwrap().join("examples/serve");
+            let build = "build it with `cargo build --example serve`";
+            assert!(program.exists(), "{} is not there: {build}", program.display());
+            let mut child = Command::new(program)
+                .args(arguments)
+                .stdin(Stdio::null())
+                .stdout(Stdio::piped())
+                .stderr(Stdio::piped())
+                .spawn()
+                .unwrap();
+            let said = BufReader::new(child.stdout.take().unwrap()).lines();
+            let mut serve = Self { child, said };
+            assert_eq!(serve.line(), "ready");
+            serve
+        }
+
+        fn line(&mut self) -> String {
+            self.said.next().unwrap().unwrap()
+        }
+
+        fn signal(&self, name: &str) {
+            let command = format!("kill -{name} {}", self.child.id());
+            assert!(Command::new("sh").args(["-c", &command]).status().unwrap().success());
+        }
+
+        /// Its exit code, the rest of what it said, and its complaints.
+        fn end(mut self) -> (Option<i32>, Vec<String>, String) {
+            let said = self.said.by_ref().map(Result::unwrap).collect();
+            let mut complaints = String::new();
+            self.child.stderr.take().unwrap().read_to_string(&mut complaints).unwrap();
+            (self.child.wait().unwrap().code(), said, complaints)
+        }
+    }
+
+    impl Drop for Serve {
+        /// A failed test leaves nothing running.
+        fn drop(&mut self) {
+            let _ = self.child.kill();
+            let _ = self.child.wait();
+        }
+    }
+
+    /// A program that does not end is a failure and not a test that hangs.
+    fn within_a_minute<T: Send + 'static>(test: impl FnOnce() -> T + Send + 'static) -> T {
+        let (done, ended) = mpsc::channel();
+        thread::spawn(move || done.send(test()));
+        ended.recv_timeout(Duration::from_secs(60)).expect("it failed, or has not ended within a minute")
+    }
+
+    #[test]
+    fn a_signal_ends_a_program_in_order_with_exit_code_0() {
+        for name in ["TERM", "INT"] {
+            let ended = within_a_minute(move || {
+                let serve = Serve::start(&[]);
+                serve.signal(name);
+                serve.end()
+            });
+            let said = ["closed after 20 parcels".to_owned(), "delivered 20 parcels".to_owned()];
+            assert_eq!(ended, (Some(0), said.to_vec(), String::new()), "SIG{name}");
+        }
+    }
+
+    #[test]
+    fn a_second_signal_ends_a_program_that_is_stuck_at_once_with_exit_code_1() {
+        for names in [["TERM", "INT"], ["INT", "INT"]] {
+            let (code, said, complaints) = within_a_minute(move || {
+                let mut serve = Serve::start(&["stuck"]);
+                serve.signal(names[0]);
+                // It has heard the first, and waits for what is stuck.
+                assert_eq!(serve.line(), "closed after 20 parcels");
+                serve.signal(names[1]);
+                serve.end()
+            });
+            assert_eq!((code, said), (Some(1), Vec::new()), "{names:?}");
+            assert_eq!(complaints, "Error: interrupted by a second signal while shutting down\n");
+        }
+    }
+}
