@@ -10,7 +10,6 @@
 use std::time::Duration;
 
 use edri::prelude::*;
-use futures_util::future::join;
 use tokio::time::sleep;
 
 const PARCELS: u32 = 20;
@@ -73,7 +72,11 @@ async fn main() -> Result<(), edri::Error> {
     for _ in 0..PARCELS {
         app.router().notify(Parcel { lost }).await?;
     }
-    // Said by a future that comes after `run`: from its first moment on, a signal ends the program in order.
-    let (ended, ()) = join(app.run(), async { println!("ready") }).await;
-    ended
+    // Said when signals are heard: from here on one ends the program in order.
+    app.run_until(async {
+        println!("ready");
+        std::future::pending::<()>().await;
+    })
+    .await
+    .map(drop)
 }

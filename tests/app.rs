@@ -280,6 +280,19 @@ async fn a_manager_may_have_a_pool_of_its_own() {
     assert_eq!(gone.unwrap(), "the helper is gone");
 }
 
+#[derive(Request)]
+#[request(response = u64)]
+struct Double(u64);
+
+#[tokio::test]
+async fn a_program_runs_until_its_work_is_done_and_shuts_down() {
+    let app = App::new().start().await.unwrap();
+    let router = app.router().clone();
+    let _doubler = router.respond(|double: Double| async move { Ok(double.0 * 2) });
+    let output = app.run_until(async { router.request(Double(21)).await }).await.unwrap();
+    assert_eq!(output, Some(Ok(42)));
+}
+
 #[tokio::test]
 async fn two_programs_in_one_process_know_nothing_of_each_other() {
     let (log, _told) = Log::new();

@@ -1,4 +1,5 @@
 use std::sync::Arc;
+use std::time::Duration;
 
 use edri_router::{InboxMonitor, Registration, Tally};
 use tokio::task::JoinHandle;
@@ -16,6 +17,9 @@ pub struct Managed {
     cut_short: CutShort,
     task: Option<JoinHandle<()>>,
 }
+
+/// How long an aborted task is waited for: as long as it takes to reach its next `await`, or not at all.
+const UNTIL_ABORTED: Duration = Duration::from_millis(100);
 
 impl Managed {
     pub(crate) fn new(
@@ -57,6 +61,8 @@ impl Managed {
     /// Stops it: it takes no more in, handles what waits, calls its `stopping` hook and ends. At the deadline
     /// it is ended wherever it stands, and whoever waits for it is told that it has stopped.
     ///
+    /// A handler that blocks its thread in place of waiting cannot be ended, and is left behind.
+    ///
     /// Answers how many events were left unhandled, those it had begun with included.
     pub async fn stop(mut self, deadline: Instant) -> usize {
         self.close();
@@ -65,10 +71,11 @@ impl Managed {
             return 0;
         }
         let waiting = self.monitor.len();
+        self.monitor.discard();
         task.abort();
-        // Its inbox goes with it: the wait is for the requesters to have been told.
-        let _ = task.await;
-        waiting + self.cut_short.count()
+        // When it is gone, whoever waited for it has been told. A handler that blocks its thread cannot be ended.
+        let blocked = timeout_at(Instant::now() + UNTIL_ABORTED, task).await.is_err();
+        waiting + self.cut_short.count() + usize::from(blocked)
     }
 
     /// Lets it run for as long as its runtime does. It keeps its router alive.

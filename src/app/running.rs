@@ -1,4 +1,6 @@
+use std::convert::Infallible;
 use std::fmt;
+use std::future::{Future, pending};
 use std::time::Duration;
 
 use edri_router::Router;
@@ -35,14 +37,28 @@ impl RunningApp {
     /// [`Error::Interrupted`] if a second signal came first. From `main` each ends the process with exit code 1;
     /// an orderly end with 0.
     pub async fn run(self) -> Result<(), Error> {
+        self.run_until(pending::<Infallible>()).await.map(drop)
+    }
+
+    /// Runs until `work` is done, whose output it gives back, or until a signal as [`run`](Self::run), which drops
+    /// `work` and gives `None`; then shuts down. Signals are heard from before `work` begins.
+    ///
+    /// # Errors
+    /// As [`run`](Self::run).
+    pub async fn run_until<T>(self, work: impl Future<Output = T>) -> Result<Option<T>, Error> {
         let mut signals = Signals::listen()?;
-        let signal = signals.next().await;
-        tracing::info!("{signal}: shutting down");
+        let output = tokio::select! {
+            output = work => Some(output),
+            signal = signals.next() => {
+                tracing::info!("{signal}: shutting down");
+                None
+            }
+        };
         let grace = self.grace;
         tokio::select! {
             report = self.shutdown(grace) => {
                 tracing::info!("{report}");
-                report.into_result()
+                report.into_result().map(|()| output)
             }
             signal = signals.next() => {
                 tracing::warn!("{signal}: ending at once");

@@ -133,6 +133,7 @@ trait Monitored: Send + Sync {
     fn len(&self) -> usize;
     fn tally(&self) -> Tally;
     fn close(&self);
+    fn discard(&self);
 }
 
 impl<M: Message> Monitored for Queue<M> {
@@ -146,6 +147,12 @@ impl<M: Message> Monitored for Queue<M> {
 
     fn close(&self) {
         Self::close(self);
+    }
+
+    fn discard(&self) {
+        for message in self.abandon() {
+            message.discard(Discarded::Stopped);
+        }
     }
 }
 
@@ -168,6 +175,12 @@ impl InboxMonitor {
     /// Has the inbox take nothing more in; what waits can still be received.
     pub fn close(&self) {
         self.0.close();
+    }
+
+    /// Has the inbox take nothing more in, and [discards](Message::discard) what waits there, but for what its
+    /// receiver has already taken.
+    pub fn discard(&self) {
+        self.0.discard();
     }
 }
 

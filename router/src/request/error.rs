@@ -42,6 +42,14 @@ pub enum RequestError {
 }
 
 impl RequestError {
+    /// What the responder said, if it is the responder that failed.
+    pub fn failure(&self) -> Option<&Failure> {
+        match self {
+            Self::Failed(failure) => Some(failure),
+            _ => None,
+        }
+    }
+
     /// The panic a handler ended with, as an error.
     #[doc(hidden)]
     pub fn from_panic(payload: &(dyn std::any::Any + Send)) -> Self {
