@@ -126,8 +126,11 @@ impl<M: Manager, R: Request> Respond<R> for InlineRequest<M, R> {
             CallRequest::Now(handle) => {
                 let answered = self.slot.call(|seat| {
                     let (event, meta) = call.take()?;
-                    seat.cx.begin(meta);
-                    Some(caught_now(|| handle(&mut seat.manager, event, &seat.cx)))
+                    // All that is the user's code, what is dropped included, is within.
+                    Some(caught_now(|| {
+                        seat.cx.begin(meta);
+                        handle(&mut seat.manager, event, &seat.cx)
+                    }))
                 });
                 if let Some(Some(outcome)) = answered {
                     return Answering::Answered(outcome);
@@ -167,8 +170,13 @@ impl<M: Manager, E: Event + Sync> Deliver<Envelope<E>> for InlineNotification<M,
             (CallNotification::Now(handle), _) => {
                 let delivered = self.slot.call(|seat| {
                     let Envelope { event, meta } = parcel.take()?;
-                    seat.cx.begin(meta);
-                    settle::<E>(caught_now(|| handle(&mut seat.manager, &event, &seat.cx)), &seat.cx);
+                    let outcome = caught_now(|| {
+                        seat.cx.begin(meta);
+                        let outcome = handle(&mut seat.manager, &event, &seat.cx);
+                        drop(event);
+                        outcome
+                    });
+                    settle::<E>(outcome, &seat.cx);
                     Some(())
                 });
                 if let Some(Some(())) = delivered {

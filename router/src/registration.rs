@@ -1,21 +1,16 @@
 use std::fmt;
-use std::sync::{Arc, Weak};
 
-use crate::route::Table;
-use crate::router::{Router, Shared};
-
-type Undo = Box<dyn FnOnce(&Table) + Send + Sync>;
+type Undo = Box<dyn FnOnce() + Send + Sync>;
 
 /// A place on a route: dropping it takes it off. It does not keep the router alive.
 #[must_use = "dropping a registration ends it"]
 pub struct Registration {
-    router: Weak<Shared>,
     undo: Option<Undo>,
 }
 
 impl Registration {
-    pub(crate) fn new(router: &Router, undo: impl FnOnce(&Table) + Send + Sync + 'static) -> Self {
-        Self { router: Arc::downgrade(router.shared()), undo: Some(Box::new(undo)) }
+    pub(crate) fn new(undo: impl FnOnce() + Send + Sync + 'static) -> Self {
+        Self { undo: Some(Box::new(undo)) }
     }
 
     /// Stays registered for as long as the router lives.
@@ -26,8 +21,8 @@ impl Registration {
 
 impl Drop for Registration {
     fn drop(&mut self) {
-        if let (Some(undo), Some(router)) = (self.undo.take(), self.router.upgrade()) {
-            undo(router.table());
+        if let Some(undo) = self.undo.take() {
+            undo();
         }
     }
 }

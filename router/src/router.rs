@@ -29,7 +29,7 @@ pub struct Router {
     shared: Arc<Shared>,
 }
 
-pub(crate) struct Shared {
+struct Shared {
     id: RouterId,
     table: Table,
     next_registration: AtomicU64,
@@ -146,7 +146,7 @@ impl Router {
         let id = self.register::<NotificationRoute<E>>(TypeId::of::<E>(), |route, id| {
             route.subscribers.add(id, subscriber)
         });
-        Registration::new(self, move |table| {
+        self.registration(move |table| {
             table.change::<NotificationRoute<E>>(TypeId::of::<E>(), |route| route.subscribers.remove(id));
         })
     }
@@ -155,7 +155,7 @@ impl Router {
     pub fn attach_responder<R: Request>(&self, responder: Arc<dyn Respond<R>>) -> Registration {
         let id = self
             .register::<RequestRoute<R>>(TypeId::of::<R>(), |route, id| route.responders.add(id, responder));
-        Registration::new(self, move |table| {
+        self.registration(move |table| {
             table.change::<RequestRoute<R>>(TypeId::of::<R>(), |route| route.responders.remove(id));
         })
     }
@@ -168,7 +168,7 @@ impl Router {
         let observer = Observer { to: observer, copy_request: R::clone, copy_response: R::Response::clone };
         let id = self
             .register::<RequestRoute<R>>(TypeId::of::<R>(), |route, id| route.observers.add(id, observer));
-        Registration::new(self, move |table| {
+        self.registration(move |table| {
             table.change::<RequestRoute<R>>(TypeId::of::<R>(), |route| route.observers.remove(id));
         })
     }
@@ -177,7 +177,7 @@ impl Router {
     pub fn attach_acceptor<T: Tunnel>(&self, acceptor: Arc<dyn Deliver<Opening<T>>>) -> Registration {
         let id =
             self.register::<TunnelRoute<T>>(TypeId::of::<T>(), |route, id| route.acceptors.add(id, acceptor));
-        Registration::new(self, move |table| {
+        self.registration(move |table| {
             table.change::<TunnelRoute<T>>(TypeId::of::<T>(), |route| route.acceptors.remove(id));
         })
     }
@@ -187,8 +187,14 @@ impl Router {
         &self.shared.table
     }
 
-    pub(crate) fn shared(&self) -> &Arc<Shared> {
-        &self.shared
+    /// Undone when it is dropped, if the router is still there.
+    fn registration(&self, undo: impl FnOnce(&Table) + Send + Sync + 'static) -> Registration {
+        let router = Arc::downgrade(&self.shared);
+        Registration::new(move || {
+            if let Some(router) = router.upgrade() {
+                undo(&router.table);
+            }
+        })
     }
 
     /// Ids are given under the route's lock, so that they rise along it.
@@ -199,12 +205,6 @@ impl Router {
             add(route, given);
         });
         given
-    }
-}
-
-impl Shared {
-    pub(crate) fn table(&self) -> &Table {
-        &self.table
     }
 }
 

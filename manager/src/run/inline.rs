@@ -35,14 +35,17 @@ impl<M: Manager> Slot<M> {
         Arc::new(Self { place: Mutex::new(Place { seat: None, owner: None }), inbox })
     }
 
-    /// Calls `call` with the manager, if it is free.
+    /// Calls `call` with the manager, if it is free. It must not panic: the manager's own task may be waiting for
+    /// this to end.
     #[inline]
     pub(crate) fn call<T>(&self, call: impl FnOnce(&mut Seat<M>) -> T) -> Option<T> {
-        let mut entered = Entered { place: Some(self.place.try_lock()?) };
+        let mut place = self.place.try_lock()?;
         if self.inbox.is_occupied() {
             return None;
         }
-        entered.place.as_mut()?.seat.as_deref_mut().map(call)
+        let called = call(place.seat.as_deref_mut()?);
+        leave(place);
+        Some(called)
     }
 
     /// The manager for as long as a handler needs it, if it is free.
@@ -86,20 +89,6 @@ fn leave<M>(mut place: MutexGuard<'_, Place<M>>) {
     drop(place);
     if let Some(owner) = owner {
         owner.wake();
-    }
-}
-
-/// A manager during one short call, which may panic.
-struct Entered<'s, M> {
-    place: Option<MutexGuard<'s, Place<M>>>,
-}
-
-impl<M> Drop for Entered<'_, M> {
-    #[inline]
-    fn drop(&mut self) {
-        if let Some(place) = self.place.take() {
-            leave(place);
-        }
     }
 }
 
