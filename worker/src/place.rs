@@ -1,5 +1,5 @@
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use edri_event::{Failure, Meta};
 use edri_router::{Asked, RequestError, SharedReceiver, caught};
@@ -12,8 +12,8 @@ pub(crate) struct Place<W: Worker> {
     pub(crate) make: Arc<dyn Fn() -> W + Send + Sync>,
     pub(crate) jobs: Arc<SharedReceiver<Asked<W::Job>>>,
     pub(crate) cx: WorkerContext,
-    /// How many of the pool's workers have a job.
-    pub(crate) busy: Arc<AtomicUsize>,
+    /// Whether its worker has a job.
+    pub(crate) busy: Arc<Busy>,
 }
 
 impl<W: Worker> Place<W> {
@@ -27,7 +27,7 @@ impl<W: Worker> Place<W> {
 
     /// One job, by this worker or a new one; gives back the worker for the next.
     async fn work(&mut self, worker: Option<W>, asked: Asked<W::Job>) -> Option<W> {
-        let busy = Busy::new(&self.busy);
+        let busy = self.busy.begin();
         let Asked { event, meta, reply } = asked;
         let mut worker = match worker {
             Some(worker) => worker,
@@ -41,7 +41,7 @@ impl<W: Worker> Place<W> {
             },
         };
         // Looked at this late: the requester may have gone away while the worker was set up, too.
-        if reply.is_cancelled() {
+        if reply.is_abandoned() {
             return Some(worker);
         }
         self.cx.cx.begin_request::<W::Job>(meta, &reply);
@@ -85,17 +85,27 @@ impl<W: Worker> Place<W> {
     }
 }
 
-struct Busy<'a>(&'a AtomicUsize);
+/// Whether a worker has a job. Each has a cache line of its own: a count that all of them share would pass from
+/// core to core with every job.
+#[derive(Default)]
+#[repr(align(64))]
+pub(crate) struct Busy(AtomicBool);
 
-impl<'a> Busy<'a> {
-    fn new(count: &'a AtomicUsize) -> Self {
-        count.fetch_add(1, Ordering::Relaxed);
-        Self(count)
+impl Busy {
+    pub(crate) fn is_busy(&self) -> bool {
+        self.0.load(Ordering::Acquire)
+    }
+
+    fn begin(self: &Arc<Self>) -> AtWork {
+        self.0.store(true, Ordering::Release);
+        AtWork(Arc::clone(self))
     }
 }
 
-impl Drop for Busy<'_> {
+struct AtWork(Arc<Busy>);
+
+impl Drop for AtWork {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
+        self.0.0.store(false, Ordering::Release);
     }
 }

@@ -2,12 +2,11 @@ use std::borrow::Cow;
 use std::fmt;
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
 
 use edri_event::Event as _;
 use edri_router::{Asked, Capacity, Context, Inbox, InboxSettings, Overflow, Respond, Router, ToInbox};
 
-use crate::place::Place;
+use crate::place::{Busy, Place};
 use crate::running::{RunningPool, Staff};
 use crate::thread;
 use crate::worker::{Worker, WorkerContext};
@@ -137,16 +136,16 @@ impl<W: Worker> Pool<W> {
         let monitor = inbox.monitor();
         let responder: Arc<dyn Respond<W::Job>> =
             Arc::new(ToInbox::new(Arc::clone(&name), inbox, std::convert::identity));
-        let busy = Arc::new(AtomicUsize::new(0));
+        let busy: Vec<Arc<Busy>> = (0..self.size).map(|_| Arc::default()).collect();
         let mut staff = Staff::default();
-        for number in 0..self.size {
+        for (number, busy) in busy.iter().enumerate() {
             let worker_name = format!("{name}-{number}");
             let cx = Context::new(router.clone(), worker_name.as_str().into());
             let place = Place {
                 make: Arc::clone(&self.make),
                 jobs: Arc::clone(&jobs),
                 cx: WorkerContext { cx, number },
-                busy: Arc::clone(&busy),
+                busy: Arc::clone(busy),
             };
             match self.place {
                 Where::Tasks => staff.tasks.push(tokio::spawn(place.run())),

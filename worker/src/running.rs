@@ -1,5 +1,4 @@
 use std::fmt;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -12,6 +11,8 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
 
+use crate::place::Busy;
+
 /// Workers at work. Dropping it stops them: they take no new jobs, do those that wait, and end.
 #[must_use = "dropping it stops the workers"]
 pub struct RunningPool<R: Request> {
@@ -21,7 +22,7 @@ pub struct RunningPool<R: Request> {
     monitor: InboxMonitor,
     /// What the workers take their jobs from. They alone keep it: when the last of them is gone, so is what waits.
     jobs: Weak<SharedReceiver<Asked<R>>>,
-    busy: Arc<AtomicUsize>,
+    busy: Vec<Arc<Busy>>,
     registration: Option<Registration>,
     staff: Staff,
 }
@@ -52,7 +53,7 @@ impl<R: Request> RunningPool<R> {
         responder: Arc<dyn Respond<R>>,
         monitor: InboxMonitor,
         jobs: Weak<SharedReceiver<Asked<R>>>,
-        busy: Arc<AtomicUsize>,
+        busy: Vec<Arc<Busy>>,
         staff: Staff,
     ) -> Self {
         Self { name, router, responder, monitor, jobs, busy, registration: None, staff }
@@ -80,7 +81,7 @@ impl<R: Request> RunningPool<R> {
 
     /// How many workers have a job.
     pub fn busy(&self) -> usize {
-        self.busy.load(Ordering::Relaxed)
+        self.busy.iter().filter(|busy| busy.is_busy()).count()
     }
 
     /// How many jobs wait.

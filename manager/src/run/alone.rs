@@ -1,5 +1,6 @@
 use std::future::{Future, poll_fn};
 use std::pin::pin;
+use std::task::{Poll, ready};
 
 use edri_router::{Context, Message, Receiver};
 
@@ -14,10 +15,8 @@ pub(super) async fn mailbox<M: Manager>(
     mut cx: Context,
     cut_short: &CutShort,
 ) -> (M, Context) {
-    while let Some(message) = receiver.recv().await {
-        if let Some(message) = handle_now(&mut manager, message, &mut cx, receiver) {
-            wait_for(manager.handle(message, &mut cx), receiver, cut_short).await;
-        }
+    while let Some(message) = next_that_waits(&mut manager, &mut cx, receiver).await {
+        wait_for(manager.handle(message, &mut cx), receiver, cut_short).await;
     }
     (manager, cx)
 }
@@ -47,6 +46,24 @@ pub(super) async fn inline<M: Manager>(
         }
         slot.put(seat);
     }
+}
+
+/// Handles what comes for as long as handlers never wait; ready with the first event whose handler may, or when
+/// the inbox is closed and empty.
+async fn next_that_waits<M: Manager>(
+    manager: &mut M,
+    cx: &mut Context,
+    receiver: &mut Receiver<M::Inbox>,
+) -> Option<M::Inbox> {
+    poll_fn(|task| {
+        while let Some(message) = ready!(receiver.poll_recv(task)) {
+            if let Some(waits) = handle_now(manager, message, cx, receiver) {
+                return Poll::Ready(Some(waits));
+            }
+        }
+        Poll::Ready(None)
+    })
+    .await
 }
 
 /// How many events are handled for one unit of tokio's cooperative budget, which yields after 128 units.

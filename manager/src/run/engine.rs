@@ -27,15 +27,22 @@ pub struct Engine<M: Manager> {
 impl<M: Manager> Engine<M> {
     /// For any manager.
     pub fn run(self, manager: M) -> Run {
-        Box::pin(async move {
-            let Self { mut receiver, open: _open, cx, slot, started, cut_short, mode: _ } = self;
-            let Some(manager) = start(manager, &cx, started).await else { return };
-            let (manager, cx) = match slot {
-                None => super::alone::mailbox(manager, &mut receiver, cx, &cut_short).await,
-                Some(slot) => super::alone::inline(manager, &mut receiver, cx, &slot, &cut_short).await,
-            };
-            stop(manager, &cx).await;
-        })
+        let Self { mut receiver, open, cx, slot, started, cut_short, mode: _ } = self;
+        // Two futures, so that the many that have a mailbox do not pay for the few that run inline.
+        match slot {
+            None => Box::pin(async move {
+                let _open = open;
+                let Some(manager) = start(manager, &cx, started).await else { return };
+                let (manager, cx) = super::alone::mailbox(manager, &mut receiver, cx, &cut_short).await;
+                stop(manager, &cx).await;
+            }),
+            Some(slot) => Box::pin(async move {
+                let _open = open;
+                let Some(manager) = start(manager, &cx, started).await else { return };
+                let (manager, cx) = super::alone::inline(manager, &mut receiver, cx, &slot, &cut_short).await;
+                stop(manager, &cx).await;
+            }),
+        }
     }
 
     /// For a manager whose handlers may run at the same time.

@@ -148,25 +148,31 @@ impl<T> Queue<T> {
     }
 
     /// Takes the next event in turn, for receivers that share the queue.
-    pub(crate) fn pop(&self, woken: &mut Vec<Waker>) -> Popped<T> {
+    pub(crate) fn pop(&self) -> Popped<T> {
         let mut state = self.state.lock();
-        state.waking = state.waking.saturating_sub(1);
-        let popped = self.pop_locked(&mut state, woken);
-        woken.extend(state.next_idle_for_more());
-        popped
+        self.pop_shared(&mut state).finish(state)
     }
 
-    /// As [`pop`](Self::pop), and remembers whom to wake when there is nothing.
-    pub(crate) fn pop_or_wait(&self, waiter: u64, waker: &Waker, woken: &mut Vec<Waker>) -> Popped<T> {
+    /// As [`pop`](Self::pop), and remembers whom to wake when there is nothing: under the number that `waiter` has
+    /// then, and has no longer when there is something.
+    pub(crate) fn pop_or_wait(&self, waiter: &mut Option<u64>, waker: &Waker) -> Popped<T> {
         let mut state = self.state.lock();
-        state.waking = state.waking.saturating_sub(1);
-        state.idle.retain(|(id, _)| *id != waiter);
-        let popped = self.pop_locked(&mut state, woken);
-        woken.extend(state.next_idle_for_more());
-        if let Popped::Empty = popped {
-            state.wait(waiter, waker);
+        if let Some(waiter) = *waiter {
+            state.idle.retain(|(id, _)| *id != waiter);
         }
-        popped
+        let taken = self.pop_shared(&mut state);
+        *waiter = match (&taken.popped, *waiter) {
+            (Popped::Empty, known) => Some(state.wait(known, waker)),
+            (Popped::Item(_) | Popped::Closed, _) => None,
+        };
+        taken.finish(state)
+    }
+
+    fn pop_shared(&self, state: &mut State<T>) -> Taken<T> {
+        state.waking = state.waking.saturating_sub(1);
+        let mut senders = Vec::new();
+        let popped = self.pop_locked(state, &mut senders);
+        Taken { popped, senders, next: state.next_idle_for_more() }
     }
 
     pub(super) fn pop_locked(&self, state: &mut State<T>, woken: &mut Vec<Waker>) -> Popped<T> {
@@ -298,6 +304,22 @@ impl<T> Queue<T> {
         // The receiver may have handled some of what it took since it last held the lock.
         state.in_hand = self.in_hand.load(Ordering::Relaxed);
         state.lanes.len() + state.in_hand < capacity
+    }
+}
+
+/// What a shared receiver has taken, and whom to wake when the lock is free.
+struct Taken<T> {
+    popped: Popped<T>,
+    senders: Vec<Waker>,
+    next: Option<Waker>,
+}
+
+impl<T> Taken<T> {
+    fn finish<L>(self, lock: L) -> Popped<T> {
+        drop(lock);
+        self.senders.into_iter().for_each(Waker::wake);
+        wake(self.next);
+        self.popped
     }
 }
 

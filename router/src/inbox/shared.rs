@@ -2,14 +2,13 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker, ready};
+use std::task::{Context, Poll, ready};
 
 use tokio::task::coop;
 
 use super::outcome::Popped;
 use super::queue::Queue;
 use super::{Discarded, Message, Tally};
-use crate::sync::atomic::{AtomicU64, Ordering};
 
 /// The receiving end of an inbox that several workers share: events are taken one by one, in order, by whoever
 /// is free. When the last clone is dropped, what waits is [discarded](Message::discard).
@@ -19,27 +18,23 @@ pub struct SharedReceiver<M: Message> {
 
 struct End<M: Message> {
     queue: Arc<Queue<M>>,
-    next_waiter: AtomicU64,
 }
 
 impl<M: Message> SharedReceiver<M> {
     pub(super) fn new(queue: Arc<Queue<M>>) -> Self {
-        Self { end: Arc::new(End { queue, next_waiter: AtomicU64::new(0) }) }
+        Self { end: Arc::new(End { queue }) }
     }
 
     /// The next event; `None` once the inbox is closed and empty.
     ///
     /// Cancel safe: an event is handed out at the moment the future is ready or not at all.
     pub fn recv(&self) -> impl Future<Output = Option<M>> + Send + use<'_, M> {
-        SharedRecv { queue: &self.end.queue, waiter: None, end: &self.end }
+        SharedRecv { queue: &self.end.queue, waiter: None }
     }
 
     /// The next event, if one waits.
     pub fn try_recv(&self) -> Option<M> {
-        let mut woken = Vec::new();
-        let popped = self.end.queue.pop(&mut woken);
-        woken.into_iter().for_each(Waker::wake);
-        match popped {
+        match self.end.queue.pop() {
             Popped::Item(message) => Some(message),
             Popped::Empty | Popped::Closed => None,
         }
@@ -68,7 +63,6 @@ impl<M: Message> SharedReceiver<M> {
 
 struct SharedRecv<'a, M: Message> {
     queue: &'a Queue<M>,
-    end: &'a End<M>,
     /// The number under which this future sleeps, once it does.
     waiter: Option<u64>,
 }
@@ -78,14 +72,8 @@ impl<M: Message> Future for SharedRecv<'_, M> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<M>> {
         let budget = ready!(coop::poll_proceed(cx));
-        let waiter = match self.waiter {
-            Some(waiter) => waiter,
-            None => self.end.next_waiter.fetch_add(1, Ordering::Relaxed),
-        };
-        let mut woken = Vec::new();
-        let popped = self.queue.pop_or_wait(waiter, cx.waker(), &mut woken);
-        woken.into_iter().for_each(Waker::wake);
-        self.waiter = matches!(popped, Popped::Empty).then_some(waiter);
+        let queue = self.queue;
+        let popped = queue.pop_or_wait(&mut self.waiter, cx.waker());
         if self.waiter.is_none() {
             budget.made_progress();
         }

@@ -78,9 +78,14 @@ impl<T> State<T> {
         }
     }
 
-    /// The same for one of many.
-    pub(super) fn wait(&mut self, waiter: u64, waker: &Waker) {
+    /// The same for one of many, under its number or a new one.
+    pub(super) fn wait(&mut self, waiter: Option<u64>, waker: &Waker) -> u64 {
+        let waiter = waiter.unwrap_or_else(|| {
+            self.next_ticket += 1;
+            self.next_ticket
+        });
         self.idle.push_back((waiter, waker.clone()));
+        waiter
     }
 
     #[inline]

@@ -51,9 +51,9 @@ impl<T: Send + 'static> ReplyTo<T> {
         self.slot.as_ref().is_some_and(|slot| slot.is_cancelled())
     }
 
-    /// As [`is_cancelled`](Self::is_cancelled) at a moment when nobody else can have a view of the requester:
-    /// without a lock.
-    pub(crate) fn is_abandoned(&self) -> bool {
+    /// As [`is_cancelled`](Self::is_cancelled) without a lock, for as long as no [`Context`](crate::Context) has
+    /// been given this request.
+    pub fn is_abandoned(&self) -> bool {
         self.slot.as_ref().is_some_and(|slot| Arc::strong_count(slot) == 1)
     }
 

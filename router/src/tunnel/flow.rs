@@ -72,10 +72,8 @@ impl<T> Flow<T> {
 
     /// The next item; then how the sending side ended: `None` for a proper finish.
     pub(super) fn poll_pop(&self, cx: &mut Context<'_>) -> Poll<Option<Result<T, TunnelError>>> {
-        let mut woken = Vec::new();
-        let popped = self.items.pop_or_wait(0, cx.waker(), &mut woken);
-        woken.into_iter().for_each(Waker::wake);
-        match popped {
+        // There is one receiver: it always waits under the same number.
+        match self.items.pop_or_wait(&mut Some(0), cx.waker()) {
             Popped::Item(item) => Poll::Ready(Some(Ok(item))),
             Popped::Empty => Poll::Pending,
             Popped::Closed => Poll::Ready(match self.end.lock().sender.clone() {
