@@ -40,6 +40,7 @@
 //!
 //! This crate knows nothing of sockets, processes or managers.
 
+mod budget;
 mod context;
 mod envelope;
 mod inbox;

@@ -8,16 +8,20 @@ use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use edri_event::{EventId, Key, Meta, Priority, Progress, ProgressSink, Request};
-use tokio::task::coop;
 use tokio::time::{Instant, Sleep};
 
 use super::answer::{Answer, Observed};
 use super::error::RequestError;
 use super::reply::Reply;
+use crate::budget::poll_share;
 use crate::envelope::Envelope;
 use crate::notify::Outstanding;
 use crate::route::{Answering, Patience, RequestRoute, Respond, Running, Ticket, Wait};
 use crate::router::Router;
+
+/// Requests for a unit of tokio's budget. Those that are queued wait for their answer, and yield thereby; those
+/// that are answered inline are calls.
+const PER_UNIT: u32 = 16;
 
 /// A request about to be made: await it. Made by [`Router::request`].
 ///
@@ -294,7 +298,7 @@ impl<R: Request> Future for Asking<'_, R> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
         if this.call.is_some() {
-            ready!(coop::poll_proceed(cx)).made_progress();
+            ready!(poll_share(cx, PER_UNIT));
             if let Some(outcome) = this.ask(cx.waker()) {
                 this.call = None;
                 return match this.rare.is_some() {
