@@ -51,35 +51,30 @@ impl<T> Queue<T> {
         self.overflow(state, lane, patience, make)
     }
 
-    /// Takes as many of `items` as there is room for, in order, and says how many. Those that do not fit stay,
-    /// whatever the overflow policy.
+    /// Takes as many of `items` as there is room for, in order. Those that do not fit stay, whatever the overflow
+    /// policy; `false` if it takes no more at all.
     pub(crate) fn push_many<I>(
         &self,
         lane: Priority,
         items: &mut VecDeque<I>,
         mut make: impl FnMut(I) -> T,
-    ) -> Option<usize> {
+    ) -> bool {
         let mut state = self.state.lock();
         if state.phase != Phase::Open {
-            return None;
+            return false;
         }
         if !state.parked.is_empty() || !self.has_room(&mut state) {
-            return Some(0);
+            return true;
         }
         let room = self.settings.capacity.get() - state.lanes.len() - state.in_hand;
         let accepted = room.min(items.len());
         for item in items.drain(..accepted) {
             state.lanes.push(lane, make(item));
         }
-        state.tally.accepted += accepted as u64;
-        self.hints.occupy();
-        if lane != Priority::Normal {
-            self.hints.urgent.store(true, Ordering::Relaxed);
-        }
-        let woken = state.next_idle();
+        let woken = self.accepted(&mut state, lane, accepted);
         drop(state);
         wake(woken);
-        Some(accepted)
+        true
     }
 
     #[cold]
@@ -286,8 +281,14 @@ impl<T> Queue<T> {
 
     #[inline]
     fn accept(&self, state: &mut State<T>, lane: Priority, item: T) -> Option<Waker> {
-        state.tally.accepted += 1;
         state.lanes.push(lane, item);
+        self.accepted(state, lane, 1)
+    }
+
+    /// So many events have come into a lane; gives the receiver to wake for them.
+    #[inline]
+    fn accepted(&self, state: &mut State<T>, lane: Priority, events: usize) -> Option<Waker> {
+        state.tally.accepted += events as u64;
         self.hints.occupy();
         if lane != Priority::Normal {
             self.hints.urgent.store(true, Ordering::Relaxed);

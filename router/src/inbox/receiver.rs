@@ -80,16 +80,14 @@ impl<M: Message> Receiver<M> {
         if !self.hand.is_empty() {
             return Poll::Ready(true);
         }
-        let mut state = self.queue.lock();
+        let state = self.queue.lock();
         if state.lanes.len() > 0 {
             return Poll::Ready(true);
         }
-        self.queue.hints.occupied.store(false, Ordering::Relaxed);
-        if !state.is_open() {
-            return Poll::Ready(false);
+        match self.nothing(state, Some(cx.waker())) {
+            Popped::Closed => Poll::Ready(false),
+            Popped::Empty | Popped::Item(_) => Poll::Pending,
         }
-        state.sleep(cx.waker());
-        Poll::Pending
     }
 
     /// Lets in the senders for whose events there is room now. Call it before a long wait that is not

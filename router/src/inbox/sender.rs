@@ -111,7 +111,7 @@ impl<M: Message> Inbox<M> {
         lane: Priority,
         items: &mut VecDeque<I>,
         make: impl FnMut(I) -> M,
-    ) -> Option<usize> {
+    ) -> bool {
         self.queue.push_many(lane, items, make)
     }
 

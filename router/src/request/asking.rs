@@ -217,6 +217,11 @@ impl<'r, R: Request> Asking<'r, R> {
     fn finish(&mut self, outcome: Outcome<R>, cx: &mut Context<'_>) -> Poll<Outcome<R>> {
         // What the old stage holds cancels itself when it is dropped, if it has not been answered.
         self.stage = Stage::Idle;
+        self.hand_out(outcome, cx)
+    }
+
+    #[inline]
+    fn hand_out(&mut self, outcome: Outcome<R>, cx: &mut Context<'_>) -> Poll<Outcome<R>> {
         match self.rare.is_some() {
             false => Poll::Ready(outcome),
             true => self.finish_rare(outcome, cx),
@@ -301,10 +306,7 @@ impl<R: Request> Future for Asking<'_, R> {
             ready!(poll_share(cx, PER_UNIT));
             if let Some(outcome) = this.ask(cx.waker()) {
                 this.call = None;
-                return match this.rare.is_some() {
-                    false => Poll::Ready(outcome),
-                    true => this.finish_rare(outcome, cx),
-                };
+                return this.hand_out(outcome, cx);
             }
             // A queued request wakes this task by itself.
             if let (Stage::Queued(_), None) = (&this.stage, &this.rare) {

@@ -1,6 +1,7 @@
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::task::Waker;
+use std::thread;
 
 use edri_event::{Failure, Meta, Priority, Request};
 use futures_util::FutureExt as _;
@@ -35,17 +36,18 @@ where
 
 /// Runs a handler; its failure and its panic are answers too.
 pub async fn caught<T>(answering: impl Future<Output = Result<T, Failure>>) -> Result<T, RequestError> {
-    match AssertUnwindSafe(answering).catch_unwind().await {
-        Ok(Ok(response)) => Ok(response),
-        Ok(Err(failure)) => Err(RequestError::Failed(failure)),
-        Err(payload) => Err(RequestError::from_panic(&*payload)),
-    }
+    outcome(AssertUnwindSafe(answering).catch_unwind().await)
 }
 
 /// The same for a handler that never waits.
 #[inline]
 pub fn caught_now<T>(answer: impl FnOnce() -> Result<T, Failure>) -> Result<T, RequestError> {
-    match catch_unwind(AssertUnwindSafe(answer)) {
+    outcome(catch_unwind(AssertUnwindSafe(answer)))
+}
+
+#[inline]
+fn outcome<T>(ended: thread::Result<Result<T, Failure>>) -> Result<T, RequestError> {
+    match ended {
         Ok(answer) => answer.map_err(RequestError::Failed),
         Err(payload) => Err(RequestError::from_panic(&*payload)),
     }

@@ -59,7 +59,7 @@ impl<M: Message, P: Send + 'static> Deliver<P> for ToInbox<M, P> {
     }
 
     fn deliver_many(&self, parcels: &mut VecDeque<P>, lane: Priority) -> bool {
-        self.inbox.push_many(lane, parcels, self.wrap).is_some()
+        self.inbox.push_many(lane, parcels, self.wrap)
     }
 
     fn taken_in(&self, ticket: Ticket, waker: &Waker) -> bool {
