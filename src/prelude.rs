@@ -4,7 +4,7 @@ pub use edri_event::{Event, Failure, Key, Notification, Priority, Progress, Requ
 pub use edri_manager::{Concurrency, Host, Managed, Manager, manager};
 pub use edri_router::{
     Accepted, Answer, Capacity, Context, Delivered, InboxSettings, NotifyError, Opened, Overflow,
-    Registration, RequestError, Router, Shared, Subscription, TunnelError,
+    Registration, RequestError, Requester, Router, Shared, Subscription, TunnelError,
 };
 pub use edri_worker::{Pool, RunningPool, Worker, WorkerContext};
 

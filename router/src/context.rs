@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use edri_event::{Meta, Progress, Request};
 
-use crate::request::{ReplyTo, Requester};
+use crate::request::{Audience, ReplyTo};
 use crate::router::Router;
 
 /// What a handler may know beside the event: the router, and the circumstances of the event it handles.
@@ -13,7 +13,7 @@ pub struct Context {
     router: Router,
     name: Arc<str>,
     meta: Meta,
-    requester: Option<Requester>,
+    requester: Option<Audience>,
 }
 
 impl Context {
@@ -72,7 +72,7 @@ impl Context {
 
     /// Whether the requester has gone away.
     pub fn is_cancelled(&self) -> bool {
-        self.requester.as_ref().is_some_and(Requester::is_cancelled)
+        self.requester.as_ref().is_some_and(Audience::is_cancelled)
     }
 
     /// Ready when the requester goes away: it dropped its request, or its time ran out. Never ready for what is

@@ -61,7 +61,9 @@ pub use inbox::{
 };
 pub use notify::{Delivered, Notify, NotifyError, Refusal};
 pub use registration::Registration;
-pub use request::{Answer, Asked, Asking, Observable, Reply, ReplyTo, RequestError, caught, caught_now};
+pub use request::{
+    Answer, Asked, Asking, Observable, Reply, ReplyTo, RequestError, Requester, caught, caught_now,
+};
 pub use route::{Answering, Deliver, Delivery, Patience, Respond, Running, Ticket, ToInbox, Wait};
 pub use router::Router;
 pub use subscription::Subscription;

@@ -9,7 +9,7 @@ use crate::envelope::Envelope;
 use crate::inbox::{Inbox, InboxSettings};
 use crate::notify::{Delivered, Notify, NotifyError, notify_all};
 use crate::registration::Registration;
-use crate::request::{Answer, Asking, Closure, Observable};
+use crate::request::{Answer, Asking, Closure, Observable, Requester};
 use crate::route::{
     Deliver, NotificationRoute, Observer, RequestRoute, Respond, Route, Table, ToInbox, TunnelRoute,
 };
@@ -98,7 +98,13 @@ impl Router {
     /// [`RequestError`](crate::RequestError) says which of all things happened, at once.
     #[inline]
     pub fn request<R: Request>(&self, event: R) -> Asking<'_, R> {
-        Asking::new(self, event)
+        Asking::by_router(self, event)
+    }
+
+    /// A handle for many requests of one type: it finds who answers them faster than [`request`](Self::request)
+    /// does, and just as surely.
+    pub fn requester<R: Request>(&self) -> Requester<R> {
+        Requester::new(self)
     }
 
     /// Opens a tunnel to one acceptor. Await it; see [`Open`].

@@ -14,6 +14,7 @@ use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::Poll;
 
+use edri_event::Event as _;
 use edri_router::{Envelope, Inbox, InboxSettings, Overflow, RequestError, Router, SharedReceiver, ToInbox};
 use shuttle::future::block_on;
 use shuttle::sync::atomic::{AtomicU64, Ordering};
@@ -352,5 +353,35 @@ fn a_tunnel_whose_ends_talk_and_then_go() {
             while let Some(Ok(_)) = opened.recv().await {}
         });
         join(echo);
+    });
+}
+
+#[test]
+fn a_requester_never_lags_behind_its_router() {
+    explore(|| {
+        let router = Router::new();
+        let mut requester = router.requester::<Ask>();
+        let registration = Arc::new(std::sync::Mutex::new(None));
+        let coming = {
+            let (router, registration) = (router.clone(), Arc::clone(&registration));
+            thread::spawn(move || {
+                let coming = router.respond(|ask: Ask| async move { Ok(ask.0) });
+                *registration.lock().unwrap() = Some(coming);
+            })
+        };
+        let routed = block_on(router.request(Ask(1)));
+        let kept = block_on(requester.request(Ask(1)));
+        assert!(kept.is_ok() || routed.is_err(), "{routed:?}, {kept:?}");
+        join(coming);
+        assert_eq!(block_on(requester.request(Ask(2))), Ok(2));
+        let leaving = thread::spawn(move || drop(registration.lock().unwrap().take()));
+        let routed = block_on(router.request(Ask(3)));
+        let kept = block_on(requester.request(Ask(3)));
+        assert!(kept.is_err() || routed.is_ok(), "{routed:?}, {kept:?}");
+        join(leaving);
+        assert_eq!(
+            block_on(requester.request(Ask(4))),
+            Err(RequestError::NoResponder { event: Ask::name() })
+        );
     });
 }

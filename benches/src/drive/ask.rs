@@ -16,8 +16,20 @@ pub(crate) trait Asker: Send + Sync + 'static {
     fn ask(&self, request: Request) -> impl Future<Output = u64> + Send;
 }
 
+/// The same for a handle that asks one request at a time.
+pub(crate) trait AskerInTurn: Send + 'static {
+    /// Asks.
+    fn ask(&mut self, request: Request) -> impl Future<Output = u64> + Send;
+}
+
+impl<A: Asker> AskerInTurn for A {
+    fn ask(&mut self, request: Request) -> impl Future<Output = u64> + Send {
+        Asker::ask(self, request)
+    }
+}
+
 /// Asks one request after the other and takes latencies.
-pub(crate) async fn ask(requests: u64, asker: impl Asker) -> Sample {
+pub(crate) async fn ask(requests: u64, mut asker: impl AskerInTurn) -> Sample {
     let mut sum = 0;
     let mut latencies = Latencies::of(requests);
     let stopwatch = Stopwatch::start();

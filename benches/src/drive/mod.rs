@@ -7,6 +7,6 @@ mod ask;
 mod publish;
 mod tell;
 
-pub(crate) use ask::{Asker, ask, ask_from_tasks, ask_in_flight};
+pub(crate) use ask::{Asker, AskerInTurn, ask, ask_from_tasks, ask_in_flight};
 pub(crate) use publish::{Publisher, publish};
 pub(crate) use tell::{Teller, tell, tell_from_tasks};

@@ -13,6 +13,7 @@ use tokio::time::{Instant, Sleep};
 use super::answer::{Answer, Observed};
 use super::error::RequestError;
 use super::reply::Reply;
+use super::requester::Requester;
 use crate::budget::poll_share;
 use crate::envelope::Envelope;
 use crate::notify::Outstanding;
@@ -23,22 +24,29 @@ use crate::router::Router;
 /// that are answered inline are calls.
 const PER_UNIT: u32 = 16;
 
-/// A request about to be made: await it. Made by [`Router::request`].
+/// A request about to be made: await it. Made by [`Router::request`] and [`Requester::request`].
 ///
 /// Dropping it cancels the request: one that still waits is taken back, and the responder that works on it
 /// learns of it by [`Context::cancelled`](crate::Context::cancelled). (A responder that runs *inline*, on this
 /// task, ends where it stands.) Dropped before its first poll, it has asked nobody.
 #[must_use = "a request is made when it is awaited"]
 pub struct Asking<'r, R: Request> {
-    router: &'r Router,
-    /// Who is asked, if not whoever is registered for the event.
-    responder: Option<&'r Arc<dyn Respond<R>>>,
+    /// Until it has been asked.
+    via: Option<Via<'r, R>>,
     /// Until it has been asked.
     call: Option<(R, Meta)>,
     lane: Priority,
     stage: Stage<R>,
     /// What few requests need.
     rare: Option<Box<Rare<R>>>,
+}
+
+/// How it is found who is to answer.
+enum Via<'r, R: Request> {
+    Router(&'r Router),
+    Requester(&'r mut Requester<R>),
+    /// Who it is is known, whoever is registered for the event.
+    Responder(&'r Arc<dyn Respond<R>>),
 }
 
 type Outcome<R> = Result<<R as Request>::Response, RequestError>;
@@ -79,19 +87,25 @@ struct Telling<R: Request> {
 impl<R: Request> Unpin for Asking<'_, R> {}
 
 impl<'r, R: Request> Asking<'r, R> {
-    pub(crate) fn new(router: &'r Router, event: R) -> Self {
-        Self::at(router, None, event)
-    }
-
-    /// As [`Router::request`], but asks `responder`, whatever is registered on the router.
-    pub fn of(router: &'r Router, responder: &'r Arc<dyn Respond<R>>, event: R) -> Self {
-        Self::at(router, Some(responder), event)
+    #[inline]
+    pub(crate) fn by_router(router: &'r Router, event: R) -> Self {
+        Self::new(Via::Router(router), event)
     }
 
     #[inline]
-    fn at(router: &'r Router, responder: Option<&'r Arc<dyn Respond<R>>>, event: R) -> Self {
+    pub(crate) fn by_requester(requester: &'r mut Requester<R>, event: R) -> Self {
+        Self::new(Via::Requester(requester), event)
+    }
+
+    /// As [`Router::request`], but asks `responder`, whatever is registered on a router.
+    pub fn of(responder: &'r Arc<dyn Respond<R>>, event: R) -> Self {
+        Self::new(Via::Responder(responder), event)
+    }
+
+    #[inline]
+    fn new(via: Via<'r, R>, event: R) -> Self {
         let call = Some((event, Meta::new()));
-        Self { router, responder, call, lane: R::PRIORITY, stage: Stage::Idle, rare: None }
+        Self { via: Some(via), call, lane: R::PRIORITY, stage: Stage::Idle, rare: None }
     }
 
     /// Gives up after `timeout` with [`RequestError::TimedOut`]; the request is cancelled then. Without it, the
@@ -128,6 +142,7 @@ impl<'r, R: Request> Asking<'r, R> {
     }
 
     /// Asks, and moves on to the stage that follows; with an outcome if there is one at once.
+    #[inline]
     fn ask(&mut self, waker: &Waker) -> Option<Outcome<R>> {
         if let Some((_, meta)) = &mut self.call {
             if R::SHAREABLE {
@@ -139,31 +154,46 @@ impl<'r, R: Request> Asking<'r, R> {
                 meta.set_deadline(deadline.into_std());
             }
         }
-        match self.responder {
-            Some(responder) => self.ask_only(responder, waker),
-            None => {
-                let router = self.router;
-                router.table().with(TypeId::of::<R>(), |route: Option<&RequestRoute<R>>| {
-                    let Some(route) = route else { return no_responder::<R>() };
-                    if let (false, Some((event, _))) = (route.observers.is_empty(), &self.call) {
-                        let observed = Observed::new(event, &route.observers);
-                        self.rare().observed = observed;
-                    }
-                    match route.responders.only() {
-                        Some(only) => self.ask_only(only, waker),
-                        None => self.ask_one_of(route, waker),
-                    }
-                })
+        match self.via.take()? {
+            Via::Responder(responder) => self.ask_only(responder, waker),
+            Via::Requester(requester) => self.ask_route(requester.route(), waker),
+            Via::Router(router) => {
+                router.table().with(TypeId::of::<R>(), |route| self.ask_route(route, waker))
             }
+        }
+    }
+
+    #[inline]
+    fn ask_route(&mut self, route: Option<&RequestRoute<R>>, waker: &Waker) -> Option<Outcome<R>> {
+        let Some(route) = route else { return no_responder::<R>() };
+        if !route.observers.is_empty() {
+            self.observe(route);
+        }
+        match route.responders.only() {
+            Some(only) => self.ask_only(only, waker),
+            None => self.ask_one_of(route, waker),
+        }
+    }
+
+    #[cold]
+    fn observe(&mut self, route: &RequestRoute<R>) {
+        if let Some((event, _)) = &self.call {
+            let observed = Observed::new(event, &route.observers);
+            self.rare().observed = observed;
         }
     }
 
     #[inline]
     fn ask_only(&mut self, responder: &Arc<dyn Respond<R>>, waker: &Waker) -> Option<Outcome<R>> {
         match responder.ask(&mut self.call, self.lane, Patience::Policy, waker) {
-            Answering::Answered(outcome) => Some(outcome),
-            other => self.go_on(responder, other),
+            // The usual ones are moved by themselves, and not with all the room that an error would take: that costs
+            // a call that is answered inline a third of its time.
+            Answering::Answered(Ok(response)) => return Some(Ok(response)),
+            Answering::Queued(reply, None) => self.stage = Stage::Queued(reply),
+            Answering::Running(running) => self.stage = Stage::Running(running),
+            other => return self.go_on(responder, other),
         }
+        None
     }
 
     /// Asks the first candidate that has room; where none has, the policy of the first that is still there holds.
@@ -183,13 +213,14 @@ impl<'r, R: Request> Asking<'r, R> {
         }
     }
 
-    #[inline]
+    #[inline(never)]
     fn go_on(&mut self, responder: &Arc<dyn Respond<R>>, answering: Answering<R>) -> Option<Outcome<R>> {
         match answering {
-            Answering::Queued(reply, None) => self.stage = Stage::Queued(reply),
-            Answering::Queued(reply, Some(ticket)) => {
-                self.rare().in_line = Some((Arc::clone(responder), ticket));
+            Answering::Queued(reply, ticket) => {
                 self.stage = Stage::Queued(reply);
+                if let Some(ticket) = ticket {
+                    self.rare().in_line = Some((Arc::clone(responder), ticket));
+                }
             }
             Answering::Running(running) => self.stage = Stage::Running(running),
             Answering::Answered(outcome) => return Some(outcome),
@@ -213,24 +244,13 @@ impl<'r, R: Request> Asking<'r, R> {
     }
 
     /// Goes over to telling the observers; at once if there are none.
-    #[inline]
+    #[inline(never)]
     fn finish(&mut self, outcome: Outcome<R>, cx: &mut Context<'_>) -> Poll<Outcome<R>> {
+        self.call = None;
         // What the old stage holds cancels itself when it is dropped, if it has not been answered.
         self.stage = Stage::Idle;
-        self.hand_out(outcome, cx)
-    }
-
-    #[inline]
-    fn hand_out(&mut self, outcome: Outcome<R>, cx: &mut Context<'_>) -> Poll<Outcome<R>> {
-        match self.rare.is_some() {
-            false => Poll::Ready(outcome),
-            true => self.finish_rare(outcome, cx),
-        }
-    }
-
-    fn finish_rare(&mut self, outcome: Outcome<R>, cx: &mut Context<'_>) -> Poll<Outcome<R>> {
         self.leave_line();
-        match self.rare().observed.take() {
+        match self.rare.as_mut().and_then(|rare| rare.observed.take()) {
             None => Poll::Ready(outcome),
             Some(observed) => self.tell(&observed, outcome, cx),
         }
@@ -304,9 +324,10 @@ impl<R: Request> Future for Asking<'_, R> {
         let this = self.get_mut();
         if this.call.is_some() {
             ready!(poll_share(cx, PER_UNIT));
-            if let Some(outcome) = this.ask(cx.waker()) {
-                this.call = None;
-                return this.hand_out(outcome, cx);
+            match this.ask(cx.waker()) {
+                Some(Ok(response)) if this.rare.is_none() => return Poll::Ready(Ok(response)),
+                Some(outcome) => return this.finish(outcome, cx),
+                None => {}
             }
             // A queued request wakes this task by itself.
             if let (Stage::Queued(_), None) = (&this.stage, &this.rare) {
@@ -320,6 +341,10 @@ impl<R: Request> Future for Asking<'_, R> {
             Stage::Idle => return Poll::Pending,
         };
         match answered {
+            Poll::Ready(Ok(response)) if this.rare.is_none() => {
+                this.stage = Stage::Idle;
+                Poll::Ready(Ok(response))
+            }
             Poll::Ready(outcome) => this.finish(outcome, cx),
             Poll::Pending => match this.poll_timeout(cx) {
                 Poll::Ready(timed_out) => this.finish(Err(timed_out), cx),

@@ -1,12 +1,13 @@
 //! Asking, and answering.
 //!
 //! ```text
-//! asking    a request on its way, as its requester awaits it
-//! asked     the same as its responder gets it
-//! reply     the way back between the two
-//! answer    the outcome as observers see it
-//! closure   the smallest responder
-//! error     what can go wrong
+//! asking      a request on its way, as its requester awaits it
+//! requester   a handle for many requests of one type
+//! asked       a request as its responder gets it
+//! reply       the way back between the two
+//! answer      the outcome as observers see it
+//! closure     the smallest responder
+//! error       what can go wrong
 //! ```
 
 mod answer;
@@ -15,6 +16,7 @@ mod asking;
 mod closure;
 mod error;
 mod reply;
+mod requester;
 
 pub use answer::{Answer, Observable};
 pub use asked::Asked;
@@ -22,5 +24,6 @@ pub use asking::Asking;
 pub(crate) use closure::Closure;
 pub use closure::{caught, caught_now};
 pub use error::RequestError;
-pub(crate) use reply::Requester;
+pub(crate) use reply::Audience;
 pub use reply::{Reply, ReplyTo};
+pub use requester::Requester;

@@ -58,8 +58,8 @@ impl<T: Send + 'static> ReplyTo<T> {
     }
 
     /// A view of the requester, for a [`Context`](crate::Context).
-    pub(crate) fn requester(&self) -> Option<Requester> {
-        self.slot.clone().map(|slot| Requester(slot))
+    pub(crate) fn requester(&self) -> Option<Audience> {
+        self.slot.clone().map(|slot| Audience(slot))
     }
 }
 
@@ -135,7 +135,7 @@ impl<T> Slot<T> {
 
 /// The requester as its responder sees it, whatever the type of the response.
 #[derive(Clone)]
-pub(crate) struct Requester(Arc<dyn Cancellable>);
+pub(crate) struct Audience(Arc<dyn Cancellable>);
 
 trait Cancellable: Send + Sync {
     fn is_cancelled(&self) -> bool;
@@ -161,7 +161,7 @@ impl<T: Send> Cancellable for Slot<T> {
     }
 }
 
-impl Requester {
+impl Audience {
     pub(crate) fn is_cancelled(&self) -> bool {
         self.0.is_cancelled()
     }

@@ -20,5 +20,5 @@ pub use deliver::{Deliver, Delivery, Running, Ticket, Wait};
 pub(crate) use kinds::{NotificationRoute, Observer, RequestRoute, TunnelRoute};
 pub use respond::{Answering, Patience, Respond};
 pub(crate) use roster::Roster;
-pub(crate) use table::{Route, Table};
+pub(crate) use table::{Kept, Route, Table};
 pub use to_inbox::ToInbox;

@@ -1,8 +1,8 @@
 use std::any::{Any, TypeId};
 use std::hash::{Hash, Hasher};
-use std::ops::Deref;
 use std::sync::Arc;
 
+use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::sync::{Mutex, Snapshot};
 
 /// The routes by event type.
@@ -22,8 +22,20 @@ struct Shard {
     change: Mutex<()>,
 }
 
-/// Sorted by type.
-type Routes = Vec<(TypeId, Arc<dyn Any + Send + Sync>)>;
+/// The routes of a shard, as they stand at one moment.
+#[derive(Default)]
+struct Routes {
+    /// Sorted by type.
+    list: Vec<(TypeId, Arc<dyn Any + Send + Sync>)>,
+    /// Set before the next routes take the place of these: who keeps a route needs to look no further.
+    superseded: Arc<AtomicBool>,
+}
+
+/// A route that was looked up, for as long as it is the current one.
+pub(crate) struct Kept<R> {
+    route: Option<Arc<R>>,
+    superseded: Arc<AtomicBool>,
+}
 
 /// The route of one event type, as it stands at one moment: who is registered on it.
 pub(crate) trait Route: Any + Clone + Default + Send + Sync {
@@ -35,7 +47,7 @@ impl Table {
     pub(crate) fn new() -> Self {
         Self {
             shards: std::array::from_fn(|_| Shard {
-                routes: Snapshot::new(Routes::new()),
+                routes: Snapshot::new(Routes::default()),
                 change: Mutex::new(()),
             }),
         }
@@ -45,27 +57,36 @@ impl Table {
     #[inline]
     pub(crate) fn with<R: Route, T>(&self, event: TypeId, read: impl FnOnce(Option<&R>) -> T) -> T {
         let routes = self.shard(event).routes.load();
-        let route = find(&routes, event).ok().map(|index| &routes[index].1);
+        let route = routes.find(event).ok().map(|index| &routes.list[index].1);
         read(route.and_then(|route| route.downcast_ref::<R>()))
+    }
+
+    /// The route of `event` to keep.
+    pub(crate) fn keep<R: Route>(&self, event: TypeId) -> Kept<R> {
+        let routes = self.shard(event).routes.load();
+        let route = routes.find(event).ok().map(|index| Arc::clone(&routes.list[index].1));
+        let route = route.and_then(|route| route.downcast::<R>().ok());
+        Kept { route, superseded: Arc::clone(&routes.superseded) }
     }
 
     pub(crate) fn change<R: Route>(&self, event: TypeId, change: impl FnOnce(&mut R)) {
         let shard = self.shard(event);
         let guard = shard.change.lock();
         let old = shard.routes.load();
-        let mut routes: Routes = old.deref().deref().clone();
-        let place = find(&routes, event);
-        let route = place.ok().and_then(|index| routes[index].1.downcast_ref::<R>());
+        let mut list = old.list.clone();
+        let place = old.find(event);
+        let route = place.ok().and_then(|index| list[index].1.downcast_ref::<R>());
         let mut route = route.cloned().unwrap_or_default();
         change(&mut route);
         match (place, route.is_empty()) {
-            (Ok(index), true) => drop(routes.remove(index)),
-            (Ok(index), false) => routes[index].1 = Arc::new(route),
+            (Ok(index), true) => drop(list.remove(index)),
+            (Ok(index), false) => list[index].1 = Arc::new(route),
             (Err(_), true) => {}
-            (Err(index), false) => routes.insert(index, (event, Arc::new(route))),
+            (Err(index), false) => list.insert(index, (event, Arc::new(route))),
         }
+        old.superseded.store(true, Ordering::Release);
         drop(old);
-        let old = shard.routes.swap(routes);
+        let old = shard.routes.swap(Routes { list, superseded: Arc::default() });
         drop(guard);
         // Last of all: with it may go a subscriber, whose own code may change routes when it is dropped.
         drop(old);
@@ -78,12 +99,31 @@ impl Table {
     }
 }
 
-#[inline]
-fn find(routes: &Routes, event: TypeId) -> Result<usize, usize> {
-    match &routes[..] {
-        // The usual case, without a search.
-        [(only, _)] if *only == event => Ok(0),
-        _ => routes.binary_search_by_key(&event, |(event, _)| *event),
+impl Routes {
+    #[inline]
+    fn find(&self, event: TypeId) -> Result<usize, usize> {
+        match &self.list[..] {
+            // The usual case, without a search.
+            [(only, _)] if *only == event => Ok(0),
+            list => list.binary_search_by_key(&event, |(event, _)| *event),
+        }
+    }
+}
+
+impl<R: Route> Kept<R> {
+    /// The route as it stands now.
+    #[inline]
+    pub(crate) fn current(&mut self, table: &Table, event: TypeId) -> Option<&R> {
+        if self.superseded.load(Ordering::Acquire) {
+            *self = table.keep(event);
+        }
+        self.route.as_deref()
+    }
+}
+
+impl<R> Clone for Kept<R> {
+    fn clone(&self) -> Self {
+        Self { route: self.route.clone(), superseded: Arc::clone(&self.superseded) }
     }
 }
 

@@ -7,7 +7,7 @@ use edri::{
     prelude::{Host, Managed, Router},
 };
 
-use super::{Answerer, AsyncAnswerer, Reached};
+use super::{Answerer, AsyncAnswerer, Kept, Reached};
 use crate::{
     contender::Contender,
     drive,
@@ -20,15 +20,27 @@ pub(super) fn contenders() -> Vec<Contender> {
         Contender::new(Scenario::Ask, "edri", |requests| {
             on_two_workers(async move { drive::ask(requests, start(Answerer).await).await })
         }),
+        Contender::new(Scenario::Ask, "edri-requester", |requests| {
+            on_two_workers(async move { drive::ask(requests, Kept::from(start(Answerer).await)).await })
+        }),
         Contender::new(Scenario::AskInline, "edri sync", |requests| {
-            on_two_workers(
-                async move { drive::ask(requests, start(Host::new(Answerer).inline()).await).await },
-            )
+            let host = Host::new(Answerer).inline();
+            on_two_workers(async move { drive::ask(requests, start(host).await).await })
+        })
+        .with_share(8.0),
+        Contender::new(Scenario::AskInline, "edri-requester sync", |requests| {
+            let host = Host::new(Answerer).inline();
+            on_two_workers(async move { drive::ask(requests, Kept::from(start(host).await)).await })
         })
         .with_share(8.0),
         Contender::new(Scenario::AskInline, "edri async", |requests| {
             let host = Host::new(AsyncAnswerer).inline();
             on_two_workers(async move { drive::ask(requests, start(host).await).await })
+        })
+        .with_share(4.0),
+        Contender::new(Scenario::AskInline, "edri-requester async", |requests| {
+            let host = Host::new(AsyncAnswerer).inline();
+            on_two_workers(async move { drive::ask(requests, Kept::from(start(host).await)).await })
         })
         .with_share(4.0),
         Contender::new(Scenario::AskInflight, "edri", |requests| {

@@ -10,7 +10,7 @@ use edri::prelude::{Context, manager};
 
 use crate::{
     contender::Contender,
-    drive::{Asker, Publisher, Teller},
+    drive::{Asker, AskerInTurn, Publisher, Teller},
     event::{Event, Request, Work},
     tally::Tally,
 };
@@ -77,6 +77,24 @@ impl<K: Send + Sync + 'static> Publisher for Reached<K> {
 impl<K: Send + Sync + 'static> Asker for Reached<K> {
     async fn ask(&self, request: Request) -> u64 {
         self.router.request(request).await.expect("every request is answered")
+    }
+}
+
+/// A handle that keeps its route, and what keeps those behind it at work.
+struct Kept<K> {
+    requester: edri::router::Requester<Request>,
+    _kept: K,
+}
+
+impl<K: Send + Sync + 'static> AskerInTurn for Kept<K> {
+    async fn ask(&mut self, request: Request) -> u64 {
+        self.requester.request(request).await.expect("every request is answered")
+    }
+}
+
+impl<K> From<Reached<K>> for Kept<K> {
+    fn from(reached: Reached<K>) -> Self {
+        Self { requester: reached.router.requester(), _kept: reached._kept }
     }
 }
 
