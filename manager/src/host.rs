@@ -3,7 +3,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use edri_event::Failure;
-use edri_router::{Capacity, Context, Inbox, Overflow, Router};
+use edri_router::{Capacity, Context, DeadLetterOffice, Inbox, Overflow, Router};
 use tokio::sync::oneshot;
 
 use crate::entrance::Entrance;
@@ -96,7 +96,8 @@ impl<M: Manager> Host<M> {
     fn spawn(self, router: &Router) -> (Managed, oneshot::Receiver<Result<(), Failure>>) {
         let Self { manager, settings, run } = self;
         let name: Arc<str> = settings.name.into();
-        let (inbox, receiver) = Inbox::new(settings.inbox);
+        let office = DeadLetterOffice::new(router, Arc::clone(&name));
+        let (inbox, receiver) = Inbox::reporting(settings.inbox, office);
         let monitor = inbox.monitor();
         let slot = (settings.mode == Mode::Inline).then(|| Slot::new(inbox.clone()));
         let mut entrance = Entrance::new(router, Arc::clone(&name), inbox.clone(), slot.clone());

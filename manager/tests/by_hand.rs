@@ -7,7 +7,7 @@ use std::time::Duration;
 use edri_event::{Failure, Key, Notification, Request};
 use edri_manager::__private::{CallNotification, CallRequest, begin, begin_request};
 use edri_manager::{Concurrency, Entrance, Host, Manager, Settings, SharedManager};
-use edri_router::{Asked, Context, Discarded, Envelope, Message, RequestError, Router};
+use edri_router::{Asked, Context, DeadLetterOffice, Envelope, Loss, Message, Reason, RequestError, Router};
 
 #[derive(Request)]
 #[request(response = u64)]
@@ -33,10 +33,10 @@ impl Message for CounterInbox {
         }
     }
 
-    fn discard(self, why: Discarded) {
+    fn discard(self, loss: Loss, office: &DeadLetterOffice) {
         match self {
-            Self::Get(asked) => asked.discard(why),
-            Self::Add(envelope) => envelope.discard(why),
+            Self::Get(asked) => asked.discard(loss, office),
+            Self::Add(envelope) => envelope.discard(loss, office),
         }
     }
 }
@@ -142,7 +142,7 @@ impl Manager for Hasty {
     fn attach(_entrance: &mut Entrance<'_, Self>) {}
 
     async fn handle(&mut self, message: CounterInbox, _cx: &mut Context) {
-        message.discard(Discarded::Stopped);
+        message.discard(Loss::unhandled(Reason::Stopped), &DeadLetterOffice::default());
     }
 
     fn started(&mut self, _cx: &Context) -> impl Future<Output = Result<(), Failure>> + Send {

@@ -3,6 +3,8 @@ use std::sync::Arc;
 
 use edri_event::{Event, Meta};
 
+use crate::dead_letter::{DeadLetterOffice, Loss};
+
 /// A notification as one subscriber gets it: its own if it is the only one, shared among them otherwise.
 #[derive(Debug)]
 pub enum Shared<E> {
@@ -56,5 +58,7 @@ impl<E: Event + Sync> crate::Message for Envelope<E> {
         self.meta.key().or_else(|| self.event.key())
     }
 
-    fn discard(self, _why: crate::Discarded) {}
+    fn discard(self, loss: Loss, office: &DeadLetterOffice) {
+        office.hand_in(self.event, self.meta, loss);
+    }
 }

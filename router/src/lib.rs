@@ -8,6 +8,7 @@
 //! request        asking one, and its answer
 //! tunnel         a stream in both directions
 //! subscription   notifications as a `Stream`
+//! dead_letter    what nobody handled
 //! context        what a handler may know
 //! ```
 //!
@@ -42,6 +43,7 @@
 
 mod budget;
 mod context;
+mod dead_letter;
 mod envelope;
 mod inbox;
 mod notify;
@@ -54,10 +56,10 @@ mod sync;
 mod tunnel;
 
 pub use context::Context;
+pub use dead_letter::{DeadLetterOffice, Loss, Reason};
 pub use envelope::{Envelope, Shared};
 pub use inbox::{
-    Capacity, Discarded, Inbox, InboxMonitor, InboxSettings, Message, Overflow, Receiver, SharedReceiver,
-    Tally,
+    Capacity, Inbox, InboxMonitor, InboxSettings, Message, Overflow, Receiver, SharedReceiver, Tally,
 };
 pub use notify::{Delivered, Notify, NotifyError, Refusal};
 pub use registration::Registration;

@@ -1,10 +1,11 @@
 use std::any::TypeId;
 use std::fmt;
 use std::future::Future;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use edri_event::{Failure, Notification, Request, RouterId, Tunnel};
 
+use crate::dead_letter::DeadLetterOffice;
 use crate::envelope::Envelope;
 use crate::inbox::{Inbox, InboxSettings};
 use crate::notify::{Delivered, Notify, NotifyError, notify_all};
@@ -27,6 +28,16 @@ use crate::tunnel::{Open, Opening};
 #[derive(Clone)]
 pub struct Router {
     shared: Arc<Shared>,
+}
+
+/// A router that may be gone.
+#[derive(Clone)]
+pub(crate) struct WeakRouter(Weak<Shared>);
+
+impl WeakRouter {
+    pub(crate) fn upgrade(&self) -> Option<Router> {
+        self.0.upgrade().map(|shared| Router { shared })
+    }
 }
 
 struct Shared {
@@ -120,15 +131,18 @@ impl Router {
 
     /// Subscribes to a notification, with an inbox as told.
     pub fn subscribe_with<E: Notification>(&self, settings: InboxSettings) -> Subscription<E> {
-        let (inbox, receiver) = Inbox::new(settings);
-        let to = ToInbox::new(subscription_name(E::name()), inbox, std::convert::identity);
+        let name = subscription_name(E::name());
+        let (inbox, receiver) = Inbox::reporting(settings, DeadLetterOffice::new(self, Arc::clone(&name)));
+        let to = ToInbox::new(name, inbox, std::convert::identity);
         Subscription::new(receiver, self.attach_subscriber(Arc::new(to)))
     }
 
     /// Subscribes to the answers to a request, whoever gives them: each with its request, failures included.
     pub fn responses<R: Observable>(&self) -> Subscription<Answer<R>> {
-        let (inbox, receiver) = Inbox::new(InboxSettings::default());
-        let to = ToInbox::new(subscription_name(R::name()), inbox, std::convert::identity);
+        let name = subscription_name(R::name());
+        let office = DeadLetterOffice::new(self, Arc::clone(&name));
+        let (inbox, receiver) = Inbox::reporting(InboxSettings::default(), office);
+        let to = ToInbox::new(name, inbox, std::convert::identity);
         Subscription::new(receiver, self.attach_observer(Arc::new(to)))
     }
 
@@ -191,6 +205,10 @@ impl Router {
     #[inline]
     pub(crate) fn table(&self) -> &Table {
         &self.shared.table
+    }
+
+    pub(crate) fn downgrade(&self) -> WeakRouter {
+        WeakRouter(Arc::downgrade(&self.shared))
     }
 
     /// Undone when it is dropped, if the router is still there.

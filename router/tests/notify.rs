@@ -242,7 +242,7 @@ async fn one_inbox_may_stand_on_several_routes() {
         Here,
     }
     impl edri_router::Message for Either {
-        fn discard(self, _why: edri_router::Discarded) {}
+        fn discard(self, _loss: edri_router::Loss, _office: &edri_router::DeadLetterOffice) {}
     }
 
     let router = Router::new();

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use edri_event::Request;
 use edri_router::{
-    Asked, Asking, Discarded, InboxMonitor, Message as _, Registration, Respond, Router, SharedReceiver,
+    Asked, Asking, InboxMonitor, Loss, Message as _, Reason, Registration, Respond, Router, SharedReceiver,
     Tally,
 };
 use tokio::sync::oneshot;
@@ -137,7 +137,7 @@ impl<R: Request> RunningPool<R> {
         let mut waited_for = 0;
         while let Some(asked) = jobs.try_recv() {
             waited_for += usize::from(!asked.reply.is_cancelled());
-            asked.discard(Discarded::Stopped);
+            asked.discard(Loss::unhandled(Reason::Stopped), jobs.office());
         }
         waited_for
     }

@@ -50,7 +50,7 @@ impl Expansion<'_> {
             quote!(Self::#variant(ref payload) => #call)
         });
         let discard = self.each(|Handler { variant, event, .. }| {
-            let call = located_at(event.span(), quote!(#private::Message::discard(payload, why)));
+            let call = located_at(event.span(), quote!(#private::Message::discard(payload, loss, office)));
             quote!(Self::#variant(payload) => #call)
         });
         let impossible = self.impossible_arm();
@@ -70,7 +70,7 @@ impl Expansion<'_> {
                     }
                 }
 
-                fn discard(self, why: #private::Discarded) {
+                fn discard(self, loss: #private::Loss, office: &#private::DeadLetterOffice) {
                     match self {
                         #(#discard,)*
                         #impossible

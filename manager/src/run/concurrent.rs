@@ -4,7 +4,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use edri_event::Key;
-use edri_router::{Context, Discarded, Message, Receiver};
+use edri_router::{Context, DeadLetterOffice, Loss, Message, Reason, Receiver};
 use futures_util::FutureExt as _;
 use tokio::task::JoinSet;
 
@@ -80,7 +80,8 @@ async fn per_key<I, F>(
     F: Future<Output = ()> + Send + 'static,
 {
     let mut running = Running { tasks: JoinSet::new(), cut_short };
-    let mut keys = Keys { busy: HashMap::new(), held_back: 0, cut_short };
+    let office = receiver.office().clone();
+    let mut keys = Keys { busy: HashMap::new(), held_back: 0, cut_short, office };
     let run = |running: &mut Running<'_, Option<Key>>, key, message| {
         let handling = handle(message);
         running.tasks.spawn(async move {
@@ -136,6 +137,7 @@ struct Keys<'c, I: Message> {
     busy: HashMap<Option<Key>, VecDeque<I>>,
     held_back: usize,
     cut_short: &'c CutShort,
+    office: DeadLetterOffice,
 }
 
 impl<I: Message> Keys<'_, I> {
@@ -170,7 +172,7 @@ impl<I: Message> Drop for Keys<'_, I> {
     fn drop(&mut self) {
         self.cut_short.add(self.held_back);
         for message in self.busy.drain().flat_map(|(_, waiting)| waiting) {
-            message.discard(Discarded::Stopped);
+            message.discard(Loss::unhandled(Reason::Stopped), &self.office);
         }
     }
 }

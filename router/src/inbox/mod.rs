@@ -29,15 +29,7 @@ pub use sender::{Inbox, InboxMonitor};
 pub use settings::{Capacity, InboxSettings, Overflow};
 pub use shared::SharedReceiver;
 
-/// Why an event that had been accepted is discarded.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Discarded {
-    /// The inbox was full, and its policy is to drop.
-    Overflow,
-    /// Whoever was to handle it has stopped.
-    Stopped,
-}
+use crate::dead_letter::{DeadLetterOffice, Loss};
 
 /// What may wait in an inbox.
 pub trait Message: Send + 'static {
@@ -46,6 +38,6 @@ pub trait Message: Send + 'static {
         None
     }
 
-    /// Nobody will handle it: answers whoever waits for an answer.
-    fn discard(self, why: Discarded);
+    /// Nobody will handle it: answers whoever waits for an answer, and hands in at `office` what nobody waits for.
+    fn discard(self, loss: Loss, office: &DeadLetterOffice);
 }

@@ -7,6 +7,7 @@ use super::hints::{Hints, Line};
 use super::outcome::{Place, Popped, Pushed, Standing, Tally};
 use super::state::{Parked, Phase, State};
 use super::{InboxSettings, Overflow};
+use crate::dead_letter::DeadLetterOffice;
 use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicUsize, Ordering};
 
@@ -21,14 +22,22 @@ use crate::sync::atomic::{AtomicUsize, Ordering};
 pub(crate) struct Queue<T> {
     state: Mutex<State<T>>,
     settings: InboxSettings,
+    /// Where what is lost here goes.
+    pub(super) office: DeadLetterOffice,
     pub(super) hints: Line<Hints>,
     /// How many events the receiver has in hand; written by the receiver alone, for each event.
     pub(super) in_hand: Line<AtomicUsize>,
 }
 
 impl<T> Queue<T> {
-    pub(crate) fn new(settings: InboxSettings) -> Self {
-        Self { state: Mutex::new(State::new()), settings, hints: Line::default(), in_hand: Line::default() }
+    pub(crate) fn new(settings: InboxSettings, office: DeadLetterOffice) -> Self {
+        Self {
+            state: Mutex::new(State::new()),
+            settings,
+            office,
+            hints: Line::default(),
+            in_hand: Line::default(),
+        }
     }
 
     pub(crate) fn settings(&self) -> InboxSettings {

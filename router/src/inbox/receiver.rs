@@ -10,7 +10,8 @@ use tokio::task::coop;
 use super::outcome::Popped;
 use super::queue::Queue;
 use super::state::State;
-use super::{Discarded, Message, Overflow, Tally};
+use super::{Message, Overflow, Tally};
+use crate::dead_letter::{DeadLetterOffice, Loss, Reason};
 use crate::sync::atomic::Ordering;
 
 /// The receiving end of an inbox with one receiver.
@@ -100,6 +101,11 @@ impl<M: Message> Receiver<M> {
             self.handed_out = 0;
             self.wake();
         }
+    }
+
+    /// Where what is lost here goes.
+    pub fn office(&self) -> &DeadLetterOffice {
+        &self.queue.office
     }
 
     /// Takes nothing more in; what waits can still be received.
@@ -202,7 +208,7 @@ impl<M: Message> Drop for Receiver<M> {
         let left = self.queue.abandon();
         self.queue.in_hand.store(0, Ordering::Relaxed);
         for message in self.hand.drain(..).chain(left) {
-            message.discard(Discarded::Stopped);
+            message.discard(Loss::unhandled(Reason::Stopped), &self.queue.office);
         }
     }
 }

@@ -7,7 +7,8 @@ use edri_event::Priority;
 
 use super::outcome::{Place, Pushed, Standing};
 use super::queue::Queue;
-use super::{Discarded, InboxSettings, Message, Receiver, SharedReceiver, Tally};
+use super::{InboxSettings, Message, Receiver, SharedReceiver, Tally};
+use crate::dead_letter::{DeadLetterOffice, Loss, Reason};
 
 /// The sending end of an inbox.
 ///
@@ -20,22 +21,28 @@ pub struct Inbox<M: Message> {
 struct OpenWhileHeld<M: Message>(Arc<Queue<M>>);
 
 impl<M: Message> Inbox<M> {
-    /// An inbox for one receiver.
+    /// An inbox for one receiver, whose losses nobody hears of.
     pub fn new(settings: InboxSettings) -> (Self, Receiver<M>) {
-        let inbox = Self::of(settings);
+        Self::reporting(settings, DeadLetterOffice::default())
+    }
+
+    /// An inbox for one receiver. What is lost there is handed in at `office`.
+    pub fn reporting(settings: InboxSettings, office: DeadLetterOffice) -> (Self, Receiver<M>) {
+        let inbox = Self::of(settings, office);
         let receiver = Receiver::new(Arc::clone(&inbox.queue));
         (inbox, receiver)
     }
 
     /// An inbox for receivers that share the work: each event goes to one of them, in order.
+    /// Nobody hears of its losses.
     pub fn shared(settings: InboxSettings) -> (Self, SharedReceiver<M>) {
-        let inbox = Self::of(settings);
+        let inbox = Self::of(settings, DeadLetterOffice::default());
         let receiver = SharedReceiver::new(Arc::clone(&inbox.queue));
         (inbox, receiver)
     }
 
-    fn of(settings: InboxSettings) -> Self {
-        let queue = Arc::new(Queue::new(settings));
+    fn of(settings: InboxSettings, office: DeadLetterOffice) -> Self {
+        let queue = Arc::new(Queue::new(settings, office));
         Self { open: Arc::new(OpenWhileHeld(Arc::clone(&queue))), queue }
     }
 
@@ -76,6 +83,11 @@ impl<M: Message> Inbox<M> {
         self.queue.tally()
     }
 
+    /// Where what is lost here goes.
+    pub fn office(&self) -> &DeadLetterOffice {
+        &self.queue.office
+    }
+
     /// How it is bounded.
     pub fn settings(&self) -> InboxSettings {
         self.queue.settings()
@@ -96,11 +108,11 @@ impl<M: Message> Inbox<M> {
             Pushed::Rejected => Pushed::Rejected,
             Pushed::Closed => Pushed::Closed,
             Pushed::Displaced(oldest) => {
-                oldest.discard(Discarded::Overflow);
+                oldest.discard(Loss::unhandled(Reason::Overflow), &self.queue.office);
                 Pushed::Displaced(())
             }
             Pushed::Dropped(newest) => {
-                newest.discard(Discarded::Overflow);
+                newest.discard(Loss::unhandled(Reason::Overflow), &self.queue.office);
                 Pushed::Dropped(())
             }
         }
@@ -151,7 +163,7 @@ impl<M: Message> Monitored for Queue<M> {
 
     fn discard(&self) {
         for message in self.abandon() {
-            message.discard(Discarded::Stopped);
+            message.discard(Loss::unhandled(Reason::Stopped), &self.office);
         }
     }
 }

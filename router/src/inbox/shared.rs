@@ -8,7 +8,8 @@ use tokio::task::coop;
 
 use super::outcome::Popped;
 use super::queue::Queue;
-use super::{Discarded, Message, Tally};
+use super::{Message, Tally};
+use crate::dead_letter::{DeadLetterOffice, Loss, Reason};
 
 /// The receiving end of an inbox that several workers share: events are taken one by one, in order, by whoever
 /// is free. When the last clone is dropped, what waits is [discarded](Message::discard).
@@ -38,6 +39,11 @@ impl<M: Message> SharedReceiver<M> {
             Popped::Item(message) => Some(message),
             Popped::Empty | Popped::Closed => None,
         }
+    }
+
+    /// Where what is lost here goes.
+    pub fn office(&self) -> &DeadLetterOffice {
+        &self.end.queue.office
     }
 
     /// Takes nothing more in; what waits can still be received.
@@ -105,7 +111,7 @@ impl<M: Message> Clone for SharedReceiver<M> {
 impl<M: Message> Drop for End<M> {
     fn drop(&mut self) {
         for message in self.queue.abandon() {
-            message.discard(Discarded::Stopped);
+            message.discard(Loss::unhandled(Reason::Stopped), &self.queue.office);
         }
     }
 }

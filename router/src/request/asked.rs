@@ -4,7 +4,8 @@ use edri_event::{Key, Meta, Request};
 
 use super::error::RequestError;
 use super::reply::{Reply, ReplyTo, reply};
-use crate::inbox::{Discarded, Message};
+use crate::dead_letter::{DeadLetterOffice, Loss, Reason};
+use crate::inbox::Message;
 
 /// A request as its responder gets it: with the way back.
 #[derive(Debug)]
@@ -40,10 +41,16 @@ impl<R: Request> Message for Asked<R> {
         self.meta.key().or_else(|| self.event.key())
     }
 
-    fn discard(self, why: Discarded) {
-        self.reply.answer(Err(match why {
-            Discarded::Overflow => RequestError::Overloaded,
-            Discarded::Stopped => RequestError::Stopped,
+    /// The requester is told: it is no dead letter.
+    fn discard(self, loss: Loss, _office: &DeadLetterOffice) {
+        self.reply.answer(Err(match loss.reason {
+            Reason::Overflow => RequestError::Overloaded,
+            Reason::Failed(failure) => RequestError::Failed(failure),
+            Reason::Panicked { message } => RequestError::Panicked { message },
+            Reason::NoSubscriber => RequestError::NoResponder { event: R::name() },
+            Reason::Abandoned => RequestError::Abandoned,
+            Reason::Expired => RequestError::Expired,
+            Reason::Stopped => RequestError::Stopped,
         }));
     }
 }

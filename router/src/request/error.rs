@@ -36,6 +36,12 @@ pub enum RequestError {
     /// The responder stopped before it began with the request.
     #[error("the responder stopped before it handled the request")]
     Stopped,
+    /// The responder's handler took longer than it may, and was given up.
+    #[error("the responder's handler took too long and was given up")]
+    Abandoned,
+    /// The request's deadline had passed before the responder began with it.
+    #[error("the deadline had passed before the responder began with the request")]
+    Expired,
     /// The responder gave the request up without an answer.
     #[error("the responder dropped the request without an answer")]
     Cancelled,

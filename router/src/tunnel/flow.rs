@@ -4,6 +4,7 @@ use std::task::{Context, Poll, Waker};
 use edri_event::{Failure, Priority};
 
 use super::error::TunnelError;
+use crate::dead_letter::DeadLetterOffice;
 use crate::inbox::{Capacity, InboxSettings};
 use crate::inbox::{Place, Popped, Pushed, Queue, Standing};
 use crate::sync::Mutex;
@@ -40,7 +41,7 @@ enum SenderEnd {
 
 impl<T> Flow<T> {
     pub(super) fn new(window: Capacity) -> Arc<Self> {
-        let items = Queue::new(InboxSettings::with_capacity(window));
+        let items = Queue::new(InboxSettings::with_capacity(window), DeadLetterOffice::default());
         Arc::new(Self { items, end: Mutex::new(Ends::default()) })
     }
 

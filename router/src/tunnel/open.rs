@@ -6,12 +6,13 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use edri_event::{EventId, Key, Meta, Priority, Tunnel};
+use edri_event::{EventId, Failure, Key, Meta, Priority, Tunnel};
 use tokio::task::coop;
 
 use super::ends::{Accepted, Opened, tunnel};
 use super::error::OpenError;
-use crate::inbox::{Capacity, Discarded, Message};
+use crate::dead_letter::{DeadLetterOffice, Loss, Reason};
+use crate::inbox::{Capacity, Message};
 use crate::notify::Outstanding;
 use crate::route::{Deliver, Delivery, TunnelRoute, Wait};
 use crate::router::Router;
@@ -147,10 +148,16 @@ impl<T: Tunnel> Message for Opening<T> {
         self.meta.key().or_else(|| self.event.key())
     }
 
-    fn discard(self, why: Discarded) {
-        self.tunnel.abort(match why {
-            Discarded::Overflow => edri_event::Failure::new("overloaded", "the acceptor's inbox is full"),
-            Discarded::Stopped => edri_event::Failure::new("stopped", "the acceptor has stopped"),
+    /// The opener is told: it is no dead letter.
+    fn discard(self, loss: Loss, _office: &DeadLetterOffice) {
+        self.tunnel.abort(match loss.reason {
+            Reason::Overflow => Failure::new("overloaded", "the acceptor's inbox is full"),
+            Reason::Failed(failure) => failure,
+            Reason::Panicked { message } => Failure::new("panicked", message),
+            Reason::NoSubscriber => Failure::new("no acceptor", "nobody accepts it"),
+            Reason::Abandoned => Failure::new("abandoned", "the acceptor took too long and was given up"),
+            Reason::Expired => Failure::new("expired", "the deadline had passed before it was accepted"),
+            Reason::Stopped => Failure::new("stopped", "the acceptor has stopped"),
         });
     }
 }

