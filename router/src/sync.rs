@@ -7,6 +7,27 @@ mod real {
 
     pub(crate) use parking_lot::Mutex;
 
+    /// A lock for the briefest of moments: it is let go by a plain store, which wakes nobody, so that it costs half
+    /// of what a mutex does. Who finds it held yields and comes again.
+    #[derive(Default)]
+    pub(crate) struct Latch<T>(try_lock::TryLock<T>);
+
+    impl<T> Latch<T> {
+        pub(crate) fn new(value: T) -> Self {
+            Self(try_lock::TryLock::new(value))
+        }
+
+        #[inline]
+        pub(crate) fn lock(&self) -> try_lock::Locked<'_, T> {
+            loop {
+                match self.0.try_lock() {
+                    Some(locked) => return locked,
+                    None => std::thread::yield_now(),
+                }
+            }
+        }
+    }
+
     /// An immutable value that is replaced whole; reading it takes no lock.
     pub(crate) struct Snapshot<T>(arc_swap::ArcSwap<T>);
 
@@ -54,6 +75,8 @@ mod real {
         }
     }
 
+    pub(crate) type Latch<T> = Mutex<T>;
+
     /// arc-swap has no model: its contract (a load sees one whole value that was stored) is stood in for by a
     /// lock held only for the copy.
     pub(crate) struct Snapshot<T>(Mutex<std::sync::Arc<T>>);
@@ -78,4 +101,4 @@ mod real {
     }
 }
 
-pub(crate) use real::{Mutex, Snapshot, atomic};
+pub(crate) use real::{Latch, Mutex, Snapshot, atomic};

@@ -4,18 +4,18 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use super::error::RequestError;
-use crate::sync::Mutex;
+use crate::sync::Latch;
 
 /// One request's way back: the responder's end answers once, the requester's end waits or goes away.
 ///
 /// With `requester`, its task is woken by the answer without having polled for it.
 pub(crate) fn reply<T: Send + 'static>(requester: Option<&Waker>) -> (ReplyTo<T>, Reply<T>) {
     let requester = requester.cloned();
-    let slot = Arc::new(Slot(Mutex::new(State::Waiting { requester, responders: Vec::new() })));
+    let slot = Arc::new(Slot(Latch::new(State::Waiting { requester, responders: Vec::new() })));
     (ReplyTo { slot: Some(Arc::clone(&slot)) }, Reply { slot: Some(slot) })
 }
 
-struct Slot<T>(Mutex<State<T>>);
+struct Slot<T>(Latch<State<T>>);
 
 enum State<T> {
     Waiting {
@@ -121,13 +121,13 @@ impl<T: Send + 'static> Drop for Reply<T> {
 impl<T> Slot<T> {
     fn answer(&self, answer: Result<T, RequestError>) {
         let mut state = self.0.lock();
-        let unused = match &*state {
-            State::Waiting { .. } => std::mem::replace(&mut *state, State::Answered(answer)),
-            // Nobody waits: the answer is dropped, though not under the lock.
-            _ => State::Answered(answer),
-        };
+        // Where nobody waits any more the answer is dropped, though not under the lock.
+        let State::Waiting { requester, responders } = &mut *state else { return drop(state) };
+        let (requester, responders) = (requester.take(), std::mem::take(responders));
+        *state = State::Answered(answer);
         drop(state);
-        if let State::Waiting { requester: Some(requester), .. } = unused {
+        drop(responders);
+        if let Some(requester) = requester {
             requester.wake();
         }
     }
