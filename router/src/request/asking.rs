@@ -16,7 +16,7 @@ use super::reply::Reply;
 use crate::budget::poll_share;
 use crate::envelope::Envelope;
 use crate::notify::Outstanding;
-use crate::route::{Answering, Patience, RequestRoute, Respond, Running, Ticket, Wait};
+use crate::route::{Answering, Delivery, Patience, RequestRoute, Respond, Running, Ticket, Wait};
 use crate::router::Router;
 
 /// Requests for a unit of tokio's budget. Those that are queued wait for their answer, and yield thereby; those
@@ -243,7 +243,7 @@ impl<'r, R: Request> Asking<'r, R> {
         outcome: Outcome<R>,
         cx: &mut Context<'_>,
     ) -> Poll<Outcome<R>> {
-        let observers = tell(observed, &outcome, Wait::Woken(cx.waker()));
+        let observers = tell(self.router, observed, &outcome, Wait::Woken(cx.waker()));
         self.stage = Stage::Telling(Box::new(Telling { outcome: Some(outcome), observers }));
         self.poll_telling(cx)
     }
@@ -256,6 +256,7 @@ impl<'r, R: Request> Asking<'r, R> {
             return Poll::Pending;
         }
         let Stage::Telling(telling) = &mut self.stage else { return Poll::Pending };
+        telling.observers.lose_waiting();
         let outcome = telling.outcome.take();
         self.stage = Stage::Idle;
         outcome.map_or(Poll::Pending, Poll::Ready)
@@ -274,7 +275,7 @@ impl<'r, R: Request> Asking<'r, R> {
         self.leave_line();
         if let Some(observed) = self.rare.as_mut().and_then(|rare| rare.observed.take()) {
             // Nobody is left to wait for an observer without room.
-            drop(tell(&observed, &Err(RequestError::Cancelled), Wait::Never));
+            drop(tell(self.router, &observed, &Err(RequestError::Cancelled), Wait::Never));
         }
     }
 }
@@ -283,15 +284,23 @@ fn no_responder<R: Request>() -> Option<Outcome<R>> {
     Some(Err(RequestError::NoResponder { event: R::name() }))
 }
 
+/// An observer that misses an answer for lack of room gets it as a dead letter.
 fn tell<R: Request>(
+    router: &Router,
     observed: &Observed<R>,
     outcome: &Outcome<R>,
     wait: Wait<'_>,
 ) -> Outstanding<Envelope<Answer<R>>> {
     let mut outstanding = Outstanding::new();
     for (observer, answer) in observed.answers(outcome) {
-        let delivery = observer.deliver(&mut Some(answer), R::PRIORITY, wait);
-        outstanding.note(observer, delivery);
+        let mut parcel = Some(answer);
+        match (observer.to.deliver(&mut parcel, R::PRIORITY, wait), parcel) {
+            (Delivery::Full | Delivery::Rejected, Some(answer)) => {
+                (observer.miss)(router, answer, observer.to.name());
+            }
+            (Delivery::Gone, _) => router.take_off_observer(&observer.to),
+            (delivery, _) => outstanding.note(&observer.to, delivery),
+        }
     }
     outstanding
 }
@@ -332,8 +341,10 @@ impl<R: Request> Future for Asking<'_, R> {
 impl<R: Request> Drop for Asking<'_, R> {
     #[inline]
     fn drop(&mut self) {
-        if let Stage::Running(_) | Stage::Queued(_) = self.stage {
-            self.cancel();
+        match &mut self.stage {
+            Stage::Idle => {}
+            Stage::Running(_) | Stage::Queued(_) => self.cancel(),
+            Stage::Telling(telling) => telling.observers.lose_waiting(),
         }
     }
 }
