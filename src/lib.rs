@@ -43,7 +43,7 @@
 //! | [`router`] | routes, inboxes, requests, tunnels, subscriptions |
 //! | [`worker`] | the `Worker` trait and pools of tasks and threads |
 //! | [`mod@manager`] | `#[manager]`, the `Manager` trait and the loops that run managers |
-//! | this crate | [`App`], [`prelude`], [`macro@main`] |
+//! | this crate | [`App`], [`prelude`], [`macro@main`]; with the feature `testing`, what tests of programs need |
 
 extern crate self as edri;
 
@@ -51,6 +51,8 @@ mod app;
 mod error;
 pub mod prelude;
 pub mod runtime;
+#[cfg(feature = "testing")]
+pub mod testing;
 
 pub use app::{App, Left, Report, RunningApp};
 pub use edri_event as event;

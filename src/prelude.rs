@@ -3,8 +3,8 @@
 pub use edri_event::{Event, Failure, Key, Notification, Priority, Progress, Request, Tunnel};
 pub use edri_manager::{Concurrency, Host, Managed, Manager, manager};
 pub use edri_router::{
-    Accepted, Answer, Capacity, Context, Delivered, InboxSettings, NotifyError, Opened, Overflow,
-    Registration, RequestError, Requester, Router, Shared, Subscription, TunnelError,
+    Accepted, Answer, Capacity, Context, DeadLetter, Delivered, InboxSettings, NotifyError, Opened, Overflow,
+    Registration, RequestError, Requester, Router, Shared, Subscription, TunnelError, Undelivered,
 };
 pub use edri_worker::{Pool, RunningPool, Worker, WorkerContext};
 

@@ -22,6 +22,11 @@ pub trait Event: Sized + Send + 'static {
     /// Whether it may leave the process. [`wire`](Event::wire) answers `Some` exactly if this is true.
     const SHAREABLE: bool = false;
 
+    /// Whether it tells that another event was lost: its own loss is counted, and nobody is told, so that
+    /// nothing goes round in circles.
+    #[doc(hidden)]
+    const TELLS_OF_LOSS: bool = false;
+
     /// The stable name: crate, module and type, joined by `::`, unless the derive was given another.
     fn name() -> &'static str;
 

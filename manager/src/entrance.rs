@@ -5,8 +5,8 @@ use std::task::Waker;
 
 use edri_event::{Event, Failure, Meta, Notification, Priority, Request, Tunnel};
 use edri_router::{
-    Answer, Answering, Asked, Context, Deliver, Delivery, Envelope, Inbox, Observable, Opening, Patience,
-    Registration, RequestError, Respond, Router, Running, Ticket, ToInbox, Wait, caught_now,
+    Answer, Answering, Asked, Context, Deliver, Delivery, Envelope, Inbox, Loss, Observable, Opening,
+    Patience, Registration, RequestError, Respond, Router, Running, Ticket, ToInbox, Wait, caught_now,
 };
 
 use crate::handling::settle;
@@ -209,6 +209,10 @@ impl<M: Manager, E: Event + Sync> Deliver<Envelope<E>> for InlineNotification<M,
 
     fn withdraw(&self, ticket: Ticket) {
         Deliver::withdraw(&self.inbox, ticket);
+    }
+
+    fn lose(&self, ticket: Ticket, loss: Loss) {
+        self.inbox.lose(ticket, loss);
     }
 
     fn name(&self) -> &str {

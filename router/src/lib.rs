@@ -56,7 +56,7 @@ mod sync;
 mod tunnel;
 
 pub use context::Context;
-pub use dead_letter::{DeadLetterOffice, Loss, Reason};
+pub use dead_letter::{DeadLetter, DeadLetterCounts, DeadLetterOffice, Loss, Reason, Undelivered};
 pub use envelope::{Envelope, Shared};
 pub use inbox::{
     Capacity, Inbox, InboxMonitor, InboxSettings, Message, Overflow, Receiver, SharedReceiver, Tally,

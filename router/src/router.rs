@@ -5,7 +5,7 @@ use std::sync::{Arc, Weak};
 
 use edri_event::{Failure, Notification, Request, RouterId, Tunnel};
 
-use crate::dead_letter::DeadLetterOffice;
+use crate::dead_letter::{DeadLetterOffice, Letters, Loss, Reason, lose};
 use crate::envelope::Envelope;
 use crate::inbox::{Inbox, InboxSettings};
 use crate::notify::{Delivered, Notify, NotifyError, notify_all};
@@ -44,13 +44,18 @@ struct Shared {
     id: RouterId,
     table: Table,
     next_registration: AtomicU64,
+    letters: Letters,
 }
 
 impl Router {
     /// A router with no routes.
     pub fn new() -> Self {
-        let shared =
-            Shared { id: RouterId::fresh(), table: Table::new(), next_registration: AtomicU64::new(1) };
+        let shared = Shared {
+            id: RouterId::fresh(),
+            table: Table::new(),
+            next_registration: AtomicU64::new(1),
+            letters: Letters::new(),
+        };
         Self { shared: Arc::new(shared) }
     }
 
@@ -185,7 +190,14 @@ impl Router {
         &self,
         observer: Arc<dyn Deliver<Envelope<Answer<R>>>>,
     ) -> Registration {
-        let observer = Observer { to: observer, copy_request: R::clone, copy_response: R::Response::clone };
+        let observer = Observer {
+            to: observer,
+            copy_request: R::clone,
+            copy_response: R::Response::clone,
+            miss: |router, Envelope { event, meta }, observer| {
+                lose(router, event, &meta, Some(observer.into()), Loss::unhandled(Reason::Overflow));
+            },
+        };
         let id = self
             .register::<RequestRoute<R>>(TypeId::of::<R>(), |route, id| route.observers.add(id, observer));
         self.registration(move |table| {
@@ -205,6 +217,26 @@ impl Router {
     #[inline]
     pub(crate) fn table(&self) -> &Table {
         &self.shared.table
+    }
+
+    pub(crate) fn letters(&self) -> &Letters {
+        &self.shared.letters
+    }
+
+    /// Takes a subscriber that is gone off its route, before its registration ends.
+    #[cold]
+    pub(crate) fn take_off<E: Notification>(&self, gone: &Arc<dyn Deliver<Envelope<E>>>) {
+        self.table().change::<NotificationRoute<E>>(TypeId::of::<E>(), |route| {
+            route.subscribers.remove_where(|subscriber| Arc::ptr_eq(subscriber, gone));
+        });
+    }
+
+    /// The same for an observer.
+    #[cold]
+    pub(crate) fn take_off_observer<R: Request>(&self, gone: &Arc<dyn Deliver<Envelope<Answer<R>>>>) {
+        self.table().change::<RequestRoute<R>>(TypeId::of::<R>(), |route| {
+            route.observers.remove_where(|observer| Arc::ptr_eq(&observer.to, gone));
+        });
     }
 
     pub(crate) fn downgrade(&self) -> WeakRouter {

@@ -425,7 +425,7 @@ fn one_responder_can_be_asked_whatever_is_registered() {
     let (inbox, mut receiver) = edri_router::Inbox::<Asked<Ask>>::new(InboxSettings::default());
     let one: Arc<dyn edri_router::Respond<Ask>> =
         Arc::new(ToInbox::new("one".into(), inbox, std::convert::identity));
-    let mut asking = task::spawn(Asking::of(&one, Ask(1)));
+    let mut asking = task::spawn(Asking::of(&router, &one, Ask(1)));
     assert_pending!(asking.poll());
     receiver.try_recv().unwrap().reply.answer(Ok(5));
     assert_eq!(assert_ready_ok!(asking.poll()), 5);

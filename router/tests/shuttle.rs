@@ -14,7 +14,7 @@ use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::Poll;
 
-use edri_event::Event as _;
+use edri_event::{Event as _, Priority};
 use edri_router::{Envelope, Inbox, InboxSettings, Overflow, RequestError, Router, SharedReceiver, ToInbox};
 use shuttle::future::block_on;
 use shuttle::sync::atomic::{AtomicU64, Ordering};
@@ -383,5 +383,66 @@ fn a_requester_never_lags_behind_its_router() {
             block_on(requester.request(Ask(4))),
             Err(RequestError::NoResponder { event: Ask::name() })
         );
+    });
+}
+
+#[test]
+fn a_subscriber_that_goes_while_others_send_leaves_dead_letters_for_what_it_had_accepted() {
+    explore(|| {
+        let router = Router::new();
+        let letters = router.dead_letters::<Ping>();
+        let mut going = router.subscribe_with::<Ping>(settings(1, Overflow::Wait));
+        let senders: Vec<_> = (0..2)
+            .map(|sender| {
+                let router = router.clone();
+                thread::spawn(move || {
+                    let sends = (0..2).map(|number| block_on(router.notify(Ping(sender * 10 + number))));
+                    sends.map(|sent| sent.map_or(0, |delivered| delivered.accepted as u64)).sum::<u64>()
+                })
+            })
+            .collect();
+        let receiving = thread::spawn(move || u64::from(going.try_recv().is_some()));
+        let accepted: u64 = senders.into_iter().map(join).sum();
+        let received = join(receiving);
+        let counts = router.dead_letter_counts();
+        assert_eq!((received + counts.stopped, counts.no_subscriber), (accepted, 4 - accepted));
+        assert_eq!((letters.len() as u64, counts.untold), (counts.total(), 0));
+    });
+}
+
+#[test]
+fn an_urgent_sender_in_line_and_a_receiver_that_takes_in_batches() {
+    explore(|| {
+        let router = Router::new();
+        let (mut receiver, inbox, registration) =
+            subscriber::<Ping>(&router, InboxSettings::with_capacity(2));
+        drop(inbox);
+        let senders: Vec<_> = [Priority::Normal, Priority::Control]
+            .into_iter()
+            .map(|lane| {
+                let router = router.clone();
+                thread::spawn(move || {
+                    for number in 0..3 {
+                        let urgent = 10 * u64::from(lane == Priority::Control);
+                        let sent = block_on(router.notify(Ping(urgent + number)).priority(lane));
+                        assert_eq!(sent.map(|delivered| delivered.accepted), Ok(1));
+                    }
+                })
+            })
+            .collect();
+        let receiving = thread::spawn(move || {
+            let mut next = [0, 10];
+            block_on(async {
+                while let Some(ping) = receiver.recv().await {
+                    let lane = &mut next[(ping.event.0 / 10) as usize];
+                    assert_eq!(ping.event.0, *lane);
+                    *lane += 1;
+                }
+            });
+            assert_eq!(next, [3, 13]);
+        });
+        senders.into_iter().for_each(join);
+        drop(registration);
+        join(receiving);
     });
 }

@@ -159,7 +159,7 @@ impl<W: Worker> Pool<W> {
         }
         tracing::debug!(pool = &*name, job = W::Job::name(), size = self.size, place = ?self.place, "pool started");
         let jobs = Arc::downgrade(&jobs);
-        Ok(RunningPool::new(name, responder, monitor, jobs, busy, staff))
+        Ok(RunningPool::new(name, router.clone(), responder, monitor, jobs, busy, staff))
     }
 }
 

@@ -17,6 +17,7 @@ use crate::place::Busy;
 #[must_use = "dropping it stops the workers"]
 pub struct RunningPool<R: Request> {
     name: Arc<str>,
+    router: Router,
     responder: Arc<dyn Respond<R>>,
     monitor: InboxMonitor,
     /// What the workers take their jobs from. They alone keep it: when the last of them is gone, so is what waits.
@@ -48,13 +49,14 @@ pub struct Unfinished {
 impl<R: Request> RunningPool<R> {
     pub(crate) fn new(
         name: Arc<str>,
+        router: Router,
         responder: Arc<dyn Respond<R>>,
         monitor: InboxMonitor,
         jobs: Weak<SharedReceiver<Asked<R>>>,
         busy: Vec<Arc<Busy>>,
         staff: Staff,
     ) -> Self {
-        Self { name, responder, monitor, jobs, busy, registration: None, staff }
+        Self { name, router, responder, monitor, jobs, busy, registration: None, staff }
     }
 
     pub(crate) fn serve(&mut self, router: &Router) {
@@ -69,7 +71,7 @@ impl<R: Request> RunningPool<R> {
     /// Has one of these workers do a job, whoever else answers such requests on the router. As
     /// [`Router::request`].
     pub fn request(&self, job: R) -> Asking<'_, R> {
-        Asking::of(&self.responder, job)
+        Asking::of(&self.router, &self.responder, job)
     }
 
     /// How many workers it has.

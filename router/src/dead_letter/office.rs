@@ -3,6 +3,7 @@ use std::sync::Arc;
 
 use edri_event::{Event, Meta};
 
+use super::lose::lose;
 use super::reason::Loss;
 use crate::envelope::Shared;
 use crate::router::{Router, WeakRouter};
@@ -24,12 +25,13 @@ impl DeadLetterOffice {
         Self(Some(Arc::new(Counter { router: router.downgrade(), consumer })))
     }
 
-    /// Hands in an event that was lost.
+    /// Hands in an event that was lost. Never waits; to be called outside of locks, since subscribers to
+    /// dead letters may run here and now.
     #[cold]
     pub fn hand_in<E: Event + Sync>(&self, event: Shared<E>, meta: Meta, loss: Loss) {
         let Some(counter) = &self.0 else { return };
         if let Some(router) = counter.router.upgrade() {
-            let _ = (router, event, meta, loss);
+            lose(&router, event, &meta, Some(Arc::clone(&counter.consumer)), loss);
         }
     }
 }

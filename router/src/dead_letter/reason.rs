@@ -1,9 +1,10 @@
 use std::fmt;
 
 use edri_event::Failure;
+use serde::{Deserialize, Serialize};
 
 /// Why an event that was sent has not been handled.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Reason {
     /// Nobody subscribed to it.

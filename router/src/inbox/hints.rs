@@ -22,7 +22,7 @@ impl<T> Deref for Line<T> {
 pub(super) struct Hints {
     /// Some sender waits for room.
     pub(super) parked: AtomicBool,
-    /// An event above normal priority waits.
+    /// An event above normal priority waits, in its lane or in line.
     pub(super) urgent: AtomicBool,
     /// Something waits, in the lanes or in hand. Whoever has sent an event sees this set until it is taken.
     pub(super) occupied: AtomicBool,

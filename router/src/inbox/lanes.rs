@@ -85,9 +85,26 @@ impl<T> Lanes<T> {
         std::mem::swap(&mut self.normal, hand);
     }
 
+    /// The one at the position that `position` finds in its lane.
+    pub(crate) fn find(&mut self, position: impl Fn(&VecDeque<T>) -> Option<usize>) -> Option<&mut T> {
+        self.each().find_map(|lane| position(lane).and_then(|position| lane.get_mut(position)))
+    }
+
+    /// The same, taken out.
+    pub(crate) fn remove(&mut self, position: impl Fn(&VecDeque<T>) -> Option<usize>) -> Option<T> {
+        let item = self.each().find_map(|lane| position(lane).and_then(|position| lane.remove(position)))?;
+        self.len -= 1;
+        Some(item)
+    }
+
     pub(crate) fn drain(&mut self) -> impl Iterator<Item = T> + use<T> {
         let Self { normal, urgent, .. } = std::mem::replace(self, Self::new());
         urgent.into_iter().flat_map(|urgent| urgent.control.into_iter().chain(urgent.high)).chain(normal)
+    }
+
+    fn each(&mut self) -> impl Iterator<Item = &mut VecDeque<T>> {
+        let urgent = self.urgent.iter_mut().flat_map(|urgent| [&mut urgent.control, &mut urgent.high]);
+        urgent.chain([&mut self.normal])
     }
 
     fn urgent(&mut self) -> &mut Urgent<T> {

@@ -3,6 +3,7 @@
 //! ```text
 //! settings   Capacity, Overflow
 //! lanes      control > high > normal, and who is next
+//! line       the senders that wait for room, in lanes too
 //! state      what is behind the lock: the lanes, the line of waiting senders, the sleeping receivers
 //! hints      what both sides may know without the lock
 //! queue      the lock, and what may be done with it; outcome: what becomes of it
@@ -13,6 +14,7 @@
 
 mod hints;
 mod lanes;
+mod line;
 mod outcome;
 mod queue;
 mod receiver;

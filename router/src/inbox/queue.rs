@@ -4,8 +4,9 @@ use std::task::Waker;
 use edri_event::Priority;
 
 use super::hints::{Hints, Line};
+use super::line::Parked;
 use super::outcome::{Place, Popped, Pushed, Standing, Tally};
-use super::state::{Parked, Phase, State};
+use super::state::{Phase, State};
 use super::{InboxSettings, Overflow};
 use crate::dead_letter::DeadLetterOffice;
 use crate::sync::Mutex;
@@ -103,8 +104,12 @@ impl<T> Queue<T> {
                     Standing::Notify(waker) => Some(waker.clone()),
                     Standing::Silent | Standing::None | Standing::Room => None,
                 };
-                state.parked.push_back(Parked { ticket, lane, item: make(), sender });
+                state.parked.join(Parked { ticket, lane, item: make(), sender });
                 self.hints.parked.store(true, Ordering::Relaxed);
+                if lane != Priority::Normal {
+                    // The receiver lets it in, and takes it, before the next one in hand.
+                    self.hints.urgent.store(true, Ordering::Relaxed);
+                }
                 Pushed::Parked(ticket)
             }
             (Overflow::Reject, _) => {
@@ -129,10 +134,10 @@ impl<T> Queue<T> {
     /// Whether an event still waits in line; if so, its sender is woken by `waker` from now on.
     pub(crate) fn place(&self, ticket: u64, waker: &Waker) -> Place {
         let mut state = self.state.lock();
-        match state.find_parked(ticket) {
+        match state.parked.find(ticket) {
             None => Place::Gone,
-            Some(position) => {
-                match &mut state.parked[position].sender {
+            Some(parked) => {
+                match &mut parked.sender {
                     Some(sender) => sender.clone_from(waker),
                     sender => *sender = Some(waker.clone()),
                 }
@@ -144,11 +149,11 @@ impl<T> Queue<T> {
     /// Takes an event out of the line, if it is still there.
     pub(crate) fn unpark(&self, ticket: u64) -> Option<T> {
         let mut state = self.state.lock();
-        let position = state.find_parked(ticket)?;
-        let parked = state.parked.remove(position)?;
+        let item = state.parked.leave(ticket)?;
         self.hints.parked.store(!state.parked.is_empty(), Ordering::Relaxed);
+        self.hints.urgent.store(state.is_urgent(), Ordering::Relaxed);
         drop(state);
-        Some(parked.item)
+        Some(item)
     }
 
     /// Takes the next event in turn, for receivers that share the queue.
@@ -182,7 +187,7 @@ impl<T> Queue<T> {
     pub(super) fn pop_locked(&self, state: &mut State<T>, woken: &mut Vec<Waker>) -> Popped<T> {
         match state.lanes.pop() {
             Some(item) => {
-                if state.lanes.urgent_len() == 0 {
+                if !state.is_urgent() {
                     self.hints.urgent.store(false, Ordering::Relaxed);
                 }
                 self.admit(state, woken);
@@ -207,9 +212,17 @@ impl<T> Queue<T> {
         }
     }
 
+    /// The same if one of them is above normal priority.
+    #[inline]
+    pub(super) fn admit_urgent(&self, state: &mut State<T>, woken: &mut Vec<Waker>) {
+        if state.parked.is_urgent() {
+            self.admit_parked(state, woken);
+        }
+    }
+
     fn admit_parked(&self, state: &mut State<T>, woken: &mut Vec<Waker>) {
         while self.has_room(state)
-            && let Some(parked) = state.parked.pop_front()
+            && let Some(parked) = state.parked.next()
         {
             woken.extend(self.accept(state, parked.lane, parked.item));
             woken.extend(parked.sender);
@@ -242,7 +255,7 @@ impl<T> Queue<T> {
         }
         // Whoever stood in line had been told to wait, not refused: the last to be let in, beyond the capacity.
         let mut woken = Vec::new();
-        while let Some(parked) = state.parked.pop_front() {
+        while let Some(parked) = state.parked.next() {
             state.tally.accepted += 1;
             state.lanes.push(parked.lane, parked.item);
             woken.extend(parked.sender);

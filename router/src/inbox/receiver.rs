@@ -149,7 +149,10 @@ impl<M: Message> Receiver<M> {
         let mut state = self.queue.lock();
         if !self.hand.is_empty() {
             state.lanes.put_back(&mut self.hand);
+            state.set_in_hand(0);
+            self.queue.in_hand.store(0, Ordering::Relaxed);
         }
+        self.queue.admit_urgent(&mut state, &mut self.woken);
         if state.lanes.len() == 0 {
             return self.nothing(state, waker);
         }

@@ -135,6 +135,13 @@ impl<M: Message> Inbox<M> {
     pub(crate) fn unpark(&self, ticket: u64) {
         drop(self.queue.unpark(ticket));
     }
+
+    /// The same, and discards it.
+    pub(crate) fn lose(&self, ticket: u64, loss: Loss) {
+        if let Some(message) = self.queue.unpark(ticket) {
+            message.discard(loss, &self.queue.office);
+        }
+    }
 }
 
 /// A view of an inbox, whatever its messages are. It does not keep the inbox open.

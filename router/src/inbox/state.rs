@@ -1,9 +1,8 @@
 use std::collections::VecDeque;
 use std::task::Waker;
 
-use edri_event::Priority;
-
 use super::lanes::Lanes;
+use super::line::WaitingLine;
 use super::outcome::Tally;
 
 /// How many receivers that share a queue are woken before the first of them has come. Two: tokio runs the task
@@ -16,7 +15,7 @@ pub(super) struct State<T> {
     pub(super) lanes: Lanes<T>,
     /// At least what the receiver has in hand.
     pub(super) in_hand: usize,
-    pub(super) parked: VecDeque<Parked<T>>,
+    pub(super) parked: WaitingLine<T>,
     /// The one receiver of its own, asleep.
     pub(super) owner: Option<Waker>,
     /// Receivers that share the queue, asleep.
@@ -38,19 +37,12 @@ pub(super) enum Phase {
     Abandoned,
 }
 
-pub(super) struct Parked<T> {
-    pub(super) ticket: u64,
-    pub(super) lane: Priority,
-    pub(super) item: T,
-    pub(super) sender: Option<Waker>,
-}
-
 impl<T> State<T> {
     pub(super) fn new() -> Self {
         Self {
             lanes: Lanes::new(),
             in_hand: 0,
-            parked: VecDeque::new(),
+            parked: WaitingLine::new(),
             owner: None,
             idle: VecDeque::new(),
             waking: 0,
@@ -105,7 +97,8 @@ impl<T> State<T> {
         if self.lanes.len() > 0 { self.next_idle() } else { None }
     }
 
-    pub(super) fn find_parked(&self, ticket: u64) -> Option<usize> {
-        self.parked.binary_search_by_key(&ticket, |parked| parked.ticket).ok()
+    /// Whether an event above normal priority waits, in a lane or in line.
+    pub(super) fn is_urgent(&self) -> bool {
+        self.lanes.urgent_len() > 0 || self.parked.is_urgent()
     }
 }

@@ -2,14 +2,16 @@ use std::any::TypeId;
 use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::sync::Arc;
+use std::task::Poll;
 
 use edri_event::{EventId, Meta, Notification};
 use tokio::task::coop;
 
 use super::outcome::{Delivered, NotifyError};
 use super::outstanding::Outstanding;
+use crate::dead_letter::{Loss, Reason, lose};
 use crate::envelope::{Envelope, Shared};
-use crate::route::{Deliver, NotificationRoute, Wait};
+use crate::route::{Deliver, Delivery, NotificationRoute, Wait};
 use crate::router::Router;
 
 /// How many events are handed over at a time.
@@ -27,7 +29,7 @@ where
     let mut outstanding = Outstanding::new();
     let mut chunk = VecDeque::with_capacity(CHUNK);
     loop {
-        chunk.extend(events.by_ref().take(CHUNK).map(with_identity));
+        chunk.extend(events.by_ref().take(CHUNK - chunk.len()).map(with_identity));
         if chunk.is_empty() {
             return outstanding.count.result(E::name());
         }
@@ -37,9 +39,13 @@ where
                 route.map(|route| route.subscribers.iter().cloned().collect()).unwrap_or_default()
             });
         match &takers[..] {
-            [] => chunk.clear(),
-            [only] => hand_over(only, &mut chunk, &mut outstanding).await,
-            all => share(all, &mut chunk, &mut outstanding).await,
+            [] => chunk.drain(..).for_each(|envelope| to_nobody(router, envelope)),
+            [only] => match hand_over(only, &mut chunk, &mut outstanding).await {
+                Taken::All => {}
+                // The rest is for whoever subscribes now.
+                Taken::UntilItLeft => router.take_off(only),
+            },
+            all => share(router, all, &mut chunk, &mut outstanding).await,
         }
     }
 }
@@ -52,8 +58,13 @@ fn with_identity<E: Notification>(event: E) -> Envelope<E> {
     Envelope { event: Shared::Own(event), meta }
 }
 
+fn to_nobody<E: Notification>(router: &Router, Envelope { event, meta }: Envelope<E>) {
+    lose(router, event, &meta, None, Loss::unhandled(Reason::NoSubscriber));
+}
+
 /// First to each what it has room for, then to each the rest: a slow one holds up no other within a chunk.
 async fn share<E: Notification>(
+    router: &Router,
     takers: &[Taker<E>],
     chunk: &mut VecDeque<Envelope<E>>,
     outstanding: &mut Outstanding<Envelope<E>>,
@@ -66,6 +77,8 @@ async fn share<E: Notification>(
         })
         .collect();
     let mut rests = Vec::new();
+    // Each taker has a beginning of the batch, all of it unless it leaves; this is the longest.
+    let mut somebodys = 0;
     for taker in takers {
         let copies = shared
             .iter()
@@ -74,13 +87,29 @@ async fn share<E: Notification>(
         let before = rest.len();
         let open = taker.deliver_many(&mut rest, E::PRIORITY);
         outstanding.count.accept(before - rest.len());
-        if open && !rest.is_empty() {
+        somebodys = somebodys.max(before - rest.len());
+        if !open {
+            router.take_off(taker);
+        } else if !rest.is_empty() {
             rests.push((taker, rest));
         }
     }
     for (taker, mut rest) in rests {
-        hand_over(taker, &mut rest, outstanding).await;
+        if let Taken::UntilItLeft = hand_over(taker, &mut rest, outstanding).await {
+            router.take_off(taker);
+        }
+        somebodys = somebodys.max(shared.len() - rest.len());
     }
+    for (event, meta) in shared.into_iter().skip(somebodys) {
+        to_nobody(router, Envelope { event: Shared::Of(event), meta });
+    }
+}
+
+/// How much of a batch a taker has had.
+enum Taken {
+    All,
+    /// It has left; the rest is still there.
+    UntilItLeft,
 }
 
 /// All of `parcels` in order: as many at once as there is room for, and where there is none, one by the policy.
@@ -88,25 +117,33 @@ async fn hand_over<E: Notification>(
     taker: &Taker<E>,
     parcels: &mut VecDeque<Envelope<E>>,
     outstanding: &mut Outstanding<Envelope<E>>,
-) {
+) -> Taken {
     while !parcels.is_empty() {
         let before = parcels.len();
         if !taker.deliver_many(parcels, E::PRIORITY) {
-            parcels.clear();
-            return;
+            return Taken::UntilItLeft;
         }
         outstanding.count.accept(before - parcels.len());
         let mut next = parcels.pop_front();
         if next.is_some() {
-            poll_fn(|cx| {
+            let has_left = poll_fn(|cx| {
                 if next.is_some() {
-                    let delivery = taker.deliver(&mut next, E::PRIORITY, Wait::Woken(cx.waker()));
-                    outstanding.note(taker, delivery);
+                    match taker.deliver(&mut next, E::PRIORITY, Wait::Woken(cx.waker())) {
+                        Delivery::Gone => return Poll::Ready(true),
+                        delivery => outstanding.note(taker, delivery),
+                    }
                     next = None;
                 }
-                outstanding.poll_settled(cx)
+                outstanding.poll_settled(cx).map(|()| false)
             })
             .await;
+            if has_left {
+                if let Some(next) = next {
+                    parcels.push_front(next);
+                }
+                return Taken::UntilItLeft;
+            }
         }
     }
+    Taken::All
 }

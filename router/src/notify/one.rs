@@ -11,6 +11,7 @@ use tokio::task::coop;
 
 use super::outcome::{Delivered, NotifyError};
 use super::outstanding::{Count, Outstanding};
+use crate::dead_letter::{Loss, Reason, lose};
 use crate::envelope::{Envelope, Shared};
 use crate::route::{Deliver, Delivery, NotificationRoute, Wait};
 use crate::router::Router;
@@ -72,11 +73,12 @@ impl<'r, E: Notification> Notify<'r, E> {
             parcel.meta.set_id(EventId::fresh());
         }
         let (parcel, lane) = (&mut self.parcel, self.lane);
-        self.router.table().with(TypeId::of::<E>(), |route: Option<&NotificationRoute<E>>| match route {
-            None => Dispatched::Settled(Ok(Delivered::default())),
+        let router = self.router;
+        router.table().with(TypeId::of::<E>(), |route: Option<&NotificationRoute<E>>| match route {
+            None => to_nobody(router, parcel),
             Some(route) => match route.subscribers.only() {
-                Some(only) => to_one(only, parcel, lane, wait),
-                None => to_all(route, parcel, lane, wait),
+                Some(only) => to_one(router, only, parcel, lane, wait),
+                None => to_all(router, route, parcel, lane, wait),
             },
         })
     }
@@ -87,9 +89,19 @@ enum Dispatched<E: Notification> {
     Outstanding(Box<Outstanding<Envelope<E>>>),
 }
 
+/// Nobody subscribes: it is a dead letter.
+#[cold]
+fn to_nobody<E: Notification>(router: &Router, parcel: &mut Option<Envelope<E>>) -> Dispatched<E> {
+    if let Some(Envelope { event, meta }) = parcel.take() {
+        lose(router, event, &meta, None, Loss::unhandled(Reason::NoSubscriber));
+    }
+    Dispatched::Settled(Ok(Delivered::default()))
+}
+
 /// Without sharing or allocating.
 #[inline]
 fn to_one<E: Notification>(
+    router: &Router,
     taker: &Arc<dyn Deliver<Envelope<E>>>,
     parcel: &mut Option<Envelope<E>>,
     lane: Priority,
@@ -102,6 +114,10 @@ fn to_one<E: Notification>(
             rest.note(taker, unsettled);
             Dispatched::Outstanding(rest)
         }
+        Delivery::Gone => {
+            router.take_off(taker);
+            to_nobody(router, parcel)
+        }
         settled => {
             let mut count = Count::default();
             count.note(settled, taker.name());
@@ -112,6 +128,7 @@ fn to_one<E: Notification>(
 
 /// One shared event for all, to each that has room before waiting for any that has none.
 fn to_all<E: Notification>(
+    router: &Router,
     route: &NotificationRoute<E>,
     parcel: &mut Option<Envelope<E>>,
     lane: Priority,
@@ -122,10 +139,19 @@ fn to_all<E: Notification>(
     };
     let event = Arc::new(event);
     let mut rest = Outstanding::new();
+    let mut somebody = false;
     for taker in route.subscribers.iter() {
         let mut copy = Some(Envelope { event: Shared::Of(Arc::clone(&event)), meta: meta.clone() });
-        let delivery = taker.deliver(&mut copy, lane, wait);
-        rest.note(taker, delivery);
+        match taker.deliver(&mut copy, lane, wait) {
+            Delivery::Gone => router.take_off(taker),
+            delivery => {
+                somebody = true;
+                rest.note(taker, delivery);
+            }
+        }
+    }
+    if !somebody {
+        return to_nobody(router, &mut Some(Envelope { event: Shared::Of(event), meta }));
     }
     if rest.is_settled() {
         Dispatched::Settled(rest.count.result(E::name()))

@@ -2,6 +2,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use super::outcome::{Delivered, NotifyError, Refusal};
+use crate::dead_letter::{Loss, Reason};
 use crate::route::{Deliver, Delivery, Running, Ticket};
 
 /// The parcels that were handed over and are not settled yet: those that stand in line, and those that are
@@ -50,6 +51,13 @@ impl<P> Outstanding<P> {
             !done
         });
         if self.is_settled() { Poll::Ready(()) } else { Poll::Pending }
+    }
+
+    /// Nobody can wait any longer for those in line: they are dead letters.
+    pub(crate) fn lose_waiting(&mut self) {
+        for (taker, ticket) in self.waiting.drain(..) {
+            taker.lose(ticket, Loss::unhandled(Reason::Overflow));
+        }
     }
 }
 

@@ -1,10 +1,8 @@
-use std::sync::Arc;
-
 use edri_event::{Event, Meta, Priority, Request};
 
 use super::error::RequestError;
 use crate::envelope::{Envelope, Shared};
-use crate::route::{Deliver, Observer, Roster};
+use crate::route::{Observer, Roster};
 
 /// The outcome of one request, as observers see it: exactly what its requester saw, failures included.
 ///
@@ -39,8 +37,6 @@ impl<R: Request<Response: Sync> + Sync> Event for Answer<R> {
     }
 }
 
-type Watcher<R> = Arc<dyn Deliver<Envelope<Answer<R>>>>;
-
 /// A request that is being observed, before its outcome is known.
 pub(crate) struct Observed<R: Request> {
     request: R,
@@ -58,11 +54,11 @@ impl<R: Request> Observed<R> {
     pub(crate) fn answers(
         &self,
         outcome: &Result<R::Response, RequestError>,
-    ) -> impl Iterator<Item = (&Watcher<R>, Envelope<Answer<R>>)> {
+    ) -> impl Iterator<Item = (&Observer<R>, Envelope<Answer<R>>)> {
         self.observers.iter().map(move |observer| {
             let request = (observer.copy_request)(&self.request);
             let outcome = outcome.as_ref().map(observer.copy_response).map_err(RequestError::clone);
-            (&observer.to, Envelope { event: Shared::Own(Answer { request, outcome }), meta: Meta::new() })
+            (observer, Envelope { event: Shared::Own(Answer { request, outcome }), meta: Meta::new() })
         })
     }
 }

@@ -13,26 +13,26 @@ use tokio::time::{Instant, Sleep};
 use super::answer::{Answer, Observed};
 use super::error::RequestError;
 use super::reply::Reply;
-use super::requester::Requester;
 use crate::budget::poll_share;
 use crate::envelope::Envelope;
 use crate::notify::Outstanding;
-use crate::route::{Answering, Patience, RequestRoute, Respond, Running, Ticket, Wait};
+use crate::route::{Answering, Delivery, Kept, Patience, RequestRoute, Respond, Running, Ticket, Wait};
 use crate::router::Router;
 
 /// Requests for a unit of tokio's budget. Those that are queued wait for their answer, and yield thereby; those
 /// that are answered inline are calls.
 const PER_UNIT: u32 = 16;
 
-/// A request about to be made: await it. Made by [`Router::request`] and [`Requester::request`].
+/// A request about to be made: await it. Made by [`Router::request`] and
+/// [`Requester::request`](super::Requester::request).
 ///
 /// Dropping it cancels the request: one that still waits is taken back, and the responder that works on it
 /// learns of it by [`Context::cancelled`](crate::Context::cancelled). (A responder that runs *inline*, on this
 /// task, ends where it stands.) Dropped before its first poll, it has asked nobody.
 #[must_use = "a request is made when it is awaited"]
 pub struct Asking<'r, R: Request> {
-    /// Until it has been asked.
-    via: Option<Via<'r, R>>,
+    router: &'r Router,
+    via: Via<'r, R>,
     /// Until it has been asked.
     call: Option<(R, Meta)>,
     lane: Priority,
@@ -43,9 +43,11 @@ pub struct Asking<'r, R: Request> {
 
 /// How it is found who is to answer.
 enum Via<'r, R: Request> {
-    Router(&'r Router),
-    Requester(&'r mut Requester<R>),
-    /// Who it is is known, whoever is registered for the event.
+    /// By the router's table.
+    Table,
+    /// By a route that is kept.
+    Kept(&'r mut Kept<RequestRoute<R>>),
+    /// It is known, whoever is registered for the event.
     Responder(&'r Arc<dyn Respond<R>>),
 }
 
@@ -89,23 +91,23 @@ impl<R: Request> Unpin for Asking<'_, R> {}
 impl<'r, R: Request> Asking<'r, R> {
     #[inline]
     pub(crate) fn by_router(router: &'r Router, event: R) -> Self {
-        Self::new(Via::Router(router), event)
+        Self::new(router, Via::Table, event)
     }
 
     #[inline]
-    pub(crate) fn by_requester(requester: &'r mut Requester<R>, event: R) -> Self {
-        Self::new(Via::Requester(requester), event)
+    pub(crate) fn by_route(router: &'r Router, route: &'r mut Kept<RequestRoute<R>>, event: R) -> Self {
+        Self::new(router, Via::Kept(route), event)
     }
 
-    /// As [`Router::request`], but asks `responder`, whatever is registered on a router.
-    pub fn of(responder: &'r Arc<dyn Respond<R>>, event: R) -> Self {
-        Self::new(Via::Responder(responder), event)
+    /// As [`Router::request`], but asks `responder`, whatever is registered on the router.
+    pub fn of(router: &'r Router, responder: &'r Arc<dyn Respond<R>>, event: R) -> Self {
+        Self::new(router, Via::Responder(responder), event)
     }
 
     #[inline]
-    fn new(via: Via<'r, R>, event: R) -> Self {
+    fn new(router: &'r Router, via: Via<'r, R>, event: R) -> Self {
         let call = Some((event, Meta::new()));
-        Self { via: Some(via), call, lane: R::PRIORITY, stage: Stage::Idle, rare: None }
+        Self { router, via, call, lane: R::PRIORITY, stage: Stage::Idle, rare: None }
     }
 
     /// Gives up after `timeout` with [`RequestError::TimedOut`]; the request is cancelled then. Without it, the
@@ -154,12 +156,11 @@ impl<'r, R: Request> Asking<'r, R> {
                 meta.set_deadline(deadline.into_std());
             }
         }
-        match self.via.take()? {
+        let table = self.router.table();
+        match std::mem::replace(&mut self.via, Via::Table) {
+            Via::Table => table.with(TypeId::of::<R>(), |route| self.ask_route(route, waker)),
+            Via::Kept(route) => self.ask_route(route.current(table, TypeId::of::<R>()), waker),
             Via::Responder(responder) => self.ask_only(responder, waker),
-            Via::Requester(requester) => self.ask_route(requester.route(), waker),
-            Via::Router(router) => {
-                router.table().with(TypeId::of::<R>(), |route| self.ask_route(route, waker))
-            }
         }
     }
 
@@ -263,7 +264,7 @@ impl<'r, R: Request> Asking<'r, R> {
         outcome: Outcome<R>,
         cx: &mut Context<'_>,
     ) -> Poll<Outcome<R>> {
-        let observers = tell(observed, &outcome, Wait::Woken(cx.waker()));
+        let observers = tell(self.router, observed, &outcome, Wait::Woken(cx.waker()));
         self.stage = Stage::Telling(Box::new(Telling { outcome: Some(outcome), observers }));
         self.poll_telling(cx)
     }
@@ -276,6 +277,7 @@ impl<'r, R: Request> Asking<'r, R> {
             return Poll::Pending;
         }
         let Stage::Telling(telling) = &mut self.stage else { return Poll::Pending };
+        telling.observers.lose_waiting();
         let outcome = telling.outcome.take();
         self.stage = Stage::Idle;
         outcome.map_or(Poll::Pending, Poll::Ready)
@@ -294,7 +296,7 @@ impl<'r, R: Request> Asking<'r, R> {
         self.leave_line();
         if let Some(observed) = self.rare.as_mut().and_then(|rare| rare.observed.take()) {
             // Nobody is left to wait for an observer without room.
-            drop(tell(&observed, &Err(RequestError::Cancelled), Wait::Never));
+            drop(tell(self.router, &observed, &Err(RequestError::Cancelled), Wait::Never));
         }
     }
 }
@@ -303,15 +305,23 @@ fn no_responder<R: Request>() -> Option<Outcome<R>> {
     Some(Err(RequestError::NoResponder { event: R::name() }))
 }
 
+/// An observer that misses an answer for lack of room gets it as a dead letter.
 fn tell<R: Request>(
+    router: &Router,
     observed: &Observed<R>,
     outcome: &Outcome<R>,
     wait: Wait<'_>,
 ) -> Outstanding<Envelope<Answer<R>>> {
     let mut outstanding = Outstanding::new();
     for (observer, answer) in observed.answers(outcome) {
-        let delivery = observer.deliver(&mut Some(answer), R::PRIORITY, wait);
-        outstanding.note(observer, delivery);
+        let mut parcel = Some(answer);
+        match (observer.to.deliver(&mut parcel, R::PRIORITY, wait), parcel) {
+            (Delivery::Full | Delivery::Rejected, Some(answer)) => {
+                (observer.miss)(router, answer, observer.to.name());
+            }
+            (Delivery::Gone, _) => router.take_off_observer(&observer.to),
+            (delivery, _) => outstanding.note(&observer.to, delivery),
+        }
     }
     outstanding
 }
@@ -357,8 +367,10 @@ impl<R: Request> Future for Asking<'_, R> {
 impl<R: Request> Drop for Asking<'_, R> {
     #[inline]
     fn drop(&mut self) {
-        if let Stage::Running(_) | Stage::Queued(_) = self.stage {
-            self.cancel();
+        match &mut self.stage {
+            Stage::Idle => {}
+            Stage::Running(_) | Stage::Queued(_) => self.cancel(),
+            Stage::Telling(telling) => telling.observers.lose_waiting(),
         }
     }
 }

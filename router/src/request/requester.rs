@@ -50,13 +50,7 @@ impl<R: Request> Requester<R> {
     /// As [`Router::request`].
     #[inline]
     pub fn request(&mut self, event: R) -> Asking<'_, R> {
-        Asking::by_requester(self, event)
-    }
-
-    /// The route as it stands now.
-    #[inline]
-    pub(crate) fn route(&mut self) -> Option<&RequestRoute<R>> {
-        self.route.current(self.router.table(), TypeId::of::<R>())
+        Asking::by_route(&self.router, &mut self.route, event)
     }
 }
 

@@ -6,6 +6,8 @@ use std::task::Waker;
 
 use edri_event::Priority;
 
+use crate::dead_letter::Loss;
+
 /// Takes parcels of one type: the [`Envelope`](crate::Envelope) of a notification, the
 /// [`Opening`](crate::Opening) of a tunnel.
 ///
@@ -26,6 +28,14 @@ pub trait Deliver<P>: Send + Sync {
 
     /// Takes a parcel out of the line, if it is still there.
     fn withdraw(&self, ticket: Ticket);
+
+    /// Takes a parcel out of the line, if it is still there, and hands it in as a [dead letter](crate::DeadLetter):
+    /// whoever sent it can wait no longer, and it was not the sender's to give up. A taker that hands in
+    /// nothing withdraws it.
+    fn lose(&self, ticket: Ticket, loss: Loss) {
+        let _ = loss;
+        self.withdraw(ticket);
+    }
 
     /// The taker's name, for errors and logs.
     fn name(&self) -> &str;
@@ -66,7 +76,7 @@ pub enum Delivery {
     Dropped,
     /// The taker has it, and dropped an older one for it.
     Displaced,
-    /// The taker has left; the parcel is still the sender's.
+    /// The taker has left for good, and is taken off the route; the parcel is still the sender's.
     Gone,
 }
 

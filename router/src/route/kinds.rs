@@ -8,6 +8,7 @@ use super::roster::Roster;
 use super::table::Route;
 use crate::envelope::Envelope;
 use crate::request::Answer;
+use crate::router::Router;
 use crate::sync::atomic::{AtomicUsize, Ordering};
 use crate::tunnel::Opening;
 
@@ -34,6 +35,8 @@ pub(crate) struct Observer<R: Request> {
     pub(crate) to: Arc<dyn Deliver<Envelope<Answer<R>>>>,
     pub(crate) copy_request: fn(&R) -> R,
     pub(crate) copy_response: fn(&R::Response) -> R::Response,
+    /// It misses an answer, and is called so.
+    pub(crate) miss: fn(&Router, Envelope<Answer<R>>, &str),
 }
 
 /// Whose turn it is; versions of a route share it.
@@ -137,6 +140,7 @@ impl<T: Tunnel> Clone for TunnelRoute<T> {
 
 impl<R: Request> Clone for Observer<R> {
     fn clone(&self) -> Self {
-        Self { to: Arc::clone(&self.to), copy_request: self.copy_request, copy_response: self.copy_response }
+        let Self { to, copy_request, copy_response, miss } = self;
+        Self { to: Arc::clone(to), copy_request: *copy_request, copy_response: *copy_response, miss: *miss }
     }
 }

@@ -73,6 +73,12 @@ impl<T: Clone> Roster<T> {
             Arc::make_mut(chunk).remove(position);
         }
     }
+
+    pub(crate) fn remove_where(&mut self, leaves: impl Fn(&T) -> bool) {
+        let leaving: Vec<u64> =
+            self.entries().filter(|entry| leaves(&entry.who)).map(|entry| entry.id).collect();
+        leaving.into_iter().for_each(|id| self.remove(id));
+    }
 }
 
 impl<T> Default for Roster<T> {

@@ -6,6 +6,7 @@ use edri_event::{Meta, Priority, Request};
 
 use super::deliver::{Deliver, Delivery, Ticket, Wait};
 use super::respond::{Answering, Patience, Respond};
+use crate::dead_letter::Loss;
 use crate::inbox::{Inbox, Message, Place, Pushed, Standing};
 use crate::request::{Asked, Reply, RequestError};
 
@@ -68,6 +69,10 @@ impl<M: Message, P: Send + 'static> Deliver<P> for ToInbox<M, P> {
 
     fn withdraw(&self, ticket: Ticket) {
         self.inbox.unpark(ticket.0);
+    }
+
+    fn lose(&self, ticket: Ticket, loss: Loss) {
+        self.inbox.lose(ticket.0, loss);
     }
 
     fn name(&self) -> &str {
