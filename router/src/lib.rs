@@ -8,6 +8,7 @@
 //! request        asking one, and its answer
 //! tunnel         a stream in both directions
 //! subscription   notifications as a `Stream`
+//! history        what is retained, and its replay
 //! dead_letter    what nobody handled
 //! context        what a handler may know
 //! ```
@@ -45,6 +46,7 @@ mod budget;
 mod context;
 mod dead_letter;
 mod envelope;
+mod history;
 mod inbox;
 mod notify;
 mod registration;
@@ -58,6 +60,7 @@ mod tunnel;
 pub use context::Context;
 pub use dead_letter::{DeadLetterOffice, Loss, Reason};
 pub use envelope::{Envelope, Shared};
+pub use history::{Replay, Retained};
 pub use inbox::{
     Capacity, Inbox, InboxMonitor, InboxSettings, Message, Overflow, Receiver, SharedReceiver, Tally,
 };

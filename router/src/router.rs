@@ -14,7 +14,7 @@ use crate::request::{Answer, Asking, Closure, Observable};
 use crate::route::{
     Deliver, NotificationRoute, Observer, RequestRoute, Respond, Route, Table, ToInbox, TunnelRoute,
 };
-use crate::subscription::Subscription;
+use crate::subscription::{Source, Subscription};
 use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::tunnel::{Open, Opening};
 
@@ -128,7 +128,8 @@ impl Router {
         let name = subscription_name(E::name());
         let (inbox, receiver) = Inbox::reporting(settings, DeadLetterOffice::new(self, Arc::clone(&name)));
         let to = ToInbox::new(name, inbox, std::convert::identity);
-        Subscription::new(receiver, self.attach_subscriber(Arc::new(to)))
+        let source = Source { router: self.downgrade(), past: Self::past };
+        Subscription::new(receiver, self.attach_subscriber(Arc::new(to)), source)
     }
 
     /// Subscribes to the answers to a request, whoever gives them: each with its request, failures included.
@@ -137,7 +138,8 @@ impl Router {
         let office = DeadLetterOffice::new(self, Arc::clone(&name));
         let (inbox, receiver) = Inbox::reporting(InboxSettings::default(), office);
         let to = ToInbox::new(name, inbox, std::convert::identity);
-        Subscription::new(receiver, self.attach_observer(Arc::new(to)))
+        let source = Source { router: self.downgrade(), past: Self::past_answers };
+        Subscription::new(receiver, self.attach_observer(Arc::new(to)), source)
     }
 
     /// Answers requests with a closure, which runs on the requester's task: any number at once, and a
@@ -157,21 +159,20 @@ impl Router {
         &self,
         subscriber: Arc<dyn Deliver<Envelope<E>>>,
     ) -> Registration {
-        let id = self.register::<NotificationRoute<E>>(TypeId::of::<E>(), |route, id| {
-            route.subscribers.add(id, subscriber)
-        });
-        self.registration(move |table| {
-            table.change::<NotificationRoute<E>>(TypeId::of::<E>(), |route| route.subscribers.remove(id));
-        })
+        self.attach::<NotificationRoute<E>>(
+            TypeId::of::<E>(),
+            |route, id| route.subscribers.add(id, subscriber),
+            |route, id| route.subscribers.remove(id),
+        )
     }
 
     /// Registers whoever answers requests of one type.
     pub fn attach_responder<R: Request>(&self, responder: Arc<dyn Respond<R>>) -> Registration {
-        let id = self
-            .register::<RequestRoute<R>>(TypeId::of::<R>(), |route, id| route.responders.add(id, responder));
-        self.registration(move |table| {
-            table.change::<RequestRoute<R>>(TypeId::of::<R>(), |route| route.responders.remove(id));
-        })
+        self.attach::<RequestRoute<R>>(
+            TypeId::of::<R>(),
+            |route, id| route.responders.add(id, responder),
+            |route, id| route.responders.remove(id),
+        )
     }
 
     /// Registers whoever sees the answers to requests of one type.
@@ -179,21 +180,20 @@ impl Router {
         &self,
         observer: Arc<dyn Deliver<Envelope<Answer<R>>>>,
     ) -> Registration {
-        let observer = Observer { to: observer, copy_request: R::clone, copy_response: R::Response::clone };
-        let id = self
-            .register::<RequestRoute<R>>(TypeId::of::<R>(), |route, id| route.observers.add(id, observer));
-        self.registration(move |table| {
-            table.change::<RequestRoute<R>>(TypeId::of::<R>(), |route| route.observers.remove(id));
-        })
+        self.attach::<RequestRoute<R>>(
+            TypeId::of::<R>(),
+            |route, id| route.observers.add(id, Observer::new(observer)),
+            |route, id| route.observers.remove(id),
+        )
     }
 
     /// Registers whoever accepts tunnels of one type.
     pub fn attach_acceptor<T: Tunnel>(&self, acceptor: Arc<dyn Deliver<Opening<T>>>) -> Registration {
-        let id =
-            self.register::<TunnelRoute<T>>(TypeId::of::<T>(), |route, id| route.acceptors.add(id, acceptor));
-        self.registration(move |table| {
-            table.change::<TunnelRoute<T>>(TypeId::of::<T>(), |route| route.acceptors.remove(id));
-        })
+        self.attach::<TunnelRoute<T>>(
+            TypeId::of::<T>(),
+            |route, id| route.acceptors.add(id, acceptor),
+            |route, id| route.acceptors.remove(id),
+        )
     }
 
     #[inline]
@@ -205,24 +205,27 @@ impl Router {
         WeakRouter(Arc::downgrade(&self.shared))
     }
 
-    /// Undone when it is dropped, if the router is still there.
-    fn registration(&self, undo: impl FnOnce(&Table) + Send + Sync + 'static) -> Registration {
+    /// Adds somebody to a route under an id of his own, and removes him when the registration is dropped, if the
+    /// router is still there then.
+    ///
+    /// Ids are given under the route's lock, so that they rise along it.
+    pub(crate) fn attach<R: Route>(
+        &self,
+        event: TypeId,
+        add: impl FnOnce(&mut R, u64),
+        remove: fn(&mut R, u64),
+    ) -> Registration {
+        let mut id = 0;
+        self.shared.table.change(event, |route| {
+            id = self.shared.next_registration.fetch_add(1, Ordering::Relaxed);
+            add(route, id);
+        });
         let router = Arc::downgrade(&self.shared);
         Registration::new(move || {
             if let Some(router) = router.upgrade() {
-                undo(&router.table);
+                router.table.change::<R>(event, |route| remove(route, id));
             }
         })
-    }
-
-    /// Ids are given under the route's lock, so that they rise along it.
-    fn register<R: Route>(&self, event: TypeId, add: impl FnOnce(&mut R, u64)) -> u64 {
-        let mut given = 0;
-        self.shared.table.change(event, |route| {
-            given = self.shared.next_registration.fetch_add(1, Ordering::Relaxed);
-            add(route, given);
-        });
-        given
     }
 }
 

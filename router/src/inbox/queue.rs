@@ -86,6 +86,23 @@ impl<T> Queue<T> {
         true
     }
 
+    /// Takes all of `items`, in order, beyond the capacity if need be: what came before the live events cannot wait
+    /// in line behind them, and is bounded already.
+    pub(crate) fn push_past(&self, lane: Priority, items: impl Iterator<Item = T>) {
+        let mut state = self.state.lock();
+        if state.phase != Phase::Open {
+            return;
+        }
+        let before = state.lanes.len();
+        items.for_each(|item| state.lanes.push(lane, item));
+        let taken = state.lanes.len() - before;
+        if taken > 0 {
+            let woken = self.accepted(&mut state, lane, taken);
+            drop(state);
+            wake(woken);
+        }
+    }
+
     #[cold]
     fn overflow(
         &self,

@@ -32,6 +32,7 @@ where
             return outstanding.count.result(E::name());
         }
         coop::consume_budget().await;
+        record(router, &mut chunk);
         let takers: Vec<Taker<E>> =
             router.table().with(TypeId::of::<E>(), |route: Option<&NotificationRoute<E>>| {
                 route.map(|route| route.subscribers.iter().cloned().collect()).unwrap_or_default()
@@ -52,19 +53,22 @@ fn with_identity<E: Notification>(event: E) -> Envelope<E> {
     Envelope { event: Shared::Own(event), meta }
 }
 
+/// Where the type is retained: before its subscribers are looked up, as for a single event.
+fn record<E: Notification>(router: &Router, chunk: &mut VecDeque<Envelope<E>>) {
+    if let Some(history) = router.history::<E>() {
+        let recorded = chunk.drain(..).map(|envelope| envelope.recorded(&history, E::retained_bytes));
+        *chunk = recorded.collect();
+    }
+}
+
 /// First to each what it has room for, then to each the rest: a slow one holds up no other within a chunk.
 async fn share<E: Notification>(
     takers: &[Taker<E>],
     chunk: &mut VecDeque<Envelope<E>>,
     outstanding: &mut Outstanding<Envelope<E>>,
 ) {
-    let shared: Vec<(Arc<E>, Meta)> = chunk
-        .drain(..)
-        .filter_map(|envelope| match envelope.event {
-            Shared::Own(event) => Some((Arc::new(event), envelope.meta)),
-            Shared::Of(_) => None,
-        })
-        .collect();
+    let shared: Vec<(Arc<E>, Meta)> =
+        chunk.drain(..).map(|envelope| (envelope.event.into_shared(), envelope.meta)).collect();
     let mut rests = Vec::new();
     for taker in takers {
         let copies = shared

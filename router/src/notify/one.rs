@@ -72,13 +72,43 @@ impl<'r, E: Notification> Notify<'r, E> {
             parcel.meta.set_id(EventId::fresh());
         }
         let (parcel, lane) = (&mut self.parcel, self.lane);
-        self.router.table().with(TypeId::of::<E>(), |route: Option<&NotificationRoute<E>>| match route {
+        let dispatched =
+            self.router.table().with(TypeId::of::<E>(), |route: Option<&NotificationRoute<E>>| match route {
+                None if E::RETENTION.is_nothing() => Some(Dispatched::Settled(Ok(Delivered::default()))),
+                Some(route) if route.history.is_none() => Some(to_route(route, parcel, lane, wait)),
+                // It has a past, which comes first.
+                None | Some(_) => None,
+            });
+        match dispatched {
+            Some(dispatched) => dispatched,
+            None => self.dispatch_retained(wait),
+        }
+    }
+
+    /// Recorded before its subscribers are looked up: whoever subscribes in between gets it once all the same.
+    #[cold]
+    fn dispatch_retained(&mut self, wait: Wait<'_>) -> Dispatched<E> {
+        let Self { router, parcel, lane, .. } = self;
+        if let Some(history) = router.history::<E>() {
+            *parcel = parcel.take().map(|parcel| parcel.recorded(&history, E::retained_bytes));
+        }
+        router.table().with(TypeId::of::<E>(), |route: Option<&NotificationRoute<E>>| match route {
             None => Dispatched::Settled(Ok(Delivered::default())),
-            Some(route) => match route.subscribers.only() {
-                Some(only) => to_one(only, parcel, lane, wait),
-                None => to_all(route, parcel, lane, wait),
-            },
+            Some(route) => to_route(route, parcel, *lane, wait),
         })
+    }
+}
+
+#[inline]
+fn to_route<E: Notification>(
+    route: &NotificationRoute<E>,
+    parcel: &mut Option<Envelope<E>>,
+    lane: Priority,
+    wait: Wait<'_>,
+) -> Dispatched<E> {
+    match route.subscribers.only() {
+        Some(only) => to_one(only, parcel, lane, wait),
+        None => to_all(route, parcel, lane, wait),
     }
 }
 
@@ -117,10 +147,10 @@ fn to_all<E: Notification>(
     lane: Priority,
     wait: Wait<'_>,
 ) -> Dispatched<E> {
-    let Some(Envelope { event: Shared::Own(event), meta }) = parcel.take() else {
-        unreachable!("a notification that has not been dispatched is still its sender's own")
+    let Some(Envelope { event, meta }) = parcel.take() else {
+        unreachable!("a notification is dispatched once")
     };
-    let event = Arc::new(event);
+    let event = event.into_shared();
     let mut rest = Outstanding::new();
     for taker in route.subscribers.iter() {
         let mut copy = Some(Envelope { event: Shared::Of(Arc::clone(&event)), meta: meta.clone() });

@@ -145,8 +145,8 @@ impl<'r, R: Request> Asking<'r, R> {
                 let router = self.router;
                 router.table().with(TypeId::of::<R>(), |route: Option<&RequestRoute<R>>| {
                     let Some(route) = route else { return no_responder::<R>() };
-                    if let (false, Some((event, _))) = (route.observers.is_empty(), &self.call) {
-                        let observed = Observed::new(event, &route.observers);
+                    if let (true, Some((event, _))) = (route.is_observed(), &self.call) {
+                        let observed = Observed::new(event, route);
                         self.rare().observed = observed;
                     }
                     match route.responders.only() {
@@ -243,7 +243,7 @@ impl<'r, R: Request> Asking<'r, R> {
         outcome: Outcome<R>,
         cx: &mut Context<'_>,
     ) -> Poll<Outcome<R>> {
-        let observers = tell(observed, &outcome, Wait::Woken(cx.waker()));
+        let observers = observed.tell(self.router, &outcome, Wait::Woken(cx.waker()));
         self.stage = Stage::Telling(Box::new(Telling { outcome: Some(outcome), observers }));
         self.poll_telling(cx)
     }
@@ -274,26 +274,13 @@ impl<'r, R: Request> Asking<'r, R> {
         self.leave_line();
         if let Some(observed) = self.rare.as_mut().and_then(|rare| rare.observed.take()) {
             // Nobody is left to wait for an observer without room.
-            drop(tell(&observed, &Err(RequestError::Cancelled), Wait::Never));
+            drop(observed.tell(self.router, &Err(RequestError::Cancelled), Wait::Never));
         }
     }
 }
 
 fn no_responder<R: Request>() -> Option<Outcome<R>> {
     Some(Err(RequestError::NoResponder { event: R::name() }))
-}
-
-fn tell<R: Request>(
-    observed: &Observed<R>,
-    outcome: &Outcome<R>,
-    wait: Wait<'_>,
-) -> Outstanding<Envelope<Answer<R>>> {
-    let mut outstanding = Outstanding::new();
-    for (observer, answer) in observed.answers(outcome) {
-        let delivery = observer.deliver(&mut Some(answer), R::PRIORITY, wait);
-        outstanding.note(observer, delivery);
-    }
-    outstanding
 }
 
 impl<R: Request> Future for Asking<'_, R> {

@@ -7,19 +7,24 @@ use super::respond::Respond;
 use super::roster::Roster;
 use super::table::Route;
 use crate::envelope::Envelope;
-use crate::request::Answer;
+use crate::history::{History, RetainedAnswers};
+use crate::request::{Answer, Observable};
 use crate::sync::atomic::{AtomicUsize, Ordering};
 use crate::tunnel::Opening;
 
 /// Everybody on it gets the event.
 pub(crate) struct NotificationRoute<E: Notification> {
     pub(crate) subscribers: Roster<Arc<dyn Deliver<Envelope<E>>>>,
+    /// There if the type is retained; it stays then for as long as the router does.
+    pub(crate) history: Option<Arc<History<E>>>,
 }
 
 /// One of them answers; observers see the answer.
 pub(crate) struct RequestRoute<R: Request> {
     pub(crate) responders: Roster<Arc<dyn Respond<R>>>,
     pub(crate) observers: Roster<Observer<R>>,
+    /// As [`NotificationRoute::history`].
+    pub(crate) history: Option<Arc<dyn RetainedAnswers<R>>>,
     turn: Turn,
 }
 
@@ -47,6 +52,12 @@ impl Turn {
 }
 
 impl<R: Request> RequestRoute<R> {
+    /// Whether anybody sees the answers, or will.
+    #[inline]
+    pub(crate) fn is_observed(&self) -> bool {
+        !self.observers.is_empty() || self.history.is_some()
+    }
+
     /// In the order in which to try them: in turn without a key; with one, the responder of that key and no
     /// other, so that order is kept.
     pub(crate) fn candidates(&self, key: Option<Key>) -> impl Iterator<Item = &Arc<dyn Respond<R>>> {
@@ -79,13 +90,13 @@ fn choose<T>(roster: &Roster<T>, turn: &Turn, key: Option<Key>) -> (usize, usize
 
 impl<E: Notification> Route for NotificationRoute<E> {
     fn is_empty(&self) -> bool {
-        self.subscribers.is_empty()
+        self.subscribers.is_empty() && self.history.is_none()
     }
 }
 
 impl<R: Request> Route for RequestRoute<R> {
     fn is_empty(&self) -> bool {
-        self.responders.is_empty() && self.observers.is_empty()
+        self.responders.is_empty() && self.observers.is_empty() && self.history.is_none()
     }
 }
 
@@ -97,19 +108,25 @@ impl<T: Tunnel> Route for TunnelRoute<T> {
 
 impl<E: Notification> Default for NotificationRoute<E> {
     fn default() -> Self {
-        Self { subscribers: Roster::default() }
+        let history = (!E::RETENTION.is_nothing()).then(|| Arc::new(History::new(E::RETENTION)));
+        Self { subscribers: Roster::default(), history }
     }
 }
 
 impl<E: Notification> Clone for NotificationRoute<E> {
     fn clone(&self) -> Self {
-        Self { subscribers: self.subscribers.clone() }
+        Self { subscribers: self.subscribers.clone(), history: self.history.clone() }
     }
 }
 
 impl<R: Request> Default for RequestRoute<R> {
     fn default() -> Self {
-        Self { responders: Roster::default(), observers: Roster::default(), turn: Turn::default() }
+        Self {
+            responders: Roster::default(),
+            observers: Roster::default(),
+            history: None,
+            turn: Turn::default(),
+        }
     }
 }
 
@@ -118,6 +135,7 @@ impl<R: Request> Clone for RequestRoute<R> {
         Self {
             responders: self.responders.clone(),
             observers: self.observers.clone(),
+            history: self.history.clone(),
             turn: self.turn.clone(),
         }
     }
@@ -132,6 +150,12 @@ impl<T: Tunnel> Default for TunnelRoute<T> {
 impl<T: Tunnel> Clone for TunnelRoute<T> {
     fn clone(&self) -> Self {
         Self { acceptors: self.acceptors.clone(), turn: self.turn.clone() }
+    }
+}
+
+impl<R: Observable> Observer<R> {
+    pub(crate) fn new(to: Arc<dyn Deliver<Envelope<Answer<R>>>>) -> Self {
+        Self { to, copy_request: R::clone, copy_response: R::Response::clone }
     }
 }
 

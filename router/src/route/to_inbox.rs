@@ -62,12 +62,20 @@ impl<M: Message, P: Send + 'static> Deliver<P> for ToInbox<M, P> {
         self.inbox.push_many(lane, parcels, self.wrap)
     }
 
+    fn replay(&self, parcels: &mut VecDeque<P>, lane: Priority) {
+        self.inbox.push_past(lane, parcels.drain(..).map(self.wrap));
+    }
+
     fn taken_in(&self, ticket: Ticket, waker: &Waker) -> bool {
         matches!(self.inbox.place(ticket.0, waker), Place::Gone)
     }
 
     fn withdraw(&self, ticket: Ticket) {
         self.inbox.unpark(ticket.0);
+    }
+
+    fn load(&self) -> usize {
+        self.inbox.len()
     }
 
     fn name(&self) -> &str {
@@ -102,6 +110,10 @@ impl<M: Message, R: Request> Respond<R> for ToInbox<M, Asked<R>> {
 
     fn withdraw(&self, ticket: Ticket) {
         self.inbox.unpark(ticket.0);
+    }
+
+    fn load(&self) -> usize {
+        self.inbox.len()
     }
 
     fn name(&self) -> &str {
