@@ -3,7 +3,7 @@ use std::fmt;
 use std::future::Future;
 use std::sync::{Arc, Weak};
 
-use edri_event::{Failure, Notification, Request, RouterId, Tunnel};
+use edri_event::{Failure, Notification, Request, RoutePolicy, RouterId, Tunnel};
 
 use crate::dead_letter::DeadLetterOffice;
 use crate::envelope::Envelope;
@@ -194,6 +194,17 @@ impl Router {
             |route, id| route.acceptors.add(id, acceptor),
             |route, id| route.acceptors.remove(id),
         )
+    }
+
+    /// Says which of several responders gets a request of this type, in place of the [type's own](Request::POLICY)
+    /// policy. It lasts for as long as the router does, whoever comes and goes.
+    pub fn route_requests<R: Request>(&self, policy: RoutePolicy) {
+        self.table().change(TypeId::of::<R>(), |route: &mut RequestRoute<R>| route.policy = policy);
+    }
+
+    /// Says which of several acceptors gets a tunnel of this type, in place of the [type's own](Tunnel::POLICY) policy.
+    pub fn route_tunnels<T: Tunnel>(&self, policy: RoutePolicy) {
+        self.table().change(TypeId::of::<T>(), |route: &mut TunnelRoute<T>| route.policy = policy);
     }
 
     #[inline]

@@ -16,7 +16,7 @@ use super::reply::Reply;
 use crate::budget::poll_share;
 use crate::envelope::Envelope;
 use crate::notify::Outstanding;
-use crate::route::{Answering, Patience, RequestRoute, Respond, Running, Ticket, Wait};
+use crate::route::{Answering, Chosen, Offered, Patience, RequestRoute, Respond, Running, Ticket, Wait};
 use crate::router::Router;
 
 /// Requests for a unit of tokio's budget. Those that are queued wait for their answer, and yield thereby; those
@@ -166,20 +166,20 @@ impl<'r, R: Request> Asking<'r, R> {
         }
     }
 
-    /// Asks the first candidate that has room; where none has, the policy of the first that is still there holds.
+    /// Asks by the route's policy; where none that may be asked has room, the overflow policy of one of them holds.
     fn ask_one_of(&mut self, route: &RequestRoute<R>, waker: &Waker) -> Option<Outcome<R>> {
         let key = self.call.as_ref().and_then(|(event, meta)| meta.key().or_else(|| event.key()));
-        let mut full = None;
-        for responder in route.candidates(key) {
+        let chosen = route.choose(key, |responder| {
             match responder.ask(&mut self.call, self.lane, Patience::Room, waker) {
-                Answering::Full => full = full.or(Some(responder)),
-                Answering::Gone => {}
-                taken => return self.go_on(responder, taken),
+                Answering::Full => Offered::Full,
+                Answering::Gone => Offered::Gone,
+                taken => Offered::Taken((responder, taken)),
             }
-        }
-        match full {
-            Some(responder) => self.ask_only(responder, waker),
-            None => no_responder::<R>(),
+        });
+        match chosen {
+            Chosen::Taken((responder, taken)) => self.go_on(responder, taken),
+            Chosen::Full(responder) => self.ask_only(responder, waker),
+            Chosen::Nobody => no_responder::<R>(),
         }
     }
 

@@ -1,7 +1,8 @@
 use std::sync::Arc;
 
-use edri_event::{Key, Notification, Request, Tunnel};
+use edri_event::{Key, Notification, Request, RoutePolicy, Tunnel};
 
+use super::choose::{Chosen, Offered, Turn, choose};
 use super::deliver::Deliver;
 use super::respond::Respond;
 use super::roster::Roster;
@@ -9,7 +10,6 @@ use super::table::Route;
 use crate::envelope::Envelope;
 use crate::history::{History, RetainedAnswers};
 use crate::request::{Answer, Observable};
-use crate::sync::atomic::{AtomicUsize, Ordering};
 use crate::tunnel::Opening;
 
 /// Everybody on it gets the event.
@@ -25,12 +25,14 @@ pub(crate) struct RequestRoute<R: Request> {
     pub(crate) observers: Roster<Observer<R>>,
     /// As [`NotificationRoute::history`].
     pub(crate) history: Option<Arc<dyn RetainedAnswers<R>>>,
+    pub(crate) policy: RoutePolicy,
     turn: Turn,
 }
 
 /// One of them accepts.
 pub(crate) struct TunnelRoute<T: Tunnel> {
     pub(crate) acceptors: Roster<Arc<dyn Deliver<Opening<T>>>>,
+    pub(crate) policy: RoutePolicy,
     turn: Turn,
 }
 
@@ -41,16 +43,6 @@ pub(crate) struct Observer<R: Request> {
     pub(crate) copy_response: fn(&R::Response) -> R::Response,
 }
 
-/// Whose turn it is; versions of a route share it.
-#[derive(Clone, Default)]
-struct Turn(Arc<AtomicUsize>);
-
-impl Turn {
-    fn next(&self) -> usize {
-        self.0.fetch_add(1, Ordering::Relaxed)
-    }
-}
-
 impl<R: Request> RequestRoute<R> {
     /// Whether anybody sees the answers, or will.
     #[inline]
@@ -58,33 +50,24 @@ impl<R: Request> RequestRoute<R> {
         !self.observers.is_empty() || self.history.is_some()
     }
 
-    /// In the order in which to try them: in turn without a key; with one, the responder of that key and no
-    /// other, so that order is kept.
-    pub(crate) fn candidates(&self, key: Option<Key>) -> impl Iterator<Item = &Arc<dyn Respond<R>>> {
-        let (first, most) = choose(&self.responders, &self.turn, key);
-        self.responders.iter_from(first).take(most)
+    /// Offers a request to one responder after the other; see [`choose`].
+    pub(crate) fn choose<'r, T>(
+        &'r self,
+        key: Option<Key>,
+        offer: impl FnMut(&'r Arc<dyn Respond<R>>) -> Offered<T>,
+    ) -> Chosen<'r, Arc<dyn Respond<R>>, T> {
+        choose(&self.responders, self.policy, &self.turn, key, offer)
     }
 }
 
 impl<T: Tunnel> TunnelRoute<T> {
-    /// As [`RequestRoute::candidates`].
-    pub(crate) fn candidates(&self, key: Option<Key>) -> impl Iterator<Item = &Arc<dyn Deliver<Opening<T>>>> {
-        let (first, most) = choose(&self.acceptors, &self.turn, key);
-        self.acceptors.iter_from(first).take(most)
-    }
-}
-
-/// The index to begin with, and how many to try.
-fn choose<T>(roster: &Roster<T>, turn: &Turn, key: Option<Key>) -> (usize, usize) {
-    match key {
-        _ if roster.len() <= 1 => (0, 1),
-        None => (turn.next(), roster.len()),
-        // Rendezvous hashing (Thaler and Ravishankar, 1998): when one leaves, only its own keys move.
-        Some(key) => {
-            let weights = roster.entries().map(|entry| Key::of(&(key, entry.id)));
-            let best = weights.enumerate().max_by_key(|(_, weight)| *weight);
-            (best.map_or(0, |(index, _)| index), 1)
-        }
+    /// As [`RequestRoute::choose`].
+    pub(crate) fn choose<'r, U>(
+        &'r self,
+        key: Option<Key>,
+        offer: impl FnMut(&'r Arc<dyn Deliver<Opening<T>>>) -> Offered<U>,
+    ) -> Chosen<'r, Arc<dyn Deliver<Opening<T>>>, U> {
+        choose(&self.acceptors, self.policy, &self.turn, key, offer)
     }
 }
 
@@ -96,13 +79,16 @@ impl<E: Notification> Route for NotificationRoute<E> {
 
 impl<R: Request> Route for RequestRoute<R> {
     fn is_empty(&self) -> bool {
-        self.responders.is_empty() && self.observers.is_empty() && self.history.is_none()
+        self.responders.is_empty()
+            && self.observers.is_empty()
+            && self.history.is_none()
+            && self.policy == R::POLICY
     }
 }
 
 impl<T: Tunnel> Route for TunnelRoute<T> {
     fn is_empty(&self) -> bool {
-        self.acceptors.is_empty()
+        self.acceptors.is_empty() && self.policy == T::POLICY
     }
 }
 
@@ -125,6 +111,7 @@ impl<R: Request> Default for RequestRoute<R> {
             responders: Roster::default(),
             observers: Roster::default(),
             history: None,
+            policy: R::POLICY,
             turn: Turn::default(),
         }
     }
@@ -136,6 +123,7 @@ impl<R: Request> Clone for RequestRoute<R> {
             responders: self.responders.clone(),
             observers: self.observers.clone(),
             history: self.history.clone(),
+            policy: self.policy,
             turn: self.turn.clone(),
         }
     }
@@ -143,13 +131,13 @@ impl<R: Request> Clone for RequestRoute<R> {
 
 impl<T: Tunnel> Default for TunnelRoute<T> {
     fn default() -> Self {
-        Self { acceptors: Roster::default(), turn: Turn::default() }
+        Self { acceptors: Roster::default(), policy: T::POLICY, turn: Turn::default() }
     }
 }
 
 impl<T: Tunnel> Clone for TunnelRoute<T> {
     fn clone(&self) -> Self {
-        Self { acceptors: self.acceptors.clone(), turn: self.turn.clone() }
+        Self { acceptors: self.acceptors.clone(), policy: self.policy, turn: self.turn.clone() }
     }
 }
 

@@ -14,7 +14,7 @@ use super::error::OpenError;
 use crate::dead_letter::{DeadLetterOffice, Loss, Reason};
 use crate::inbox::{Capacity, Message};
 use crate::notify::Outstanding;
-use crate::route::{Deliver, Delivery, TunnelRoute, Wait};
+use crate::route::{Chosen, Deliver, Delivery, Offered, TunnelRoute, Wait};
 use crate::router::Router;
 
 /// A tunnel about to be opened: await it. Made by [`Router::open`].
@@ -90,17 +90,18 @@ impl<'r, T: Tunnel> Open<'r, T> {
         let (opened, tunnel) = tunnel(self.window);
         let mut parcel = Some(Opening { event, meta, tunnel });
         self.router.table().with(TypeId::of::<T>(), |route: Option<&TunnelRoute<T>>| {
-            let mut full = None;
-            for acceptor in route.into_iter().flat_map(|route| route.candidates(key)) {
-                match acceptor.deliver(&mut parcel, self.lane, Wait::Room) {
-                    Delivery::Full => full = full.or(Some(acceptor)),
-                    Delivery::Gone => {}
-                    taken => return outstanding(acceptor, taken).map(|rest| (opened, rest)),
-                }
-            }
-            let acceptor: &Arc<dyn Deliver<Opening<T>>> =
-                full.ok_or(OpenError::NoAcceptor { event: T::name() })?;
-            let delivery = acceptor.deliver(&mut parcel, self.lane, wait);
+            let chosen = route.map_or(Chosen::Nobody, |route| {
+                route.choose(key, |acceptor| match acceptor.deliver(&mut parcel, self.lane, Wait::Room) {
+                    Delivery::Full => Offered::Full,
+                    Delivery::Gone => Offered::Gone,
+                    taken => Offered::Taken((acceptor, taken)),
+                })
+            });
+            let (acceptor, delivery) = match chosen {
+                Chosen::Taken(taken) => taken,
+                Chosen::Full(acceptor) => (acceptor, acceptor.deliver(&mut parcel, self.lane, wait)),
+                Chosen::Nobody => return Err(OpenError::NoAcceptor { event: T::name() }),
+            };
             outstanding(acceptor, delivery).map(|rest| (opened, rest))
         })
     }
