@@ -7,7 +7,7 @@
 //! notify         sending to all
 //! request        asking one, and its answer
 //! tunnel         a stream in both directions
-//! subscription   notifications as a `Stream`
+//! subscription   notifications as a `Stream`; subscribe: how one begins
 //! history        what is retained, and its replay
 //! dead_letter    what nobody handled
 //! context        what a handler may know
@@ -53,6 +53,7 @@ mod registration;
 mod request;
 mod route;
 mod router;
+mod subscribe;
 mod subscription;
 mod sync;
 mod tunnel;
@@ -69,6 +70,7 @@ pub use registration::Registration;
 pub use request::{Answer, Asked, Asking, Observable, Reply, ReplyTo, RequestError, caught, caught_now};
 pub use route::{Answering, Deliver, Delivery, Patience, Respond, Running, Ticket, ToInbox, Wait};
 pub use router::Router;
+pub use subscribe::Subscribe;
 pub use subscription::Subscription;
 pub use tunnel::{
     Accepted, Open, OpenError, Opened, Opening, TunnelEnd, TunnelError, TunnelReceiver, TunnelSender, Verdict,

@@ -14,6 +14,7 @@ use crate::request::{Answer, Asking, Closure, Observable};
 use crate::route::{
     Deliver, NotificationRoute, Observer, RequestRoute, Respond, Route, Table, ToInbox, TunnelRoute,
 };
+use crate::subscribe::{Subscribe, subscription_name};
 use crate::subscription::{Source, Subscription};
 use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::tunnel::{Open, Opening};
@@ -120,16 +121,17 @@ impl Router {
     /// Subscribes to a notification, with an inbox of the [default](InboxSettings::default) size and policy.
     /// Dropping the subscription ends it.
     pub fn subscribe<E: Notification>(&self) -> Subscription<E> {
-        self.subscribe_with(InboxSettings::default())
+        self.subscription().start()
     }
 
     /// Subscribes to a notification, with an inbox as told.
     pub fn subscribe_with<E: Notification>(&self, settings: InboxSettings) -> Subscription<E> {
-        let name = subscription_name(E::name());
-        let (inbox, receiver) = Inbox::reporting(settings, DeadLetterOffice::new(self, Arc::clone(&name)));
-        let to = ToInbox::new(name, inbox, std::convert::identity);
-        let source = Source { router: self.downgrade(), past: Self::past };
-        Subscription::new(receiver, self.attach_subscriber(Arc::new(to)), source)
+        self.subscription().inbox(settings).start()
+    }
+
+    /// Subscribes to a notification with more than an inbox of its own: a name, a group, a part of the past.
+    pub fn subscription<E: Notification>(&self) -> Subscribe<'_, E> {
+        Subscribe::new(self)
     }
 
     /// Subscribes to the answers to a request, whoever gives them: each with its request, failures included.
@@ -163,6 +165,21 @@ impl Router {
             TypeId::of::<E>(),
             |route, id| route.subscribers.add(id, subscriber),
             |route, id| route.subscribers.remove(id),
+        )
+    }
+
+    /// As [`attach_subscriber`](Self::attach_subscriber), for one of several that share the events: see
+    /// [`Subscribe::group`].
+    pub fn attach_to_group<E: Notification>(
+        &self,
+        group: impl Into<Arc<str>>,
+        member: Arc<dyn Deliver<Envelope<E>>>,
+    ) -> Registration {
+        let group = group.into();
+        self.attach::<NotificationRoute<E>>(
+            TypeId::of::<E>(),
+            |route, id| route.join(&group, id, member),
+            NotificationRoute::leave,
         )
     }
 
@@ -238,10 +255,6 @@ impl Router {
             }
         })
     }
-}
-
-fn subscription_name(event: &str) -> Arc<str> {
-    format!("a subscription to {event}").into()
 }
 
 impl Default for Router {

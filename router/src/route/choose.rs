@@ -1,12 +1,11 @@
 use std::sync::Arc;
 
-use edri_event::{Key, Request, RoutePolicy, Tunnel};
+use edri_event::{Key, Request, RoutePolicy};
 
 use super::deliver::Deliver;
 use super::respond::Respond;
 use super::roster::{Entry, Roster};
 use crate::sync::atomic::{AtomicUsize, Ordering};
-use crate::tunnel::Opening;
 
 /// Whose turn it is; versions of a route share it.
 #[derive(Clone, Default)]
@@ -34,7 +33,7 @@ impl<R: Request> Candidate for Arc<dyn Respond<R>> {
     }
 }
 
-impl<T: Tunnel> Candidate for Arc<dyn Deliver<Opening<T>>> {
+impl<P> Candidate for Arc<dyn Deliver<P>> {
     fn load(&self) -> usize {
         Deliver::load(&**self)
     }

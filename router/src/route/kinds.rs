@@ -4,6 +4,7 @@ use edri_event::{Key, Notification, Request, RoutePolicy, Tunnel};
 
 use super::choose::{Chosen, Offered, Turn, choose};
 use super::deliver::Deliver;
+use super::group::Group;
 use super::respond::Respond;
 use super::roster::Roster;
 use super::table::Route;
@@ -17,6 +18,8 @@ pub(crate) struct NotificationRoute<E: Notification> {
     pub(crate) subscribers: Roster<Arc<dyn Deliver<Envelope<E>>>>,
     /// There if the type is retained; it stays then for as long as the router does.
     pub(crate) history: Option<Arc<History<E>>>,
+    /// Those that stand among the subscribers for several, with their id there.
+    groups: Vec<(u64, Arc<Group<E>>)>,
 }
 
 /// One of them answers; observers see the answer.
@@ -41,6 +44,44 @@ pub(crate) struct Observer<R: Request> {
     pub(crate) to: Arc<dyn Deliver<Envelope<Answer<R>>>>,
     pub(crate) copy_request: fn(&R) -> R,
     pub(crate) copy_response: fn(&R::Response) -> R::Response,
+}
+
+impl<E: Notification> NotificationRoute<E> {
+    /// Makes somebody a member of a group, and the group a subscriber if it is new.
+    pub(crate) fn join(&mut self, group: &Arc<str>, id: u64, member: Arc<dyn Deliver<Envelope<E>>>) {
+        match self.groups.iter().position(|(_, known)| known.name == *group) {
+            Some(place) => {
+                let next = self.groups[place].1.with(id, member);
+                self.put(place, next);
+            }
+            None => {
+                let group = Arc::new(Group::new(group).with(id, member));
+                self.groups.push((id, Arc::clone(&group)));
+                self.subscribers.add(id, group);
+            }
+        }
+    }
+
+    /// Takes a member out of its group, and the group off the route if that was the last.
+    pub(crate) fn leave(&mut self, id: u64) {
+        let mut versions = self.groups.iter().map(|(_, group)| group.without(id)).enumerate();
+        let left = versions.find_map(|(place, next)| next.map(|next| (place, next)));
+        match left {
+            Some((place, next)) if next.is_empty() => {
+                let (entry, _) = self.groups.remove(place);
+                self.subscribers.remove(entry);
+            }
+            Some((place, next)) => self.put(place, next),
+            None => {}
+        }
+    }
+
+    fn put(&mut self, place: usize, next: Group<E>) {
+        let (entry, group) = &mut self.groups[place];
+        *group = Arc::new(next);
+        let subscriber: Arc<dyn Deliver<Envelope<E>>> = Arc::<Group<E>>::clone(group);
+        self.subscribers.replace(*entry, subscriber);
+    }
 }
 
 impl<R: Request> RequestRoute<R> {
@@ -95,13 +136,17 @@ impl<T: Tunnel> Route for TunnelRoute<T> {
 impl<E: Notification> Default for NotificationRoute<E> {
     fn default() -> Self {
         let history = (!E::RETENTION.is_nothing()).then(|| Arc::new(History::new(E::RETENTION)));
-        Self { subscribers: Roster::default(), history }
+        Self { subscribers: Roster::default(), history, groups: Vec::new() }
     }
 }
 
 impl<E: Notification> Clone for NotificationRoute<E> {
     fn clone(&self) -> Self {
-        Self { subscribers: self.subscribers.clone(), history: self.history.clone() }
+        Self {
+            subscribers: self.subscribers.clone(),
+            history: self.history.clone(),
+            groups: self.groups.clone(),
+        }
     }
 }
 

@@ -5,6 +5,7 @@
 //! roster     who is registered on one route, in order of arrival
 //! kinds      the three kinds of route
 //! choose     which of several gets it: the route policies
+//! group      several subscribers that share the events, as one
 //! deliver    the trait of those who take notifications and tunnels
 //! respond    the trait of those who answer requests
 //! to_inbox   an inbox as either
@@ -12,6 +13,7 @@
 
 mod choose;
 mod deliver;
+mod group;
 mod kinds;
 mod respond;
 mod roster;
