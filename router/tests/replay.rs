@@ -6,10 +6,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use edri_event::{Failure, Key, Notification, Retention};
-use edri_router::{Overflow, Replay, RequestError, Retained, Router, Subscription};
+use edri_router::{
+    Answer, Inbox, InboxSettings, Overflow, Replay, RequestError, Retained, Router, Subscription, ToInbox,
+};
+use futures_util::FutureExt as _;
 use proptest::prelude::*;
-use support::{Ask, Holding, Ping, settings, turns, waiting};
+use support::{Ask, Holding, Ping, responder, settings, turns, waiting};
 use tokio::time::{Instant, advance};
+use tokio_test::{assert_pending, assert_ready, assert_ready_ok, task};
 
 #[derive(Notification, Clone, Copy, Debug, PartialEq, Eq)]
 #[notification(retain = 3)]
@@ -324,7 +328,45 @@ proptest! {
     }
 }
 
-fn answered(answers: &mut Subscription<edri_router::Answer<Ask>>) -> Vec<(u64, Result<u64, RequestError>)> {
+#[test]
+fn an_attached_inbox_gets_the_past_first_beyond_its_capacity_and_then_bounds_what_is_live() {
+    let router = Router::new();
+    router.try_notify(Kept(0)).unwrap();
+    router.try_notify(Kept(1)).unwrap();
+    let (inbox, mut receiver) = Inbox::new(settings(1, Overflow::Wait));
+    let to = ToInbox::new("late".into(), inbox, std::convert::identity);
+    let _late = router.attach_subscriber_from::<Kept>(Arc::new(to), Replay::All);
+    let mut sending = task::spawn(router.notify(Kept(2)));
+    assert_pending!(sending.poll());
+    assert_eq!(receiver.len(), 3);
+    assert_eq!(receiver.try_recv().unwrap().event.0, 0);
+    assert_eq!(receiver.try_recv().unwrap().event.0, 1);
+    assert!(sending.is_woken());
+    assert_ready_ok!(sending.poll());
+    assert_eq!(receiver.try_recv().unwrap().event.0, 2);
+    assert!(receiver.try_recv().is_none());
+}
+
+/// What it has in hand may be all of the past, and the lanes empty while a sender stands in line.
+#[test]
+fn a_sender_in_line_behind_a_past_in_hand_is_let_in() {
+    let router = Router::new();
+    for number in 0..3 {
+        router.try_notify(Kept(number)).unwrap();
+    }
+    let (inbox, mut receiver) = Inbox::new(settings(1, Overflow::Wait));
+    let to = ToInbox::new("late".into(), inbox, std::convert::identity);
+    let _late = router.attach_subscriber_from::<Kept>(Arc::new(to), Replay::All);
+    assert_eq!(receiver.try_recv().unwrap().event.0, 0);
+    let mut sending = task::spawn(router.notify(Kept(3)));
+    assert_pending!(sending.poll());
+    for number in 1..4 {
+        assert_eq!(receiver.try_recv().unwrap().event.0, number);
+    }
+    assert_ready_ok!(sending.poll());
+}
+
+fn answered(answers: &mut Subscription<Answer<Ask>>) -> Vec<(u64, Result<u64, RequestError>)> {
     std::iter::from_fn(|| answers.try_recv())
         .map(|answer| (answer.request.0, answer.outcome.clone()))
         .collect()
@@ -352,7 +394,7 @@ async fn answers_are_kept_with_their_requests_failures_included() {
     assert_eq!(answered(&mut answers), expected);
 
     let mut dropped = Box::pin(router.request(Ask(4)));
-    assert!(futures_util::FutureExt::now_or_never(dropped.as_mut()).is_none());
+    assert!(dropped.as_mut().now_or_never().is_none());
     drop(dropped);
     assert_eq!(answered(&mut answers), [(4, Err(RequestError::Cancelled))]);
     drop(registration);
@@ -367,12 +409,11 @@ async fn answers_are_kept_with_their_requests_failures_included() {
 async fn an_observer_that_comes_while_a_retained_request_is_worked_on_sees_its_answer() {
     let router = Router::new();
     router.retain_responses::<Ask>(Retention::last(4));
-    let (mut receiver, _inbox, _registration) =
-        support::responder::<Ask>(&router, edri_router::InboxSettings::default());
-    let mut asking = tokio_test::task::spawn(router.request(Ask(1)));
-    tokio_test::assert_pending!(asking.poll());
+    let (mut receiver, _inbox, _registration) = responder::<Ask>(&router, InboxSettings::default());
+    let mut asking = task::spawn(router.request(Ask(1)));
+    assert_pending!(asking.poll());
     let mut late = router.responses::<Ask>().from(Replay::All);
     receiver.try_recv().unwrap().reply.answer(Ok(1));
-    assert_eq!(tokio_test::assert_ready!(asking.poll()), Ok(1));
+    assert_eq!(assert_ready!(asking.poll()), Ok(1));
     assert_eq!(answered(&mut late), [(1, Ok(1))]);
 }

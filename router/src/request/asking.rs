@@ -16,7 +16,7 @@ use super::reply::Reply;
 use crate::budget::poll_share;
 use crate::envelope::Envelope;
 use crate::notify::Outstanding;
-use crate::route::{Answering, Chosen, Offered, Patience, RequestRoute, Respond, Running, Ticket, Wait};
+use crate::route::{Answering, Offered, Patience, RequestRoute, Respond, Running, Ticket, Wait};
 use crate::router::Router;
 
 /// Requests for a unit of tokio's budget. Those that are queued wait for their answer, and yield thereby; those
@@ -169,17 +169,16 @@ impl<'r, R: Request> Asking<'r, R> {
     /// Asks by the route's policy; where none that may be asked has room, the overflow policy of one of them holds.
     fn ask_one_of(&mut self, route: &RequestRoute<R>, waker: &Waker) -> Option<Outcome<R>> {
         let key = self.call.as_ref().and_then(|(event, meta)| meta.key().or_else(|| event.key()));
-        let chosen = route.choose(key, |responder| {
-            match responder.ask(&mut self.call, self.lane, Patience::Room, waker) {
-                Answering::Full => Offered::Full,
+        let chosen = route.choose(key, |responder, patience| {
+            match responder.ask(&mut self.call, self.lane, patience, waker) {
+                Answering::Full if patience == Patience::Room => Offered::Full,
                 Answering::Gone => Offered::Gone,
                 taken => Offered::Taken((responder, taken)),
             }
         });
         match chosen {
-            Chosen::Taken((responder, taken)) => self.go_on(responder, taken),
-            Chosen::Full(responder) => self.ask_only(responder, waker),
-            Chosen::Nobody => no_responder::<R>(),
+            Some((responder, taken)) => self.go_on(responder, taken),
+            None => no_responder::<R>(),
         }
     }
 

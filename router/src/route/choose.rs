@@ -2,8 +2,8 @@ use std::sync::Arc;
 
 use edri_event::{Key, Request, RoutePolicy};
 
-use super::deliver::Deliver;
-use super::respond::Respond;
+use super::deliver::{Deliver, Delivery, Wait};
+use super::respond::{Patience, Respond};
 use super::roster::{Entry, Roster};
 use crate::sync::atomic::{AtomicUsize, Ordering};
 
@@ -43,23 +43,76 @@ impl<P> Candidate for Arc<dyn Deliver<P>> {
     }
 }
 
-/// What came of asking one of them whether it has room.
+/// What came of offering it to one of them.
 pub(crate) enum Offered<T> {
     Taken(T),
+    /// There is no room; of those that are asked with [`Patience::Room`] only.
     Full,
     Gone,
 }
 
-/// What came of asking them all.
-pub(crate) enum Chosen<'r, C, T> {
+impl Offered<Delivery> {
+    pub(crate) fn of(delivery: Delivery, patience: Patience) -> Self {
+        match (delivery, patience) {
+            (Delivery::Full, Patience::Room) => Self::Full,
+            (Delivery::Gone, _) => Self::Gone,
+            (taken, _) => Self::Taken(taken),
+        }
+    }
+}
+
+impl<T> Offered<T> {
+    pub(crate) fn map<U>(self, map: impl FnOnce(T) -> U) -> Offered<U> {
+        match self {
+            Self::Taken(taken) => Offered::Taken(map(taken)),
+            Self::Full => Offered::Full,
+            Self::Gone => Offered::Gone,
+        }
+    }
+}
+
+impl Patience {
+    /// The same for a taker, whose policy may have its sender wait.
+    pub(crate) fn or(self, wait: Wait<'_>) -> Wait<'_> {
+        match self {
+            Self::Room => Wait::Room,
+            Self::Policy => wait,
+        }
+    }
+}
+
+/// What came of offering it to all that may have it.
+enum Chosen<'r, C, T> {
     Taken(T),
-    /// The one whose inbox's policy holds: none that may have it has room.
+    /// The one whose inbox's policy holds: none has room.
     Full(&'r C),
     Nobody,
 }
 
-/// Offers it to one after the other, in the order of the policy, until somebody takes it.
+/// Offers it to one after the other, in the order of the policy, until somebody takes it. Where none has room, one of
+/// them is asked once more with [`Patience::Policy`].
 pub(crate) fn choose<'r, C: Candidate, T>(
+    roster: &'r Roster<C>,
+    policy: RoutePolicy,
+    turn: &Turn,
+    key: Option<Key>,
+    mut offer: impl FnMut(&'r C, Patience) -> Offered<T>,
+) -> Option<T> {
+    loop {
+        match offer_room(roster, policy, turn, key, |candidate| offer(candidate, Patience::Room)) {
+            Chosen::Taken(taken) => return Some(taken),
+            Chosen::Nobody => return None,
+            Chosen::Full(candidate) => {
+                if let Offered::Taken(taken) = offer(candidate, Patience::Policy) {
+                    return Some(taken);
+                }
+                // It has left in between: another may be there still. Each round finds one fewer.
+            }
+        }
+    }
+}
+
+fn offer_room<'r, C: Candidate, T>(
     roster: &'r Roster<C>,
     policy: RoutePolicy,
     turn: &Turn,
@@ -200,12 +253,12 @@ mod tests {
 
     /// Who gets it, if anybody has room; negative if it waits there.
     fn chosen(roster: &Roster<Arc<One>>, policy: RoutePolicy, turn: &Turn, key: Option<u64>) -> i64 {
-        let offer = |one: &Arc<One>| if one.room { Offered::Taken(one.id) } else { Offered::Full };
-        match choose(roster, policy, turn, key.map(|key| Key::of(&key)), offer) {
-            Chosen::Taken(id) => id as i64,
-            Chosen::Full(one) => -(one.id as i64),
-            Chosen::Nobody => 0,
-        }
+        let offer = |one: &Arc<One>, patience| match patience {
+            Patience::Room if one.room => Offered::Taken(one.id as i64),
+            Patience::Room => Offered::Full,
+            Patience::Policy => Offered::Taken(-(one.id as i64)),
+        };
+        choose(roster, policy, turn, key.map(|key| Key::of(&key)), offer).unwrap_or(0)
     }
 
     proptest! {
@@ -281,6 +334,25 @@ mod tests {
         let all = roster([far(1), steady(2), far(3)]);
         let order: Vec<_> = (0..3).map(|_| chosen(&all, RoutePolicy::RoundRobin, &turn, Some(1))).collect();
         assert!((1..=3).all(|id| order.contains(&id)), "{order:?}");
+    }
+
+    #[test]
+    fn one_that_leaves_after_it_was_full_is_passed_over() {
+        let (turn, all) = (Turn::default(), roster([steady(1), steady(2)]));
+        for (policy, key) in [(RoutePolicy::RoundRobin, None), (RoutePolicy::ByKey, Some(Key::of("tea")))] {
+            let left = Cell::new(None);
+            let offer = |one: &Arc<One>, patience| match patience {
+                _ if left.get() == Some(one.id) => Offered::Gone,
+                Patience::Room => Offered::Full,
+                Patience::Policy if left.get().is_none() => {
+                    left.set(Some(one.id));
+                    Offered::Gone
+                }
+                Patience::Policy => Offered::Taken(one.id),
+            };
+            let chosen = choose(&all, policy, &turn, key, offer);
+            assert!(chosen.is_some() && chosen != left.get(), "{policy:?}");
+        }
     }
 
     #[test]

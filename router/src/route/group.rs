@@ -4,7 +4,7 @@ use std::task::Waker;
 
 use edri_event::{Event, Priority, RoutePolicy};
 
-use super::choose::{Chosen, Offered, Turn, choose};
+use super::choose::{Offered, Turn, choose};
 use super::deliver::{Deliver, Delivery, Ticket, Wait};
 use super::roster::Roster;
 use crate::envelope::Envelope;
@@ -82,18 +82,11 @@ impl<E: Event + Sync> Deliver<Envelope<E>> for Group<E> {
             return self.noted(only, only.deliver(parcel, lane, wait));
         }
         let key = parcel.as_ref().and_then(Envelope::key);
-        let chosen = choose(&self.members, RoutePolicy::LocalFirst, &self.turn, key, |member| {
-            match member.deliver(parcel, lane, Wait::Room) {
-                Delivery::Full => Offered::Full,
-                Delivery::Gone => Offered::Gone,
-                taken => Offered::Taken((member, taken)),
-            }
+        let chosen = choose(&self.members, RoutePolicy::LocalFirst, &self.turn, key, |member, patience| {
+            let delivery = member.deliver(parcel, lane, patience.or(wait));
+            Offered::of(delivery, patience).map(|delivery| self.noted(member, delivery))
         });
-        match chosen {
-            Chosen::Taken((member, taken)) => self.noted(member, taken),
-            Chosen::Full(member) => self.noted(member, member.deliver(parcel, lane, wait)),
-            Chosen::Nobody => Delivery::Gone,
-        }
+        chosen.unwrap_or(Delivery::Gone)
     }
 
     fn deliver_many(&self, parcels: &mut VecDeque<Envelope<E>>, lane: Priority) -> bool {

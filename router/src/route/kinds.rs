@@ -2,10 +2,10 @@ use std::sync::Arc;
 
 use edri_event::{Key, Notification, Request, RoutePolicy, Tunnel};
 
-use super::choose::{Chosen, Offered, Turn, choose};
+use super::choose::{Offered, Turn, choose};
 use super::deliver::Deliver;
 use super::group::Group;
-use super::respond::Respond;
+use super::respond::{Patience, Respond};
 use super::roster::Roster;
 use super::table::Route;
 use crate::envelope::Envelope;
@@ -95,8 +95,8 @@ impl<R: Request> RequestRoute<R> {
     pub(crate) fn choose<'r, T>(
         &'r self,
         key: Option<Key>,
-        offer: impl FnMut(&'r Arc<dyn Respond<R>>) -> Offered<T>,
-    ) -> Chosen<'r, Arc<dyn Respond<R>>, T> {
+        offer: impl FnMut(&'r Arc<dyn Respond<R>>, Patience) -> Offered<T>,
+    ) -> Option<T> {
         choose(&self.responders, self.policy, &self.turn, key, offer)
     }
 }
@@ -106,8 +106,8 @@ impl<T: Tunnel> TunnelRoute<T> {
     pub(crate) fn choose<'r, U>(
         &'r self,
         key: Option<Key>,
-        offer: impl FnMut(&'r Arc<dyn Deliver<Opening<T>>>) -> Offered<U>,
-    ) -> Chosen<'r, Arc<dyn Deliver<Opening<T>>>, U> {
+        offer: impl FnMut(&'r Arc<dyn Deliver<Opening<T>>>, Patience) -> Offered<U>,
+    ) -> Option<U> {
         choose(&self.acceptors, self.policy, &self.turn, key, offer)
     }
 }

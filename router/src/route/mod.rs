@@ -20,7 +20,7 @@ mod roster;
 mod table;
 mod to_inbox;
 
-pub(crate) use choose::{Chosen, Offered};
+pub(crate) use choose::Offered;
 pub use deliver::{Deliver, Delivery, Running, Ticket, Wait};
 pub(crate) use kinds::{NotificationRoute, Observer, RequestRoute, TunnelRoute};
 pub use respond::{Answering, Patience, Respond};
