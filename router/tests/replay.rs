@@ -328,6 +328,35 @@ proptest! {
     }
 }
 
+/// As many joins as sends, on threads that race.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn of_all_who_join_while_senders_go_on_nobody_misses_or_doubles_an_event() {
+    const EVENTS: u64 = 900;
+    let router = Router::new();
+    router.retain::<Ping>(Retention::last(10_000));
+    let sending: Vec<_> = (0..3).map(|sender| send(&router, sender, EVENTS, sender)).collect();
+    let joining: Vec<_> = (0..2)
+        .map(|_| {
+            let router = router.clone();
+            tokio::task::spawn_blocking(move || {
+                let inbox = InboxSettings::with_capacity(10_000);
+                let join = |_| router.subscribe_with::<Ping>(inbox).from(Replay::All);
+                (0..100).map(join).collect::<Vec<_>>()
+            })
+        })
+        .collect();
+    for sending in sending {
+        sending.await.unwrap();
+    }
+    for joining in joining {
+        for mut subscription in joining.await.unwrap() {
+            for got in by_sender(&waiting(&mut subscription), 3) {
+                assert_eq!(got, (0..EVENTS).collect::<Vec<_>>());
+            }
+        }
+    }
+}
+
 #[test]
 fn an_attached_inbox_gets_the_past_first_beyond_its_capacity_and_then_bounds_what_is_live() {
     let router = Router::new();
