@@ -1,5 +1,6 @@
 use crate::codec::Wire;
 use crate::meta::Key;
+use crate::policy::RoutePolicy;
 use crate::priority::Priority;
 use crate::retention::Retention;
 
@@ -50,6 +51,15 @@ pub trait Event: Sized + Send + 'static {
 pub trait Notification: Event + Sync {
     /// What a router keeps of this type for late subscribers.
     const RETENTION: Retention = Retention::NOTHING;
+
+    /// For how many bytes it counts where [`Retention::bytes`] is given (`measure = path` on the derive): its size in
+    /// memory without what it points to, or its encoded size if it is shareable and that is larger.
+    fn retained_bytes(&self) -> usize {
+        let mut encoded = Vec::new();
+        let shareable = Self::wire().is_some_and(|wire| wire.encode(self, &mut encoded).is_ok());
+        let encoded = if shareable { encoded.len() } else { 0 };
+        encoded.max(size_of::<Self>())
+    }
 }
 
 /// Asks something; exactly one responder answers with a [`Response`](Request::Response).
@@ -61,6 +71,9 @@ pub trait Notification: Event + Sync {
 pub trait Request: Event {
     /// What a responder answers.
     type Response: Send + 'static;
+
+    /// Which of several responders is asked unless a router is told otherwise.
+    const POLICY: RoutePolicy = RoutePolicy::LocalFirst;
 
     /// How to encode and decode the response; `Some` exactly if the request is shareable.
     fn response_wire() -> Option<Wire<Self::Response>> {
@@ -80,6 +93,9 @@ pub trait Tunnel: Event {
 
     /// What the opener receives and the acceptor sends.
     type Receive: Send + 'static;
+
+    /// Which of several acceptors is asked unless a router is told otherwise.
+    const POLICY: RoutePolicy = RoutePolicy::LocalFirst;
 
     /// How to encode and decode what the opener sends; `Some` exactly if the tunnel is shareable.
     fn send_wire() -> Option<Wire<Self::Send>> {

@@ -5,6 +5,7 @@
 //!                 ├─ Request        asks; exactly one responder answers
 //!                 └─ Tunnel         opens a two-way typed stream
 //! meta      what travels beside an event: identity, key, deadline, progress
+//! policy    which of several responders is asked; retention: what is kept of the past
 //! failure   what a handler answers when it cannot
 //! codec     how a shareable event becomes bytes, and schema: whether two ends mean the same bytes
 //! ```
@@ -38,6 +39,7 @@ mod id;
 mod kind;
 mod meta;
 mod name;
+mod policy;
 mod priority;
 mod progress;
 mod retention;
@@ -49,6 +51,7 @@ pub use failure::Failure;
 pub use id::{EventId, RouterId};
 pub use kind::{Event, Notification, Request, Tunnel};
 pub use meta::{Key, Meta};
+pub use policy::RoutePolicy;
 pub use priority::Priority;
 pub use progress::{Progress, ProgressSink};
 pub use retention::Retention;

@@ -40,6 +40,7 @@ struct Rare {
     key: Option<Key>,
     deadline: Option<Instant>,
     progress: Option<ProgressSink>,
+    sequence: Option<u64>,
 }
 
 impl Meta {
@@ -68,6 +69,11 @@ impl Meta {
         self.rare().progress = Some(sink);
     }
 
+    /// Sets its place in what a router retains of its type.
+    pub fn set_sequence(&mut self, sequence: u64) {
+        self.rare().sequence = Some(sequence);
+    }
+
     /// The identity; local events that nobody needs to tell apart have none.
     pub const fn id(&self) -> Option<EventId> {
         self.id
@@ -86,6 +92,12 @@ impl Meta {
     /// Where reports of progress go.
     pub fn progress(&self) -> Option<&ProgressSink> {
         self.rare.as_ref().and_then(|rare| rare.progress.as_ref())
+    }
+
+    /// Its place in what a router [retains](crate::Retention) of its type, from 1; of other types, and before it is
+    /// sent, none.
+    pub fn sequence(&self) -> Option<u64> {
+        self.rare.as_ref().and_then(|rare| rare.sequence)
     }
 
     fn rare(&mut self) -> &mut Rare {

@@ -6,7 +6,8 @@ use std::marker::PhantomData;
 use std::time::Duration;
 
 use edri_event::{
-    Codec, CodecError, Event, Key, MessagePack, Notification, Postcard, Priority, Request, Retention, Tunnel,
+    Codec, CodecError, Event, Key, MessagePack, Notification, Postcard, Priority, Request, Retention,
+    RoutePolicy, Tunnel,
 };
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -109,6 +110,45 @@ fn retention_is_a_count_or_an_age() {
     assert_eq!(Counted::RETENTION, Retention::last(1_000));
     assert_eq!(Milliseconds::RETENTION, Retention::within(Duration::from_millis(250)));
     assert_eq!(Days::RETENTION, Retention::within(Duration::from_secs(2 * 24 * 60 * 60)));
+}
+
+#[test]
+fn retention_may_have_several_bounds_and_a_measure() {
+    #[derive(Notification)]
+    #[notification(retain(events = 10, age = "2m", bytes = "3kB", measure = Self::length))]
+    struct Bounded(String);
+    impl Bounded {
+        fn length(&self) -> usize {
+            self.0.len()
+        }
+    }
+    #[derive(Notification)]
+    #[notification(retain(bytes = 64))]
+    struct Sized;
+    #[derive(Notification, Serialize, Deserialize)]
+    #[notification(shareable, retain(bytes = "1MB"))]
+    struct Shared(String);
+
+    let expected = Retention::last(10).and_within(Duration::from_secs(120)).and_sized(3_000);
+    assert_eq!(Bounded::RETENTION, expected);
+    assert_eq!(Bounded("four".into()).retained_bytes(), 4);
+    assert_eq!((Sized::RETENTION, Sized.retained_bytes()), (Retention::sized(64), 0));
+    assert_eq!(Shared(String::new()).retained_bytes(), size_of::<String>());
+    assert_eq!(Shared("a".repeat(100)).retained_bytes(), 101, "as encoded, with its length in front");
+}
+
+#[test]
+fn a_policy_is_named_for_responders_and_acceptors() {
+    #[derive(Request)]
+    #[request(response = (), policy = "least_loaded")]
+    struct Ask;
+    #[derive(Tunnel)]
+    #[tunnel(send = (), receive = (), policy = "by_key")]
+    struct Open;
+
+    assert_eq!(Ask::POLICY, RoutePolicy::LeastLoaded);
+    assert_eq!(Open::POLICY, RoutePolicy::ByKey);
+    assert_eq!(inner::Deeper::POLICY, RoutePolicy::LocalFirst);
 }
 
 #[expect(clippy::unwrap_used, reason = "a test's own")]

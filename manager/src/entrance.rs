@@ -6,7 +6,8 @@ use std::task::Waker;
 use edri_event::{Event, Failure, Meta, Notification, Priority, Request, Tunnel};
 use edri_router::{
     Answer, Answering, Asked, Context, Deliver, Delivery, Envelope, Inbox, Loss, Observable, Opening,
-    Patience, Registration, RequestError, Respond, Router, Running, Ticket, ToInbox, Wait, caught_now,
+    Patience, Registration, Replay, RequestError, Respond, Router, Running, Ticket, ToInbox, Wait,
+    caught_now,
 };
 
 use crate::handling::settle;
@@ -20,6 +21,8 @@ pub struct Entrance<'r, M: Manager> {
     inbox: Inbox<M::Inbox>,
     /// There if the manager runs inline.
     slot: Option<Arc<Slot<M>>>,
+    /// There if the manager shares its notifications.
+    group: Option<Arc<str>>,
     registrations: Vec<Registration>,
 }
 
@@ -47,8 +50,9 @@ impl<'r, M: Manager> Entrance<'r, M> {
         name: Arc<str>,
         inbox: Inbox<M::Inbox>,
         slot: Option<Arc<Slot<M>>>,
+        group: Option<Arc<str>>,
     ) -> Self {
-        Self { router, name, inbox, slot, registrations: Vec::new() }
+        Self { router, name, inbox, slot, group, registrations: Vec::new() }
     }
 
     pub(crate) fn into_registrations(self) -> Vec<Registration> {
@@ -62,7 +66,24 @@ impl<'r, M: Manager> Entrance<'r, M> {
         call: CallNotification<M, E>,
     ) {
         let subscriber = self.subscriber(wrap, call);
-        self.registrations.push(self.router.attach_subscriber::<E>(subscriber));
+        self.registrations.push(match &self.group {
+            None => self.router.attach_subscriber::<E>(subscriber),
+            Some(group) => self.router.attach_to_group::<E>(Arc::clone(group), subscriber),
+        });
+    }
+
+    /// Handles a notification, and before it what is retained of it. In a group, as [`notification`](Self::notification).
+    pub fn notification_from<E: Notification>(
+        &mut self,
+        from: Replay,
+        wrap: fn(Envelope<E>) -> M::Inbox,
+        call: CallNotification<M, E>,
+    ) {
+        if self.group.is_some() {
+            return self.notification(wrap, call);
+        }
+        let subscriber = self.subscriber(wrap, call);
+        self.registrations.push(self.router.attach_subscriber_from::<E>(subscriber, from));
     }
 
     /// Sees the answers to a request.
@@ -73,6 +94,17 @@ impl<'r, M: Manager> Entrance<'r, M> {
     ) {
         let observer = self.subscriber(wrap, call);
         self.registrations.push(self.router.attach_observer::<R>(observer));
+    }
+
+    /// Sees the answers to a request, and before them those that are retained.
+    pub fn response_from<R: Observable>(
+        &mut self,
+        from: Replay,
+        wrap: fn(Envelope<Answer<R>>) -> M::Inbox,
+        call: CallNotification<M, Answer<R>>,
+    ) {
+        let observer = self.subscriber(wrap, call);
+        self.registrations.push(self.router.attach_observer_from::<R>(observer, from));
     }
 
     /// Answers a request.
@@ -152,6 +184,10 @@ impl<M: Manager, R: Request> Respond<R> for InlineRequest<M, R> {
         Respond::withdraw(&self.inbox, ticket);
     }
 
+    fn load(&self) -> usize {
+        Respond::load(&self.inbox)
+    }
+
     fn name(&self) -> &str {
         Respond::name(&self.inbox)
     }
@@ -203,6 +239,10 @@ impl<M: Manager, E: Event + Sync> Deliver<Envelope<E>> for InlineNotification<M,
         self.inbox.deliver_many(parcels, lane)
     }
 
+    fn replay(&self, parcels: &mut VecDeque<Envelope<E>>, lane: Priority) {
+        self.inbox.replay(parcels, lane);
+    }
+
     fn taken_in(&self, ticket: Ticket, waker: &Waker) -> bool {
         self.inbox.taken_in(ticket, waker)
     }
@@ -213,6 +253,10 @@ impl<M: Manager, E: Event + Sync> Deliver<Envelope<E>> for InlineNotification<M,
 
     fn lose(&self, ticket: Ticket, loss: Loss) {
         self.inbox.lose(ticket, loss);
+    }
+
+    fn load(&self) -> usize {
+        Deliver::load(&self.inbox)
     }
 
     fn name(&self) -> &str {

@@ -63,6 +63,17 @@ impl<M: Manager> Host<M> {
         self
     }
 
+    /// Shares its notifications with all others, managers and subscriptions, that are in a group of this name: each
+    /// event goes to one of them. So several managers of one type share the work.
+    ///
+    /// Who gets it is said at [`Subscribe::group`](edri_router::Subscribe::group). Requests and tunnels are shared
+    /// anyway, by their route's policy; answers go to every `#[response]` handler. A group gets no replay: what `from`
+    /// asks for of notifications is left out.
+    pub fn group(mut self, group: impl Into<Cow<'static, str>>) -> Self {
+        self.settings.group = Some(group.into());
+        self
+    }
+
     /// Runs it on the tasks of its senders. See [`Mode::Inline`].
     pub fn inline(mut self) -> Self {
         self.settings.mode = Mode::Inline;
@@ -100,7 +111,8 @@ impl<M: Manager> Host<M> {
         let (inbox, receiver) = Inbox::reporting(settings.inbox, office);
         let monitor = inbox.monitor();
         let slot = (settings.mode == Mode::Inline).then(|| Slot::new(inbox.clone()));
-        let mut entrance = Entrance::new(router, Arc::clone(&name), inbox.clone(), slot.clone());
+        let group = settings.group.map(Arc::from);
+        let mut entrance = Entrance::new(router, Arc::clone(&name), inbox.clone(), slot.clone(), group);
         M::attach(&mut entrance);
         let registrations = entrance.into_registrations();
         let (started, told) = oneshot::channel();

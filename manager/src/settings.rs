@@ -12,12 +12,14 @@ pub struct Settings {
     pub inbox: InboxSettings,
     /// Where its handlers run.
     pub mode: Mode,
+    /// The group in which it shares its notifications with others, if any.
+    pub group: Option<Cow<'static, str>>,
 }
 
 impl Settings {
     /// The defaults, for a manager called `name`.
     pub fn new(name: impl Into<Cow<'static, str>>) -> Self {
-        Self { name: name.into(), inbox: InboxSettings::default(), mode: Mode::default() }
+        Self { name: name.into(), inbox: InboxSettings::default(), mode: Mode::default(), group: None }
     }
 
     /// The same with another name.
@@ -35,6 +37,11 @@ impl Settings {
     pub fn overflow(mut self, overflow: Overflow) -> Self {
         self.inbox.overflow = overflow;
         self
+    }
+
+    /// The same in a group; see [`Host::group`](crate::Host::group).
+    pub fn group(self, group: impl Into<Cow<'static, str>>) -> Self {
+        Self { group: Some(group.into()), ..self }
     }
 
     /// The same in another mode.

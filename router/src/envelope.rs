@@ -4,6 +4,7 @@ use std::sync::Arc;
 use edri_event::{Event, Meta};
 
 use crate::dead_letter::{DeadLetterOffice, Loss};
+use crate::history::History;
 
 /// A notification as one subscriber gets it: its own if it is the only one, shared among them otherwise.
 #[derive(Debug)]
@@ -23,6 +24,16 @@ impl<E> Shared<E> {
         match self {
             Self::Own(event) => event,
             Self::Of(shared) => Arc::try_unwrap(shared).unwrap_or_else(|shared| E::clone(&shared)),
+        }
+    }
+}
+
+impl<E> Shared<E> {
+    /// For several.
+    pub(crate) fn into_shared(self) -> Arc<E> {
+        match self {
+            Self::Own(event) => Arc::new(event),
+            Self::Of(shared) => shared,
         }
     }
 }
@@ -51,6 +62,16 @@ pub struct Envelope<E> {
     pub event: Shared<E>,
     /// What travels beside it.
     pub meta: Meta,
+}
+
+impl<E> Envelope<E> {
+    /// As a route that is retained delivers it: recorded, numbered, and shared with its history.
+    pub(crate) fn recorded(self, history: &History<E>, measure: impl Fn(&E) -> usize) -> Self {
+        let Self { event, mut meta } = self;
+        let event = event.into_shared();
+        history.record(&event, &mut meta, measure);
+        Self { event: Shared::Of(event), meta }
+    }
 }
 
 impl<E: Event + Sync> crate::Message for Envelope<E> {

@@ -7,7 +7,8 @@
 //! notify         sending to all
 //! request        asking one, and its answer
 //! tunnel         a stream in both directions
-//! subscription   notifications as a `Stream`
+//! subscription   notifications as a `Stream`; subscribe: how one begins
+//! history        what is retained, and its replay
 //! dead_letter    what nobody handled
 //! context        what a handler may know
 //! ```
@@ -45,12 +46,14 @@ mod budget;
 mod context;
 mod dead_letter;
 mod envelope;
+mod history;
 mod inbox;
 mod notify;
 mod registration;
 mod request;
 mod route;
 mod router;
+mod subscribe;
 mod subscription;
 mod sync;
 mod tunnel;
@@ -58,6 +61,7 @@ mod tunnel;
 pub use context::Context;
 pub use dead_letter::{DeadLetter, DeadLetterCounts, DeadLetterOffice, Loss, Reason, Undelivered};
 pub use envelope::{Envelope, Shared};
+pub use history::{Replay, Retained};
 pub use inbox::{
     Capacity, Inbox, InboxMonitor, InboxSettings, Message, Overflow, Receiver, SharedReceiver, Tally,
 };
@@ -68,6 +72,7 @@ pub use request::{
 };
 pub use route::{Answering, Deliver, Delivery, Patience, Respond, Running, Ticket, ToInbox, Wait};
 pub use router::Router;
+pub use subscribe::Subscribe;
 pub use subscription::Subscription;
 pub use tunnel::{
     Accepted, Open, OpenError, Opened, Opening, TunnelEnd, TunnelError, TunnelReceiver, TunnelSender, Verdict,

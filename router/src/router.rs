@@ -3,9 +3,9 @@ use std::fmt;
 use std::future::Future;
 use std::sync::{Arc, Weak};
 
-use edri_event::{Failure, Notification, Request, RouterId, Tunnel};
+use edri_event::{Failure, Notification, Request, RoutePolicy, RouterId, Tunnel};
 
-use crate::dead_letter::{DeadLetterOffice, Letters, Loss, Reason, lose};
+use crate::dead_letter::{DeadLetterOffice, Letters};
 use crate::envelope::Envelope;
 use crate::inbox::{Inbox, InboxSettings};
 use crate::notify::{Delivered, Notify, NotifyError, notify_all};
@@ -14,7 +14,8 @@ use crate::request::{Answer, Asking, Closure, Observable, Requester};
 use crate::route::{
     Deliver, NotificationRoute, Observer, RequestRoute, Respond, Route, Table, ToInbox, TunnelRoute,
 };
-use crate::subscription::Subscription;
+use crate::subscribe::{Subscribe, subscription_name};
+use crate::subscription::{Source, Subscription};
 use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::tunnel::{Open, Opening};
 
@@ -131,15 +132,17 @@ impl Router {
     /// Subscribes to a notification, with an inbox of the [default](InboxSettings::default) size and policy.
     /// Dropping the subscription ends it.
     pub fn subscribe<E: Notification>(&self) -> Subscription<E> {
-        self.subscribe_with(InboxSettings::default())
+        self.subscription().start()
     }
 
     /// Subscribes to a notification, with an inbox as told.
     pub fn subscribe_with<E: Notification>(&self, settings: InboxSettings) -> Subscription<E> {
-        let name = subscription_name(E::name());
-        let (inbox, receiver) = Inbox::reporting(settings, DeadLetterOffice::new(self, Arc::clone(&name)));
-        let to = ToInbox::new(name, inbox, std::convert::identity);
-        Subscription::new(receiver, self.attach_subscriber(Arc::new(to)))
+        self.subscription().inbox(settings).start()
+    }
+
+    /// Subscribes to a notification with more than an inbox of its own: a name, a group, a part of the past.
+    pub fn subscription<E: Notification>(&self) -> Subscribe<'_, E> {
+        Subscribe::new(self)
     }
 
     /// Subscribes to the answers to a request, whoever gives them: each with its request, failures included.
@@ -148,7 +151,8 @@ impl Router {
         let office = DeadLetterOffice::new(self, Arc::clone(&name));
         let (inbox, receiver) = Inbox::reporting(InboxSettings::default(), office);
         let to = ToInbox::new(name, inbox, std::convert::identity);
-        Subscription::new(receiver, self.attach_observer(Arc::new(to)))
+        let source = Source { router: self.downgrade(), past: Self::past_answers };
+        Subscription::new(receiver, self.attach_observer(Arc::new(to)), source)
     }
 
     /// Answers requests with a closure, which runs on the requester's task: any number at once, and a
@@ -168,21 +172,35 @@ impl Router {
         &self,
         subscriber: Arc<dyn Deliver<Envelope<E>>>,
     ) -> Registration {
-        let id = self.register::<NotificationRoute<E>>(TypeId::of::<E>(), |route, id| {
-            route.subscribers.add(id, subscriber)
-        });
-        self.registration(move |table| {
-            table.change::<NotificationRoute<E>>(TypeId::of::<E>(), |route| route.subscribers.remove(id));
-        })
+        self.attach::<NotificationRoute<E>>(
+            TypeId::of::<E>(),
+            |route, id| route.subscribers.add(id, subscriber),
+            |route, id| route.subscribers.remove(id),
+        )
+    }
+
+    /// As [`attach_subscriber`](Self::attach_subscriber), for one of several that share the events: see
+    /// [`Subscribe::group`].
+    pub fn attach_to_group<E: Notification>(
+        &self,
+        group: impl Into<Arc<str>>,
+        member: Arc<dyn Deliver<Envelope<E>>>,
+    ) -> Registration {
+        let group = group.into();
+        self.attach::<NotificationRoute<E>>(
+            TypeId::of::<E>(),
+            |route, id| route.join(&group, id, member),
+            NotificationRoute::leave,
+        )
     }
 
     /// Registers whoever answers requests of one type.
     pub fn attach_responder<R: Request>(&self, responder: Arc<dyn Respond<R>>) -> Registration {
-        let id = self
-            .register::<RequestRoute<R>>(TypeId::of::<R>(), |route, id| route.responders.add(id, responder));
-        self.registration(move |table| {
-            table.change::<RequestRoute<R>>(TypeId::of::<R>(), |route| route.responders.remove(id));
-        })
+        self.attach::<RequestRoute<R>>(
+            TypeId::of::<R>(),
+            |route, id| route.responders.add(id, responder),
+            |route, id| route.responders.remove(id),
+        )
     }
 
     /// Registers whoever sees the answers to requests of one type.
@@ -190,28 +208,31 @@ impl Router {
         &self,
         observer: Arc<dyn Deliver<Envelope<Answer<R>>>>,
     ) -> Registration {
-        let observer = Observer {
-            to: observer,
-            copy_request: R::clone,
-            copy_response: R::Response::clone,
-            miss: |router, Envelope { event, meta }, observer| {
-                lose(router, event, &meta, Some(observer.into()), Loss::unhandled(Reason::Overflow));
-            },
-        };
-        let id = self
-            .register::<RequestRoute<R>>(TypeId::of::<R>(), |route, id| route.observers.add(id, observer));
-        self.registration(move |table| {
-            table.change::<RequestRoute<R>>(TypeId::of::<R>(), |route| route.observers.remove(id));
-        })
+        self.attach::<RequestRoute<R>>(
+            TypeId::of::<R>(),
+            |route, id| route.observers.add(id, Observer::new(observer)),
+            |route, id| route.observers.remove(id),
+        )
     }
 
     /// Registers whoever accepts tunnels of one type.
     pub fn attach_acceptor<T: Tunnel>(&self, acceptor: Arc<dyn Deliver<Opening<T>>>) -> Registration {
-        let id =
-            self.register::<TunnelRoute<T>>(TypeId::of::<T>(), |route, id| route.acceptors.add(id, acceptor));
-        self.registration(move |table| {
-            table.change::<TunnelRoute<T>>(TypeId::of::<T>(), |route| route.acceptors.remove(id));
-        })
+        self.attach::<TunnelRoute<T>>(
+            TypeId::of::<T>(),
+            |route, id| route.acceptors.add(id, acceptor),
+            |route, id| route.acceptors.remove(id),
+        )
+    }
+
+    /// Says which of several responders gets a request of this type, in place of the [type's own](Request::POLICY)
+    /// policy. It lasts for as long as the router does, whoever comes and goes.
+    pub fn route_requests<R: Request>(&self, policy: RoutePolicy) {
+        self.table().change(TypeId::of::<R>(), |route: &mut RequestRoute<R>| route.policy = policy);
+    }
+
+    /// Says which of several acceptors gets a tunnel of this type, in place of the [type's own](Tunnel::POLICY) policy.
+    pub fn route_tunnels<T: Tunnel>(&self, policy: RoutePolicy) {
+        self.table().change(TypeId::of::<T>(), |route: &mut TunnelRoute<T>| route.policy = policy);
     }
 
     #[inline]
@@ -226,9 +247,7 @@ impl Router {
     /// Takes a subscriber that is gone off its route, before its registration ends.
     #[cold]
     pub(crate) fn take_off<E: Notification>(&self, gone: &Arc<dyn Deliver<Envelope<E>>>) {
-        self.table().change::<NotificationRoute<E>>(TypeId::of::<E>(), |route| {
-            route.subscribers.remove_where(|subscriber| Arc::ptr_eq(subscriber, gone));
-        });
+        self.table().change::<NotificationRoute<E>>(TypeId::of::<E>(), |route| route.take_off(gone));
     }
 
     /// The same for an observer.
@@ -243,29 +262,28 @@ impl Router {
         WeakRouter(Arc::downgrade(&self.shared))
     }
 
-    /// Undone when it is dropped, if the router is still there.
-    fn registration(&self, undo: impl FnOnce(&Table) + Send + Sync + 'static) -> Registration {
+    /// Adds somebody to a route under an id of his own, and removes him when the registration is dropped, if the
+    /// router is still there then.
+    ///
+    /// Ids are given under the route's lock, so that they rise along it.
+    pub(crate) fn attach<R: Route>(
+        &self,
+        event: TypeId,
+        add: impl FnOnce(&mut R, u64),
+        remove: fn(&mut R, u64),
+    ) -> Registration {
+        let mut id = 0;
+        self.shared.table.change(event, |route| {
+            id = self.shared.next_registration.fetch_add(1, Ordering::Relaxed);
+            add(route, id);
+        });
         let router = Arc::downgrade(&self.shared);
         Registration::new(move || {
             if let Some(router) = router.upgrade() {
-                undo(&router.table);
+                router.table.change::<R>(event, |route| remove(route, id));
             }
         })
     }
-
-    /// Ids are given under the route's lock, so that they rise along it.
-    fn register<R: Route>(&self, event: TypeId, add: impl FnOnce(&mut R, u64)) -> u64 {
-        let mut given = 0;
-        self.shared.table.change(event, |route| {
-            given = self.shared.next_registration.fetch_add(1, Ordering::Relaxed);
-            add(route, given);
-        });
-        given
-    }
-}
-
-fn subscription_name(event: &str) -> Arc<str> {
-    format!("a subscription to {event}").into()
 }
 
 impl Default for Router {

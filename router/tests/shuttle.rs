@@ -14,8 +14,10 @@ use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::Poll;
 
-use edri_event::{Event as _, Priority};
-use edri_router::{Envelope, Inbox, InboxSettings, Overflow, RequestError, Router, SharedReceiver, ToInbox};
+use edri_event::{Event as _, Priority, Retention};
+use edri_router::{
+    Envelope, Inbox, InboxSettings, Overflow, Replay, RequestError, Router, SharedReceiver, ToInbox,
+};
 use shuttle::future::block_on;
 use shuttle::sync::atomic::{AtomicU64, Ordering};
 use shuttle::thread;
@@ -444,5 +446,72 @@ fn an_urgent_sender_in_line_and_a_receiver_that_takes_in_batches() {
         senders.into_iter().for_each(join);
         drop(registration);
         join(receiving);
+    });
+}
+
+/// Two senders, one event at a time and in a batch, while somebody joins from the past on.
+#[test]
+fn a_past_and_a_present_without_a_gap_or_a_double() {
+    explore(|| {
+        let router = Router::new();
+        router.retain::<Ping>(Retention::last(16));
+        let one = router.clone();
+        let one = thread::spawn(move || {
+            for event in 0..2 {
+                block_on(one.notify(Ping(event))).unwrap();
+            }
+        });
+        let batch = router.clone();
+        let batch = thread::spawn(move || block_on(batch.notify_all((10..12).map(Ping))));
+        let mut late = router.subscribe::<Ping>().from(Replay::All);
+        let (inbox, mut receiver) = Inbox::new(settings(1, Overflow::Wait));
+        let to = ToInbox::new("gated".into(), inbox, std::convert::identity);
+        let attached = router.attach_subscriber_from::<Ping>(Arc::new(to), Replay::All);
+        let (mut all, mut gated) = (Vec::new(), Vec::new());
+        for _ in 0..4 {
+            all.push(block_on(late.recv()).unwrap().0);
+            gated.push(block_on(receiver.recv()).unwrap().event.0);
+        }
+        join(one);
+        assert!(join(batch).is_ok());
+        assert!(late.try_recv().is_none());
+        assert!(receiver.try_recv().is_none());
+        for all in [all, gated] {
+            let of = |from: u64| all.iter().filter(|event| *event / 10 == from).copied().collect::<Vec<_>>();
+            assert_eq!((of(0), of(1)), (vec![0, 1], vec![10, 11]));
+        }
+        drop(attached);
+    });
+}
+
+#[test]
+fn members_of_a_group_that_come_and_go_get_each_event_once() {
+    explore(|| {
+        let router = Router::new();
+        let member = |router: &Router| router.subscription::<Ping>().group("g").capacity(1).start();
+        let mut steady = member(&router);
+        let sender = router.clone();
+        let sending = thread::spawn(move || {
+            for event in 0..3 {
+                block_on(sender.notify(Ping(event))).unwrap();
+            }
+        });
+        let fickle = router.clone();
+        let fickle = thread::spawn(move || {
+            let mut fickle = member(&fickle);
+            let first = fickle.try_recv().map(|event| event.0);
+            fickle.close();
+            let rest = std::iter::from_fn(|| fickle.try_recv().map(|event| event.0));
+            first.into_iter().chain(rest).collect::<Vec<_>>()
+        });
+        drop(router);
+        let mut all = Vec::new();
+        while let Some(event) = block_on(steady.recv()) {
+            all.push(event.0);
+        }
+        join(sending);
+        all.extend(join(fickle));
+        all.sort_unstable();
+        assert_eq!(all, [0, 1, 2]);
     });
 }

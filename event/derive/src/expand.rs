@@ -92,31 +92,51 @@ impl Expansion<'_> {
 
     /// The kind's trait and what it holds.
     fn particular(&self) -> (Ident, TokenStream) {
-        let event = &self.event;
         let (kind, items) = match &self.options.particular {
             Particular::Notification { retain } => {
-                let retention = retain.as_ref().map(|retain| match retain {
-                    Retain::Events(count) => quote!(#event::Retention::last(#count)),
-                    Retain::Milliseconds(age) => {
-                        quote!(#event::Retention::within(::core::time::Duration::from_millis(#age)))
-                    }
-                });
-                let items =
-                    retention.map(|retention| quote!(const RETENTION: #event::Retention = #retention;));
+                let items = retain.as_ref().map(|retain| self.retention(retain));
                 ("Notification", items.unwrap_or_default())
             }
-            Particular::Request { response } => {
+            Particular::Request { response, policy } => {
+                let policy = self.policy(policy.as_ref());
                 let wire = self.wire("response_wire", &quote!(Self::Response), &response.to_token_stream());
-                ("Request", quote!(type Response = #response; #wire))
+                ("Request", quote!(type Response = #response; #policy #wire))
             }
-            Particular::Tunnel { send, receive } => {
+            Particular::Tunnel { send, receive, policy } => {
+                let policy = self.policy(policy.as_ref());
                 let send_wire = self.wire("send_wire", &quote!(Self::Send), &send.to_token_stream());
                 let receive_wire =
                     self.wire("receive_wire", &quote!(Self::Receive), &receive.to_token_stream());
-                ("Tunnel", quote!(type Send = #send; type Receive = #receive; #send_wire #receive_wire))
+                let types = quote!(type Send = #send; type Receive = #receive;);
+                ("Tunnel", quote!(#types #policy #send_wire #receive_wire))
             }
         };
         (Ident::new(kind, self.input.ident.span()), items)
+    }
+
+    /// The bounds of what is kept, and what counts its bytes.
+    fn retention(&self, retain: &Retain) -> TokenStream {
+        let event = &self.event;
+        let events = retain.events.map(|events| quote!(.and_last(#events)));
+        let age =
+            retain.milliseconds.map(|age| quote!(.and_within(::core::time::Duration::from_millis(#age))));
+        let bytes = retain.bytes.map(|bytes| quote!(.and_sized(#bytes)));
+        let measure = retain.measure.as_ref().map(|measure| {
+            quote! {
+                fn retained_bytes(&self) -> usize {
+                    #measure(self)
+                }
+            }
+        });
+        quote! {
+            const RETENTION: #event::Retention = #event::Retention::NOTHING #events #age #bytes;
+            #measure
+        }
+    }
+
+    fn policy(&self, variant: Option<&Ident>) -> Option<TokenStream> {
+        let event = &self.event;
+        variant.map(|variant| quote!(const POLICY: #event::RoutePolicy = #event::RoutePolicy::#variant;))
     }
 
     /// A method that answers how `payload` travels, or nothing for an event that stays in its process.
@@ -183,8 +203,8 @@ impl Expansion<'_> {
         }
         let payloads: Vec<&Type> = match &self.options.particular {
             Particular::Notification { .. } => Vec::new(),
-            Particular::Request { response } => vec![response],
-            Particular::Tunnel { send, receive } => vec![send, receive],
+            Particular::Request { response, .. } => vec![response],
+            Particular::Tunnel { send, receive, .. } => vec![send, receive],
         };
         let payloads = payloads.into_iter().filter(|payload| mentions(*payload, &parameters));
         for payload in payloads.clone() {

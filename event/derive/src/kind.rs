@@ -22,8 +22,8 @@ impl Kind {
     pub(crate) const fn own_options(self) -> &'static [&'static str] {
         match self {
             Self::Notification => &["retain"],
-            Self::Request => &["response"],
-            Self::Tunnel => &["send", "receive"],
+            Self::Request => &["response", "policy"],
+            Self::Tunnel => &["send", "receive", "policy"],
         }
     }
 

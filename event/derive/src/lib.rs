@@ -23,6 +23,10 @@ use crate::kind::Kind;
 ///
 /// * `retain = 1000`: a router keeps the newest 1000 for late subscribers;
 /// * `retain = "30s"`: it keeps those younger than that. The units are `ms`, `s`, `m`, `h` and `d`.
+/// * `retain(events = 1000, age = "30s", bytes = "1MB")`: it keeps what is within all the bounds that are given. The
+///   units of a size are `B`, `kB`, `MB` and `GB`, of 1, 1,000, 1,000,000 and 1,000,000,000 bytes. An event counts
+///   with its size in memory without what it points to, with its encoded size if it is shareable and that is larger,
+///   or with what `measure = path` beside `bytes` names: a `fn(&Self) -> usize`.
 ///
 /// ```
 /// use edri_event::{Event, Key, Notification, Priority, Retention};
@@ -51,6 +55,8 @@ pub fn notification(input: TokenStream) -> TokenStream {
 /// Implements `Event` and `Request`. `#[request(…)]` takes, beside the options of every kind,
 ///
 /// * `response = Type` (required): what a responder answers. If the request is shareable, so must this be.
+/// * `policy = "least_loaded"`: which of several responders is asked: `"local_first"` (without it), `"round_robin"`,
+///   `"least_loaded"` or `"by_key"`; see `RoutePolicy`.
 ///
 /// ```
 /// use edri_event::{Event, Request};
@@ -79,6 +85,7 @@ pub fn request(input: TokenStream) -> TokenStream {
 ///
 /// * `send = Type` (required): what the opener sends;
 /// * `receive = Type` (required): what the opener receives.
+/// * `policy = "least_loaded"`: which of several acceptors is asked, as for a request.
 ///
 /// If the tunnel is shareable, both must be serializable.
 ///

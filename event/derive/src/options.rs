@@ -34,8 +34,8 @@ pub(crate) enum Codec {
 #[expect(clippy::large_enum_variant, reason = "there is one of it per derive")]
 pub(crate) enum Particular {
     Notification { retain: Option<Retain> },
-    Request { response: Type },
-    Tunnel { send: Type, receive: Type },
+    Request { response: Type, policy: Option<Ident> },
+    Tunnel { send: Type, receive: Type, policy: Option<Ident> },
 }
 
 impl Options {
@@ -64,6 +64,8 @@ struct Draft {
     evolving: Option<Span>,
     codec: Option<(Span, Path)>,
     retain: Option<Retain>,
+    /// The variant of `RoutePolicy`.
+    policy: Option<Ident>,
     response: Option<Type>,
     send: Option<Type>,
     receive: Option<Type>,
@@ -98,7 +100,8 @@ impl Draft {
                 })?;
                 self.codec = Some((span, path));
             }
-            "retain" => self.retain = Some(Retain::read(&meta.value()?.parse()?)?),
+            "retain" => self.retain = Some(Retain::read(&meta)?),
+            "policy" => self.policy = Some(policy(&meta)?),
             "response" => self.response = Some(payload(&meta, "response")?),
             "send" => self.send = Some(payload(&meta, "send")?),
             // What is left: the names were checked above.
@@ -120,12 +123,14 @@ impl Draft {
             Kind::Notification => Particular::Notification { retain: self.retain },
             Kind::Request => Particular::Request {
                 response: required(self.response, "response", "#[request(response = Type)]")?,
+                policy: self.policy,
             },
             Kind::Tunnel => {
                 let example = "#[tunnel(send = Type, receive = Type)]";
                 Particular::Tunnel {
                     send: required(self.send, "send", example)?,
                     receive: required(self.receive, "receive", example)?,
+                    policy: self.policy,
                 }
             }
         };
@@ -204,18 +209,33 @@ fn version(meta: &ParseNestedMeta<'_>) -> Result<u32> {
 
 fn priority(meta: &ParseNestedMeta<'_>) -> Result<Ident> {
     let expected = "expected `priority = \"normal\"`, `\"high\"` or `\"control\"`";
+    variant(meta, expected, &[("normal", "Normal"), ("high", "High"), ("control", "Control")])
+}
+
+fn policy(meta: &ParseNestedMeta<'_>) -> Result<Ident> {
+    let expected =
+        "expected `policy = \"local_first\"`, `\"round_robin\"`, `\"least_loaded\"` or `\"by_key\"`";
+    variant(
+        meta,
+        expected,
+        &[
+            ("local_first", "LocalFirst"),
+            ("round_robin", "RoundRobin"),
+            ("least_loaded", "LeastLoaded"),
+            ("by_key", "ByKey"),
+        ],
+    )
+}
+
+/// The variant that the text after `=` names.
+fn variant(meta: &ParseNestedMeta<'_>, expected: &str, known: &[(&str, &str)]) -> Result<Ident> {
     let literal = literal(meta, expected)?;
     let variant = match &literal {
-        Lit::Str(text) => match text.value().as_str() {
-            "normal" => Some("Normal"),
-            "high" => Some("High"),
-            "control" => Some("Control"),
-            _ => None,
-        },
+        Lit::Str(text) => known.iter().find(|(name, _)| text.value() == *name),
         _ => None,
     };
     match variant {
-        Some(variant) => Ok(Ident::new(variant, literal.span())),
+        Some((_, variant)) => Ok(Ident::new(variant, literal.span())),
         None => Err(Error::new_spanned(literal, expected)),
     }
 }

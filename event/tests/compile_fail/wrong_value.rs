@@ -22,4 +22,8 @@ struct Flag;
 #[request(response = "u64")]
 struct Response;
 
+#[derive(Request)]
+#[request(response = u64, policy = "random")]
+struct Policy;
+
 fn main() {}

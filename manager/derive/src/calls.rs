@@ -26,7 +26,14 @@ impl Expansion<'_> {
             Kind::Request => ("request", "CallRequest"),
             Kind::Tunnel => return quote!(entrance.tunnel::<#event>(#inbox::#variant)),
         };
-        let (method, calls) = (format_ident!("{method}"), format_ident!("{calls}"));
+        let calls = format_ident!("{calls}");
+        let (method, from) = match &handler.from {
+            None => (format_ident!("{method}"), None),
+            Some(from) => {
+                let from = from.value(private);
+                (format_ident!("{method}_from"), Some(quote!(#from,)))
+            }
+        };
         let is_request = handler.kind == Kind::Request;
         let call = match (handler.shape.is_async, is_request) {
             (false, _) => {
@@ -53,7 +60,7 @@ impl Expansion<'_> {
                 }
             }
         };
-        quote!(entrance.#method::<#event>(#inbox::#variant, #private::#calls::#call))
+        quote!(entrance.#method::<#event>(#from #inbox::#variant, #private::#calls::#call))
     }
 
     /// The body that handles one message out of the inbox.

@@ -4,6 +4,7 @@ use syn::ext::IdentExt;
 use syn::{Attribute, Error, ImplItem, ImplItemFn, ItemImpl, Result, Type, parse_quote};
 
 use crate::marker::Marker;
+use crate::replay::From;
 use crate::signature::Shape;
 
 /// The methods of a manager that are called for events, and its hooks.
@@ -20,6 +21,8 @@ pub(crate) struct Handler {
     pub(crate) event: Type,
     pub(crate) method: Ident,
     pub(crate) variant: Ident,
+    /// How much of the past it begins with, if any.
+    pub(crate) from: Option<From>,
     /// The conditions under which it exists.
     pub(crate) conditions: Vec<Attribute>,
     pub(crate) shape: Shape,
@@ -65,7 +68,7 @@ impl Handlers {
     }
 
     fn take_method(&mut self, method: &mut ImplItemFn) -> Result<()> {
-        let Some(marker) = Marker::take(&mut method.attrs)? else { return Ok(()) };
+        let Some((marker, from)) = Marker::take(&mut method.attrs)? else { return Ok(()) };
         let mut shape = Shape::read(marker, &method.sig)?;
         // The signature is prescribed: lints that would have another one are not the author's to answer.
         method.attrs.push(parse_quote! {
@@ -97,7 +100,7 @@ impl Handlers {
             ));
         }
         let variant = self.fresh_variant(name);
-        self.handlers.push(Handler { kind, event, method: name.clone(), variant, conditions, shape });
+        self.handlers.push(Handler { kind, event, method: name.clone(), variant, from, conditions, shape });
         Ok(())
     }
 

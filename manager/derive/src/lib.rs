@@ -3,6 +3,7 @@
 //! ```text
 //! options     what `#[manager(…)]` asks for
 //! marker      what a method is for          signature   how it wants to be called
+//! replay      how much of the past it begins with
 //! handlers    all methods of a block
 //! expand      the implementations, made of all that: of the inbox in inbox, the calls of handlers in calls
 //! entry       `#[main]`
@@ -18,6 +19,7 @@ mod inbox;
 mod marker;
 mod options;
 mod paths;
+mod replay;
 mod signature;
 mod tokens;
 
@@ -51,6 +53,10 @@ use crate::options::Options;
 ///   with `&self` needs a manager that is `Sync`: it holds the reference while it waits.)
 /// * take `cx: &Context` last: the router, and the circumstances of the event.
 /// * return a `Result` of what it returns, whose error is `Into<Failure>`: a `Failure`, or any `Error`.
+///
+/// `#[notification(from = All)]` and `#[response(from = All)]` begin with what the router has retained, before anything
+/// that comes live; in place of `All`, `Last(100)`, `Within(duration)` or `Since(instant)`, each with any expression. It
+/// waits in the manager's inbox, beyond its capacity if need be.
 ///
 /// There is one handler for each event. A failure or a panic ends the handler and not the manager: a request is
 /// answered with it, anything else is logged. `#[cfg(…)]` on a handler takes its event off the manager with it.

@@ -1,5 +1,7 @@
 use syn::{Attribute, Error, Result};
 
+use crate::replay::From;
+
 /// What a method of a manager is for, as its attribute says.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Marker {
@@ -39,31 +41,37 @@ impl Marker {
     }
 
     /// Takes the attributes that say what a method is for off it; at most one may be there.
-    pub(crate) fn take(attributes: &mut Vec<Attribute>) -> Result<Option<Self>> {
+    pub(crate) fn take(attributes: &mut Vec<Attribute>) -> Result<Option<(Self, Option<From>)>> {
         let mut found = None;
+        let mut from = None;
         let mut outcome = Ok(());
         attributes.retain(|attribute| {
             let Some(marker) = Self::of(attribute) else { return true };
-            let error = if attribute.meta.require_path_only().is_err() {
-                Some(format!("`#[{}]` takes no options here; expected it alone", marker.name()))
-            } else {
-                found.map(|first: Self| match marker == first {
-                    true => format!("`#[{}]` is given twice; expected it once", first.name()),
-                    false => format!(
-                        "this method is already marked `#[{}]`; expected one method for each, so that it \
-                         cannot be `#[{}]` too",
-                        first.name(),
-                        marker.name()
-                    ),
-                })
-            };
-            if let Some(error) = error {
-                outcome = Err(Error::new_spanned(attribute, error));
+            match From::read(marker, attribute) {
+                Err(error) => outcome = Err(error),
+                Ok(read) => {
+                    if let Some(error) = found.map(|first: Self| first.refuses(marker)) {
+                        outcome = Err(Error::new_spanned(attribute, error));
+                    }
+                    from = from.take().or(read);
+                }
             }
             found = found.or(Some(marker));
             false
         });
-        outcome.map(|()| found)
+        outcome.map(|()| found.map(|marker| (marker, from)))
+    }
+
+    /// What is said of a method that carries a second attribute.
+    fn refuses(self, second: Self) -> String {
+        if self == second {
+            return format!("`#[{}]` is given twice; expected it once", self.name());
+        }
+        format!(
+            "this method is already marked `#[{}]`; expected one method for each, so that it cannot be `#[{}]` too",
+            self.name(),
+            second.name()
+        )
     }
 
     fn of(attribute: &Attribute) -> Option<Self> {

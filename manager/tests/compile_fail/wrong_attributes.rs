@@ -19,6 +19,18 @@ impl Calculator {
     #[notification(high)]
     fn added_at_last(&self, _event: &Added) {}
 
+    #[notification(from = Everything)]
+    fn added_from_the_first(&self, _event: &Added) {}
+
+    #[notification(from = Last)]
+    fn added_lately(&self, _event: &Added) {}
+
+    #[notification(from = All, from = All)]
+    fn added_twice(&self, _event: &Added) {}
+
+    #[started(from = All)]
+    fn zero(&self) {}
+
     #[started]
     fn one(&self) {}
 

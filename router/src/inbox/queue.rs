@@ -87,6 +87,23 @@ impl<T> Queue<T> {
         true
     }
 
+    /// Takes all of `items`, in order, beyond the capacity if need be: what came before the live events cannot wait
+    /// in line behind them, and is bounded already.
+    pub(crate) fn push_past(&self, lane: Priority, items: impl Iterator<Item = T>) {
+        let mut state = self.state.lock();
+        if state.phase != Phase::Open {
+            return;
+        }
+        let before = state.lanes.len();
+        items.for_each(|item| state.lanes.push(lane, item));
+        let taken = state.lanes.len() - before;
+        if taken > 0 {
+            let woken = self.accepted(&mut state, lane, taken);
+            drop(state);
+            wake(woken);
+        }
+    }
+
     #[cold]
     fn overflow(
         &self,
@@ -216,6 +233,17 @@ impl<T> Queue<T> {
     #[inline]
     pub(super) fn admit_urgent(&self, state: &mut State<T>, woken: &mut Vec<Waker>) {
         if state.parked.is_urgent() {
+            self.admit_parked(state, woken);
+        }
+    }
+
+    /// The receiver has nothing in hand any more. Senders may have gone into line meanwhile before empty lanes, if what
+    /// it had in hand was a past beyond the capacity.
+    #[inline]
+    pub(super) fn admit_after_past(&self, state: &mut State<T>, woken: &mut Vec<Waker>) {
+        if state.lanes.len() == 0 && !state.parked.is_empty() {
+            state.set_in_hand(0);
+            self.in_hand.store(0, Ordering::Relaxed);
             self.admit_parked(state, woken);
         }
     }

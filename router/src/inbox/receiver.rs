@@ -81,8 +81,11 @@ impl<M: Message> Receiver<M> {
         if !self.hand.is_empty() {
             return Poll::Ready(true);
         }
-        let state = self.queue.lock();
+        let mut state = self.queue.lock();
+        self.queue.admit_after_past(&mut state, &mut self.woken);
         if state.lanes.len() > 0 {
+            drop(state);
+            self.wake();
             return Poll::Ready(true);
         }
         match self.nothing(state, Some(cx.waker())) {
@@ -153,6 +156,7 @@ impl<M: Message> Receiver<M> {
             self.queue.in_hand.store(0, Ordering::Relaxed);
         }
         self.queue.admit_urgent(&mut state, &mut self.woken);
+        self.queue.admit_after_past(&mut state, &mut self.woken);
         if state.lanes.len() == 0 {
             return self.nothing(state, waker);
         }
@@ -177,7 +181,8 @@ impl<M: Message> Receiver<M> {
     }
 
     /// Nothing waits in the lanes or in hand; nothing stands in line either, since of a full inbox at least one
-    /// event is still in the lanes: the first of a batch is handed out as the batch is taken.
+    /// event is still in the lanes: the first of a batch is handed out as the batch is taken. (Not of one that was
+    /// filled beyond its capacity: hence `admit_after_past`.)
     fn nothing(&self, mut state: impl DerefMut<Target = State<M>>, waker: Option<&Waker>) -> Popped<M> {
         state.set_in_hand(0);
         self.queue.in_hand.store(0, Ordering::Relaxed);

@@ -127,6 +127,11 @@ impl<M: Message> Inbox<M> {
         self.queue.push_many(lane, items, make)
     }
 
+    /// Takes all of it, beyond the capacity if need be.
+    pub(crate) fn push_past(&self, lane: Priority, past: impl Iterator<Item = M>) {
+        self.queue.push_past(lane, past);
+    }
+
     pub(crate) fn place(&self, ticket: u64, waker: &Waker) -> Place {
         self.queue.place(ticket, waker)
     }

@@ -34,6 +34,7 @@ where
             return outstanding.count.result(E::name());
         }
         coop::consume_budget().await;
+        record(router, &mut chunk);
         let takers: Vec<Taker<E>> =
             router.table().with(TypeId::of::<E>(), |route: Option<&NotificationRoute<E>>| {
                 route.map(|route| route.subscribers.iter().cloned().collect()).unwrap_or_default()
@@ -59,7 +60,22 @@ fn with_identity<E: Notification>(event: E) -> Envelope<E> {
 }
 
 fn to_nobody<E: Notification>(router: &Router, Envelope { event, meta }: Envelope<E>) {
-    lose(router, event, &meta, None, Loss::unhandled(Reason::NoSubscriber));
+    // What is retained is kept, not lost.
+    if meta.sequence().is_none() {
+        lose(router, event, &meta, None, Loss::unhandled(Reason::NoSubscriber));
+    }
+}
+
+/// Where the type is retained: before its subscribers are looked up, as for a single event.
+fn record<E: Notification>(router: &Router, chunk: &mut VecDeque<Envelope<E>>) {
+    if let Some(history) = router.history::<E>() {
+        let record = |envelope: Envelope<E>| match envelope.meta.sequence() {
+            // Left over by a taker that went away, with its number.
+            Some(_) => envelope,
+            None => envelope.recorded(&history, E::retained_bytes),
+        };
+        *chunk = chunk.drain(..).map(record).collect();
+    }
 }
 
 /// First to each what it has room for, then to each the rest: a slow one holds up no other within a chunk.
@@ -69,13 +85,8 @@ async fn share<E: Notification>(
     chunk: &mut VecDeque<Envelope<E>>,
     outstanding: &mut Outstanding<Envelope<E>>,
 ) {
-    let shared: Vec<(Arc<E>, Meta)> = chunk
-        .drain(..)
-        .filter_map(|envelope| match envelope.event {
-            Shared::Own(event) => Some((Arc::new(event), envelope.meta)),
-            Shared::Of(_) => None,
-        })
-        .collect();
+    let shared: Vec<(Arc<E>, Meta)> =
+        chunk.drain(..).map(|envelope| (envelope.event.into_shared(), envelope.meta)).collect();
     let mut rests = Vec::new();
     // Each taker has a beginning of the batch, all of it unless it leaves; this is the longest.
     let mut somebodys = 0;

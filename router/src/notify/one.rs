@@ -74,13 +74,45 @@ impl<'r, E: Notification> Notify<'r, E> {
         }
         let (parcel, lane) = (&mut self.parcel, self.lane);
         let router = self.router;
+        let dispatched = router.table().with(TypeId::of::<E>(), |route: Option<&NotificationRoute<E>>| {
+            match route {
+                None if E::RETENTION.is_nothing() => Some(to_nobody(router, parcel)),
+                Some(route) if route.history.is_none() => Some(to_route(router, route, parcel, lane, wait)),
+                // It has a past, which comes first.
+                None | Some(_) => None,
+            }
+        });
+        match dispatched {
+            Some(dispatched) => dispatched,
+            None => self.dispatch_retained(wait),
+        }
+    }
+
+    /// Recorded before its subscribers are looked up: whoever subscribes in between gets it once all the same.
+    #[cold]
+    fn dispatch_retained(&mut self, wait: Wait<'_>) -> Dispatched<E> {
+        let Self { router, parcel, lane, .. } = self;
+        if let Some(history) = router.history::<E>() {
+            *parcel = parcel.take().map(|parcel| parcel.recorded(&history, E::retained_bytes));
+        }
         router.table().with(TypeId::of::<E>(), |route: Option<&NotificationRoute<E>>| match route {
             None => to_nobody(router, parcel),
-            Some(route) => match route.subscribers.only() {
-                Some(only) => to_one(router, only, parcel, lane, wait),
-                None => to_all(router, route, parcel, lane, wait),
-            },
+            Some(route) => to_route(router, route, parcel, *lane, wait),
         })
+    }
+}
+
+#[inline]
+fn to_route<E: Notification>(
+    router: &Router,
+    route: &NotificationRoute<E>,
+    parcel: &mut Option<Envelope<E>>,
+    lane: Priority,
+    wait: Wait<'_>,
+) -> Dispatched<E> {
+    match route.subscribers.only() {
+        Some(only) => to_one(router, only, parcel, lane, wait),
+        None => to_all(router, route, parcel, lane, wait),
     }
 }
 
@@ -89,10 +121,12 @@ enum Dispatched<E: Notification> {
     Outstanding(Box<Outstanding<Envelope<E>>>),
 }
 
-/// Nobody subscribes: it is a dead letter.
+/// Nobody subscribes: it is a dead letter, unless it is retained: then it is kept.
 #[cold]
 fn to_nobody<E: Notification>(router: &Router, parcel: &mut Option<Envelope<E>>) -> Dispatched<E> {
-    if let Some(Envelope { event, meta }) = parcel.take() {
+    if let Some(Envelope { event, meta }) = parcel.take()
+        && meta.sequence().is_none()
+    {
         lose(router, event, &meta, None, Loss::unhandled(Reason::NoSubscriber));
     }
     Dispatched::Settled(Ok(Delivered::default()))
@@ -134,10 +168,10 @@ fn to_all<E: Notification>(
     lane: Priority,
     wait: Wait<'_>,
 ) -> Dispatched<E> {
-    let Some(Envelope { event: Shared::Own(event), meta }) = parcel.take() else {
-        unreachable!("a notification that has not been dispatched is still its sender's own")
+    let Some(Envelope { event, meta }) = parcel.take() else {
+        unreachable!("a notification is dispatched once")
     };
-    let event = Arc::new(event);
+    let event = event.into_shared();
     let mut rest = Outstanding::new();
     let mut somebody = false;
     for taker in route.subscribers.iter() {

@@ -1,8 +1,14 @@
+use std::any::TypeId;
+use std::sync::Arc;
+
 use edri_event::{Event, Meta, Priority, Request};
 
 use super::error::RequestError;
 use crate::envelope::{Envelope, Shared};
-use crate::route::{Observer, Roster};
+use crate::history::RetainedAnswers;
+use crate::notify::Outstanding;
+use crate::route::{Delivery, Observer, RequestRoute, Roster, Wait};
+use crate::router::Router;
 
 /// The outcome of one request, as observers see it: exactly what its requester saw, failures included.
 ///
@@ -41,24 +47,56 @@ impl<R: Request<Response: Sync> + Sync> Event for Answer<R> {
 pub(crate) struct Observed<R: Request> {
     request: R,
     observers: Roster<Observer<R>>,
+    history: Option<Arc<dyn RetainedAnswers<R>>>,
 }
 
 impl<R: Request> Observed<R> {
-    /// `None` where nobody observes, which costs nothing.
-    pub(crate) fn new(request: &R, observers: &Roster<Observer<R>>) -> Option<Self> {
-        let first = observers.iter().next()?;
-        Some(Self { request: (first.copy_request)(request), observers: observers.clone() })
+    /// `None` where nobody observes and nothing is retained, which costs nothing.
+    pub(crate) fn new(request: &R, route: &RequestRoute<R>) -> Option<Self> {
+        let request = match (&route.history, route.observers.iter().next()) {
+            (Some(history), _) => history.copy_request(request),
+            (None, Some(first)) => (first.copy_request)(request),
+            (None, None) => return None,
+        };
+        Some(Self { request, observers: route.observers.clone(), history: route.history.clone() })
     }
 
-    /// What each observer is to get.
-    pub(crate) fn answers(
+    /// Hands the answer to every observer.
+    pub(crate) fn tell(
         &self,
+        router: &Router,
         outcome: &Result<R::Response, RequestError>,
-    ) -> impl Iterator<Item = (&Observer<R>, Envelope<Answer<R>>)> {
-        self.observers.iter().map(move |observer| {
-            let request = (observer.copy_request)(&self.request);
-            let outcome = outcome.as_ref().map(observer.copy_response).map_err(RequestError::clone);
-            (observer, Envelope { event: Shared::Own(Answer { request, outcome }), meta: Meta::new() })
-        })
+        wait: Wait<'_>,
+    ) -> Outstanding<Envelope<Answer<R>>> {
+        let mut outstanding = Outstanding::new();
+        // One that misses an answer for lack of room gets it as a dead letter.
+        let mut deliver = |observer: &Observer<R>, answer| {
+            let mut parcel = Some(answer);
+            match (observer.to.deliver(&mut parcel, R::PRIORITY, wait), parcel) {
+                (Delivery::Full | Delivery::Rejected, Some(answer)) => {
+                    (observer.miss)(router, answer, observer.to.name());
+                }
+                (Delivery::Gone, _) => router.take_off_observer(&observer.to),
+                (delivery, _) => outstanding.note(&observer.to, delivery),
+            }
+        };
+        let Some(history) = &self.history else {
+            for observer in self.observers.iter() {
+                let request = (observer.copy_request)(&self.request);
+                let outcome = outcome.as_ref().map(observer.copy_response).map_err(RequestError::clone);
+                let event = Shared::Own(Answer { request, outcome });
+                deliver(observer, Envelope { event, meta: Meta::new() });
+            }
+            return outstanding;
+        };
+        let Envelope { event, meta } = history.record(&self.request, outcome);
+        let answer = event.into_shared();
+        // Looked up after the answer was recorded, as for a notification.
+        router.table().with(TypeId::of::<R>(), |route: Option<&RequestRoute<R>>| {
+            for observer in route.into_iter().flat_map(|route| route.observers.iter()) {
+                deliver(observer, Envelope { event: Shared::Of(Arc::clone(&answer)), meta: meta.clone() });
+            }
+        });
+        outstanding
     }
 }

@@ -16,7 +16,7 @@ use super::reply::Reply;
 use crate::budget::poll_share;
 use crate::envelope::Envelope;
 use crate::notify::Outstanding;
-use crate::route::{Answering, Delivery, Kept, Patience, RequestRoute, Respond, Running, Ticket, Wait};
+use crate::route::{Answering, Kept, Offered, Patience, RequestRoute, Respond, Running, Ticket, Wait};
 use crate::router::Router;
 
 /// Requests for a unit of tokio's budget. Those that are queued wait for their answer, and yield thereby; those
@@ -167,7 +167,7 @@ impl<'r, R: Request> Asking<'r, R> {
     #[inline]
     fn ask_route(&mut self, route: Option<&RequestRoute<R>>, waker: &Waker) -> Option<Outcome<R>> {
         let Some(route) = route else { return no_responder::<R>() };
-        if !route.observers.is_empty() {
+        if route.is_observed() {
             self.observe(route);
         }
         match route.responders.only() {
@@ -179,7 +179,7 @@ impl<'r, R: Request> Asking<'r, R> {
     #[cold]
     fn observe(&mut self, route: &RequestRoute<R>) {
         if let Some((event, _)) = &self.call {
-            let observed = Observed::new(event, &route.observers);
+            let observed = Observed::new(event, route);
             self.rare().observed = observed;
         }
     }
@@ -197,19 +197,18 @@ impl<'r, R: Request> Asking<'r, R> {
         None
     }
 
-    /// Asks the first candidate that has room; where none has, the policy of the first that is still there holds.
+    /// Asks by the route's policy; where none that may be asked has room, the overflow policy of one of them holds.
     fn ask_one_of(&mut self, route: &RequestRoute<R>, waker: &Waker) -> Option<Outcome<R>> {
         let key = self.call.as_ref().and_then(|(event, meta)| meta.key().or_else(|| event.key()));
-        let mut full = None;
-        for responder in route.candidates(key) {
-            match responder.ask(&mut self.call, self.lane, Patience::Room, waker) {
-                Answering::Full => full = full.or(Some(responder)),
-                Answering::Gone => {}
-                taken => return self.go_on(responder, taken),
+        let chosen = route.choose(key, |responder, patience| {
+            match responder.ask(&mut self.call, self.lane, patience, waker) {
+                Answering::Full if patience == Patience::Room => Offered::Full,
+                Answering::Gone => Offered::Gone,
+                taken => Offered::Taken((responder, taken)),
             }
-        }
-        match full {
-            Some(responder) => self.ask_only(responder, waker),
+        });
+        match chosen {
+            Some((responder, taken)) => self.go_on(responder, taken),
             None => no_responder::<R>(),
         }
     }
@@ -264,7 +263,7 @@ impl<'r, R: Request> Asking<'r, R> {
         outcome: Outcome<R>,
         cx: &mut Context<'_>,
     ) -> Poll<Outcome<R>> {
-        let observers = tell(self.router, observed, &outcome, Wait::Woken(cx.waker()));
+        let observers = observed.tell(self.router, &outcome, Wait::Woken(cx.waker()));
         self.stage = Stage::Telling(Box::new(Telling { outcome: Some(outcome), observers }));
         self.poll_telling(cx)
     }
@@ -296,34 +295,13 @@ impl<'r, R: Request> Asking<'r, R> {
         self.leave_line();
         if let Some(observed) = self.rare.as_mut().and_then(|rare| rare.observed.take()) {
             // Nobody is left to wait for an observer without room.
-            drop(tell(self.router, &observed, &Err(RequestError::Cancelled), Wait::Never));
+            drop(observed.tell(self.router, &Err(RequestError::Cancelled), Wait::Never));
         }
     }
 }
 
 fn no_responder<R: Request>() -> Option<Outcome<R>> {
     Some(Err(RequestError::NoResponder { event: R::name() }))
-}
-
-/// An observer that misses an answer for lack of room gets it as a dead letter.
-fn tell<R: Request>(
-    router: &Router,
-    observed: &Observed<R>,
-    outcome: &Outcome<R>,
-    wait: Wait<'_>,
-) -> Outstanding<Envelope<Answer<R>>> {
-    let mut outstanding = Outstanding::new();
-    for (observer, answer) in observed.answers(outcome) {
-        let mut parcel = Some(answer);
-        match (observer.to.deliver(&mut parcel, R::PRIORITY, wait), parcel) {
-            (Delivery::Full | Delivery::Rejected, Some(answer)) => {
-                (observer.miss)(router, answer, observer.to.name());
-            }
-            (Delivery::Gone, _) => router.take_off_observer(&observer.to),
-            (delivery, _) => outstanding.note(&observer.to, delivery),
-        }
-    }
-    outstanding
 }
 
 impl<R: Request> Future for Asking<'_, R> {

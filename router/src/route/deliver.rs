@@ -23,6 +23,14 @@ pub trait Deliver<P>: Send + Sync {
     /// Overflow policies are not applied: the rest is for [`deliver`](Self::deliver), one by one.
     fn deliver_many(&self, parcels: &mut VecDeque<P>, lane: Priority) -> bool;
 
+    /// Hands over the past, in order, before anything that comes live. What is left of it is dropped.
+    ///
+    /// An inbox takes all of it, beyond its capacity if need be: it is bounded already. Others take what they have
+    /// room for. It is called with the history of its type locked: it must not send events of that type.
+    fn replay(&self, parcels: &mut VecDeque<P>, lane: Priority) {
+        self.deliver_many(parcels, lane);
+    }
+
     /// Whether a parcel in line has been taken in; if not, `waker` is woken when it is.
     fn taken_in(&self, ticket: Ticket, waker: &Waker) -> bool;
 
@@ -35,6 +43,17 @@ pub trait Deliver<P>: Send + Sync {
     fn lose(&self, ticket: Ticket, loss: Loss) {
         let _ = loss;
         self.withdraw(ticket);
+    }
+
+    /// How many events wait for it, for [`RoutePolicy::LeastLoaded`](edri_event::RoutePolicy::LeastLoaded).
+    fn load(&self) -> usize {
+        0
+    }
+
+    /// Whether it is in this process, for [`RoutePolicy::LocalFirst`](edri_event::RoutePolicy::LocalFirst); always the
+    /// same.
+    fn is_local(&self) -> bool {
+        true
     }
 
     /// The taker's name, for errors and logs.

@@ -1,32 +1,43 @@
 use std::sync::Arc;
 
-use edri_event::{Key, Notification, Request, Tunnel};
+use edri_event::{Key, Notification, Request, RoutePolicy, Tunnel};
 
+use super::choose::{Offered, Turn, choose};
 use super::deliver::Deliver;
-use super::respond::Respond;
+use super::group::Group;
+use super::respond::{Patience, Respond};
 use super::roster::Roster;
 use super::table::Route;
+use crate::dead_letter::{Loss, Reason, lose};
 use crate::envelope::Envelope;
-use crate::request::Answer;
+use crate::history::{History, RetainedAnswers};
+use crate::request::{Answer, Observable};
 use crate::router::Router;
-use crate::sync::atomic::{AtomicUsize, Ordering};
 use crate::tunnel::Opening;
 
 /// Everybody on it gets the event.
 pub(crate) struct NotificationRoute<E: Notification> {
     pub(crate) subscribers: Roster<Arc<dyn Deliver<Envelope<E>>>>,
+    /// There if the type is retained; it stays then for as long as the router does.
+    pub(crate) history: Option<Arc<History<E>>>,
+    /// Those that stand among the subscribers for several, with their id there.
+    groups: Vec<(u64, Arc<Group<E>>)>,
 }
 
 /// One of them answers; observers see the answer.
 pub(crate) struct RequestRoute<R: Request> {
     pub(crate) responders: Roster<Arc<dyn Respond<R>>>,
     pub(crate) observers: Roster<Observer<R>>,
+    /// As [`NotificationRoute::history`].
+    pub(crate) history: Option<Arc<dyn RetainedAnswers<R>>>,
+    pub(crate) policy: RoutePolicy,
     turn: Turn,
 }
 
 /// One of them accepts.
 pub(crate) struct TunnelRoute<T: Tunnel> {
     pub(crate) acceptors: Roster<Arc<dyn Deliver<Opening<T>>>>,
+    pub(crate) policy: RoutePolicy,
     turn: Turn,
 }
 
@@ -39,80 +50,126 @@ pub(crate) struct Observer<R: Request> {
     pub(crate) miss: fn(&Router, Envelope<Answer<R>>, &str),
 }
 
-/// Whose turn it is; versions of a route share it.
-#[derive(Clone, Default)]
-struct Turn(Arc<AtomicUsize>);
+impl<E: Notification> NotificationRoute<E> {
+    /// Makes somebody a member of a group, and the group a subscriber if it is new.
+    pub(crate) fn join(&mut self, group: &Arc<str>, id: u64, member: Arc<dyn Deliver<Envelope<E>>>) {
+        match self.groups.iter().position(|(_, known)| known.name == *group) {
+            Some(place) => {
+                let next = self.groups[place].1.with(id, member);
+                self.put(place, next);
+            }
+            None => {
+                let group = Arc::new(Group::new(group).with(id, member));
+                self.groups.push((id, Arc::clone(&group)));
+                self.subscribers.add(id, group);
+            }
+        }
+    }
 
-impl Turn {
-    fn next(&self) -> usize {
-        self.0.fetch_add(1, Ordering::Relaxed)
+    /// Takes a member out of its group, and the group off the route if that was the last.
+    pub(crate) fn leave(&mut self, id: u64) {
+        let mut versions = self.groups.iter().map(|(_, group)| group.without(id)).enumerate();
+        let left = versions.find_map(|(place, next)| next.map(|next| (place, next)));
+        match left {
+            Some((place, next)) if next.is_empty() => {
+                let (entry, _) = self.groups.remove(place);
+                self.subscribers.remove(entry);
+            }
+            Some((place, next)) => self.put(place, next),
+            None => {}
+        }
+    }
+
+    /// Takes off a subscriber that takes nothing more; for a group, all of whose members do not.
+    pub(crate) fn take_off(&mut self, gone: &Arc<dyn Deliver<Envelope<E>>>) {
+        self.subscribers.remove_where(|subscriber| Arc::ptr_eq(subscriber, gone));
+        let subscribers = &self.subscribers;
+        self.groups.retain(|(entry, _)| subscribers.entries().any(|subscriber| subscriber.id == *entry));
+    }
+
+    fn put(&mut self, place: usize, next: Group<E>) {
+        let (entry, group) = &mut self.groups[place];
+        *group = Arc::new(next);
+        let subscriber: Arc<dyn Deliver<Envelope<E>>> = Arc::<Group<E>>::clone(group);
+        self.subscribers.replace(*entry, subscriber);
     }
 }
 
 impl<R: Request> RequestRoute<R> {
-    /// In the order in which to try them: in turn without a key; with one, the responder of that key and no
-    /// other, so that order is kept.
-    pub(crate) fn candidates(&self, key: Option<Key>) -> impl Iterator<Item = &Arc<dyn Respond<R>>> {
-        let (first, most) = choose(&self.responders, &self.turn, key);
-        self.responders.iter_from(first).take(most)
+    /// Whether anybody sees the answers, or will.
+    #[inline]
+    pub(crate) fn is_observed(&self) -> bool {
+        !self.observers.is_empty() || self.history.is_some()
+    }
+
+    /// Offers a request to one responder after the other; see [`choose`].
+    pub(crate) fn choose<'r, T>(
+        &'r self,
+        key: Option<Key>,
+        offer: impl FnMut(&'r Arc<dyn Respond<R>>, Patience) -> Offered<T>,
+    ) -> Option<T> {
+        choose(&self.responders, self.policy, &self.turn, key, offer)
     }
 }
 
 impl<T: Tunnel> TunnelRoute<T> {
-    /// As [`RequestRoute::candidates`].
-    pub(crate) fn candidates(&self, key: Option<Key>) -> impl Iterator<Item = &Arc<dyn Deliver<Opening<T>>>> {
-        let (first, most) = choose(&self.acceptors, &self.turn, key);
-        self.acceptors.iter_from(first).take(most)
-    }
-}
-
-/// The index to begin with, and how many to try.
-fn choose<T>(roster: &Roster<T>, turn: &Turn, key: Option<Key>) -> (usize, usize) {
-    match key {
-        _ if roster.len() <= 1 => (0, 1),
-        None => (turn.next(), roster.len()),
-        // Rendezvous hashing (Thaler and Ravishankar, 1998): when one leaves, only its own keys move.
-        Some(key) => {
-            let weights = roster.entries().map(|entry| Key::of(&(key, entry.id)));
-            let best = weights.enumerate().max_by_key(|(_, weight)| *weight);
-            (best.map_or(0, |(index, _)| index), 1)
-        }
+    /// As [`RequestRoute::choose`].
+    pub(crate) fn choose<'r, U>(
+        &'r self,
+        key: Option<Key>,
+        offer: impl FnMut(&'r Arc<dyn Deliver<Opening<T>>>, Patience) -> Offered<U>,
+    ) -> Option<U> {
+        choose(&self.acceptors, self.policy, &self.turn, key, offer)
     }
 }
 
 impl<E: Notification> Route for NotificationRoute<E> {
     fn is_empty(&self) -> bool {
-        self.subscribers.is_empty()
+        self.subscribers.is_empty() && self.history.is_none()
     }
 }
 
 impl<R: Request> Route for RequestRoute<R> {
     fn is_empty(&self) -> bool {
-        self.responders.is_empty() && self.observers.is_empty()
+        self.responders.is_empty()
+            && self.observers.is_empty()
+            && self.history.is_none()
+            && self.policy == R::POLICY
     }
 }
 
 impl<T: Tunnel> Route for TunnelRoute<T> {
     fn is_empty(&self) -> bool {
-        self.acceptors.is_empty()
+        self.acceptors.is_empty() && self.policy == T::POLICY
     }
 }
 
 impl<E: Notification> Default for NotificationRoute<E> {
     fn default() -> Self {
-        Self { subscribers: Roster::default() }
+        let history = (!E::RETENTION.is_nothing()).then(|| Arc::new(History::new(E::RETENTION)));
+        Self { subscribers: Roster::default(), history, groups: Vec::new() }
     }
 }
 
 impl<E: Notification> Clone for NotificationRoute<E> {
     fn clone(&self) -> Self {
-        Self { subscribers: self.subscribers.clone() }
+        Self {
+            subscribers: self.subscribers.clone(),
+            history: self.history.clone(),
+            groups: self.groups.clone(),
+        }
     }
 }
 
 impl<R: Request> Default for RequestRoute<R> {
     fn default() -> Self {
-        Self { responders: Roster::default(), observers: Roster::default(), turn: Turn::default() }
+        Self {
+            responders: Roster::default(),
+            observers: Roster::default(),
+            history: None,
+            policy: R::POLICY,
+            turn: Turn::default(),
+        }
     }
 }
 
@@ -121,6 +178,8 @@ impl<R: Request> Clone for RequestRoute<R> {
         Self {
             responders: self.responders.clone(),
             observers: self.observers.clone(),
+            history: self.history.clone(),
+            policy: self.policy,
             turn: self.turn.clone(),
         }
     }
@@ -128,13 +187,26 @@ impl<R: Request> Clone for RequestRoute<R> {
 
 impl<T: Tunnel> Default for TunnelRoute<T> {
     fn default() -> Self {
-        Self { acceptors: Roster::default(), turn: Turn::default() }
+        Self { acceptors: Roster::default(), policy: T::POLICY, turn: Turn::default() }
     }
 }
 
 impl<T: Tunnel> Clone for TunnelRoute<T> {
     fn clone(&self) -> Self {
-        Self { acceptors: self.acceptors.clone(), turn: self.turn.clone() }
+        Self { acceptors: self.acceptors.clone(), policy: self.policy, turn: self.turn.clone() }
+    }
+}
+
+impl<R: Observable> Observer<R> {
+    pub(crate) fn new(to: Arc<dyn Deliver<Envelope<Answer<R>>>>) -> Self {
+        Self {
+            to,
+            copy_request: R::clone,
+            copy_response: R::Response::clone,
+            miss: |router, Envelope { event, meta }, observer| {
+                lose(router, event, &meta, Some(observer.into()), Loss::unhandled(Reason::Overflow));
+            },
+        }
     }
 }
 

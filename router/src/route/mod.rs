@@ -4,18 +4,23 @@
 //! table      event type → route, in snapshots
 //! roster     who is registered on one route, in order of arrival
 //! kinds      the three kinds of route
+//! choose     which of several gets it: the route policies
+//! group      several subscribers that share the events, as one
 //! deliver    the trait of those who take notifications and tunnels
 //! respond    the trait of those who answer requests
 //! to_inbox   an inbox as either
 //! ```
 
+mod choose;
 mod deliver;
+mod group;
 mod kinds;
 mod respond;
 mod roster;
 mod table;
 mod to_inbox;
 
+pub(crate) use choose::Offered;
 pub use deliver::{Deliver, Delivery, Running, Ticket, Wait};
 pub(crate) use kinds::{NotificationRoute, Observer, RequestRoute, TunnelRoute};
 pub use respond::{Answering, Patience, Respond};

@@ -21,6 +21,16 @@ pub trait Respond<R: Request>: Send + Sync {
     /// Takes a request out of the line, if it is still there.
     fn withdraw(&self, ticket: Ticket);
 
+    /// As [`Deliver::load`](super::Deliver::load).
+    fn load(&self) -> usize {
+        0
+    }
+
+    /// As [`Deliver::is_local`](super::Deliver::is_local).
+    fn is_local(&self) -> bool {
+        true
+    }
+
     /// The responder's name, for errors and logs.
     fn name(&self) -> &str;
 }

@@ -62,10 +62,22 @@ impl<T: Clone> Roster<T> {
         self.len += 1;
     }
 
-    pub(crate) fn remove(&mut self, id: u64) {
+    /// Puts somebody else in the place of the one with this id.
+    pub(crate) fn replace(&mut self, id: u64, who: T) {
+        if let Some((index, position)) = self.find(id) {
+            Arc::make_mut(&mut self.chunks[index])[position].who = who;
+        }
+    }
+
+    fn find(&self, id: u64) -> Option<(usize, usize)> {
         let index = self.chunks.partition_point(|chunk| chunk.last().is_some_and(|entry| entry.id < id));
-        let Some(chunk) = self.chunks.get_mut(index) else { return };
-        let Ok(position) = chunk.binary_search_by_key(&id, |entry| entry.id) else { return };
+        let position = self.chunks.get(index)?.binary_search_by_key(&id, |entry| entry.id);
+        position.ok().map(|position| (index, position))
+    }
+
+    pub(crate) fn remove(&mut self, id: u64) {
+        let Some((index, position)) = self.find(id) else { return };
+        let chunk = &mut self.chunks[index];
         self.len -= 1;
         if chunk.len() == 1 {
             self.chunks.remove(index);

@@ -63,6 +63,10 @@ impl<M: Message, P: Send + 'static> Deliver<P> for ToInbox<M, P> {
         self.inbox.push_many(lane, parcels, self.wrap)
     }
 
+    fn replay(&self, parcels: &mut VecDeque<P>, lane: Priority) {
+        self.inbox.push_past(lane, parcels.drain(..).map(self.wrap));
+    }
+
     fn taken_in(&self, ticket: Ticket, waker: &Waker) -> bool {
         matches!(self.inbox.place(ticket.0, waker), Place::Gone)
     }
@@ -73,6 +77,10 @@ impl<M: Message, P: Send + 'static> Deliver<P> for ToInbox<M, P> {
 
     fn lose(&self, ticket: Ticket, loss: Loss) {
         self.inbox.lose(ticket.0, loss);
+    }
+
+    fn load(&self) -> usize {
+        self.inbox.len()
     }
 
     fn name(&self) -> &str {
@@ -107,6 +115,10 @@ impl<M: Message, R: Request> Respond<R> for ToInbox<M, Asked<R>> {
 
     fn withdraw(&self, ticket: Ticket) {
         self.inbox.unpark(ticket.0);
+    }
+
+    fn load(&self) -> usize {
+        self.inbox.len()
     }
 
     fn name(&self) -> &str {

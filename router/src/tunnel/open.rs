@@ -14,7 +14,7 @@ use super::error::OpenError;
 use crate::dead_letter::{DeadLetterOffice, Loss, Reason};
 use crate::inbox::{Capacity, Message};
 use crate::notify::Outstanding;
-use crate::route::{Deliver, Delivery, TunnelRoute, Wait};
+use crate::route::{Deliver, Delivery, Offered, TunnelRoute, Wait};
 use crate::router::Router;
 
 /// A tunnel about to be opened: await it. Made by [`Router::open`].
@@ -90,17 +90,13 @@ impl<'r, T: Tunnel> Open<'r, T> {
         let (opened, tunnel) = tunnel(self.window);
         let mut parcel = Some(Opening { event, meta, tunnel });
         self.router.table().with(TypeId::of::<T>(), |route: Option<&TunnelRoute<T>>| {
-            let mut full = None;
-            for acceptor in route.into_iter().flat_map(|route| route.candidates(key)) {
-                match acceptor.deliver(&mut parcel, self.lane, Wait::Room) {
-                    Delivery::Full => full = full.or(Some(acceptor)),
-                    Delivery::Gone => {}
-                    taken => return outstanding(acceptor, taken).map(|rest| (opened, rest)),
-                }
-            }
-            let acceptor: &Arc<dyn Deliver<Opening<T>>> =
-                full.ok_or(OpenError::NoAcceptor { event: T::name() })?;
-            let delivery = acceptor.deliver(&mut parcel, self.lane, wait);
+            let chosen = route.and_then(|route| {
+                route.choose(key, |acceptor, patience| {
+                    let delivery = acceptor.deliver(&mut parcel, self.lane, patience.or(wait));
+                    Offered::of(delivery, patience).map(|delivery| (acceptor, delivery))
+                })
+            });
+            let (acceptor, delivery) = chosen.ok_or(OpenError::NoAcceptor { event: T::name() })?;
             outstanding(acceptor, delivery).map(|rest| (opened, rest))
         })
     }
