@@ -10,6 +10,8 @@
 //! subscription   notifications as a `Stream`
 //! dead_letter    what nobody handled
 //! context        what a handler may know
+//! behalf         what is sent while an event is handled: what it inherits
+//! wait_graph     who waits for whose answer, and deadlocks
 //! ```
 //!
 //! A sender looks the event's type up in a snapshot of the routes and pushes into the inbox of each subscriber,
@@ -41,6 +43,7 @@
 //!
 //! This crate knows nothing of sockets, processes or managers.
 
+mod behalf;
 mod budget;
 mod context;
 mod dead_letter;
@@ -54,7 +57,9 @@ mod router;
 mod subscription;
 mod sync;
 mod tunnel;
+mod wait_graph;
 
+pub use behalf::has_expired;
 pub use context::Context;
 pub use dead_letter::{DeadLetterOffice, Loss, Reason};
 pub use envelope::{Envelope, Shared};
@@ -70,3 +75,4 @@ pub use subscription::Subscription;
 pub use tunnel::{
     Accepted, Open, OpenError, Opened, Opening, TunnelEnd, TunnelError, TunnelReceiver, TunnelSender, Verdict,
 };
+pub use wait_graph::{AtATime, WaitGraph, WaitingFor, WaitingPart};

@@ -1,11 +1,14 @@
+use std::future::poll_fn;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use edri_event::Event;
 use futures_core::Stream;
 
+use crate::behalf::has_expired;
+use crate::dead_letter::{Loss, Reason};
 use crate::envelope::{Envelope, Shared};
-use crate::inbox::{Receiver, Tally};
+use crate::inbox::{Message as _, Receiver, Tally};
 use crate::registration::Registration;
 
 /// The notifications of one type, or the [answers](crate::Answer) to one request, as a `Stream`. Made by
@@ -27,18 +30,43 @@ impl<E: Event + Sync> Subscription<E> {
     /// The next event; `None` when the router is gone, or after [`close`](Self::close), and nothing waits.
     ///
     /// Cancel safe: dropped before it is ready, it has taken nothing.
+    ///
+    /// Events whose deadline has passed are left out, here as in all other ways to receive, and handed in as dead
+    /// letters.
     pub async fn recv(&mut self) -> Option<Shared<E>> {
-        self.receiver.recv().await.map(|envelope| envelope.event)
+        self.recv_envelope().await.map(|envelope| envelope.event)
     }
 
     /// The next event, if one waits.
     pub fn try_recv(&mut self) -> Option<Shared<E>> {
-        self.receiver.try_recv().map(|envelope| envelope.event)
+        loop {
+            let envelope = self.receiver.try_recv()?;
+            if let Some(envelope) = self.unless_expired(envelope) {
+                return Some(envelope.event);
+            }
+        }
     }
 
     /// The next event with what travels beside it. As [`recv`](Self::recv).
     pub async fn recv_envelope(&mut self) -> Option<Envelope<E>> {
-        self.receiver.recv().await
+        poll_fn(|cx| self.poll_envelope(cx)).await
+    }
+
+    fn poll_envelope(&mut self, cx: &mut Context<'_>) -> Poll<Option<Envelope<E>>> {
+        loop {
+            let Some(envelope) = ready!(self.receiver.poll_recv(cx)) else { return Poll::Ready(None) };
+            if let Some(envelope) = self.unless_expired(envelope) {
+                return Poll::Ready(Some(envelope));
+            }
+        }
+    }
+
+    fn unless_expired(&self, envelope: Envelope<E>) -> Option<Envelope<E>> {
+        if has_expired(&envelope.meta) {
+            envelope.discard(Loss::unhandled(Reason::Expired), self.receiver.office());
+            return None;
+        }
+        Some(envelope)
     }
 
     /// Subscribes no longer; what waits can still be received.
@@ -67,7 +95,7 @@ impl<E: Event + Sync> Stream for Subscription<E> {
     type Item = Shared<E>;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Shared<E>>> {
-        let envelope = std::task::ready!(self.get_mut().receiver.poll_recv(cx));
+        let envelope = ready!(self.get_mut().poll_envelope(cx));
         Poll::Ready(envelope.map(|envelope| envelope.event))
     }
 }
