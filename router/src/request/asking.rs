@@ -143,10 +143,10 @@ impl<'r, R: Request> Asking<'r, R> {
 
     /// Asks, and moves on to the stage that follows; with an outcome if there is one at once.
     fn ask(&mut self, waker: &Waker) -> Option<Outcome<R>> {
-        if let Some((_, meta)) = &mut self.call {
-            if R::SHAREABLE {
-                meta.set_id(EventId::fresh());
-            }
+        if R::SHAREABLE
+            && let Some((_, meta)) = &mut self.call
+        {
+            meta.set_id(EventId::fresh());
         }
         if (self.rare.is_some() || self.router.scope().is_some())
             && let Err(error) = self.take_limits()
