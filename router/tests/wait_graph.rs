@@ -16,6 +16,7 @@ use futures_util::future::join_all;
 use proptest::prelude::*;
 use tokio::task::{JoinHandle, yield_now};
 use tokio::time::sleep;
+use tokio_test::{assert_pending, assert_ready, task};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -310,9 +311,10 @@ async fn a_closure_is_seen_through() {
         cx.router().request(Back).await
     });
     let outside = town.router.clone();
-    let outside = tokio::spawn(async move {
-        Asking::of(&outside, &responder, Visit { way: Vec::new(), turns: 0 }).await
-    });
+    let outside =
+        tokio::spawn(
+            async move { Asking::of(&outside, &responder, Visit { way: Vec::new(), turns: 0 }).await },
+        );
     let graph = town.settle().await;
     assert_eq!(warnings.take().len(), 1, "{graph}");
     assert_eq!(graph.cycles().map(|cycle| cycle.len()).collect::<Vec<_>>(), [2], "{graph}");
@@ -324,6 +326,30 @@ async fn a_closure_is_seen_through() {
 #[derive(Request)]
 #[request(response = ())]
 struct Back;
+
+#[test]
+fn an_answer_that_its_asker_has_not_seen_yet_is_no_wait() {
+    let (warnings, _guard) = Warnings::listen();
+    let router = Router::new();
+    let part = |name: &str| {
+        let name: Arc<str> = name.into();
+        let (inbox, asked) = Inbox::<Asked<Visit>>::shared(InboxSettings::default());
+        let to: Arc<dyn Respond<Visit>> =
+            Arc::new(ToInbox::new(Arc::clone(&name), inbox, std::convert::identity));
+        (to, asked, Context::new(router.clone(), name))
+    };
+    let visit = || Visit { way: Vec::new(), turns: 0 };
+    let ((one, _one_asked, one_cx), (other, other_asked, other_cx)) = (part("one"), part("other"));
+    let mut first = task::spawn(Asking::of(one_cx.router(), &other, visit()));
+    assert_pending!(first.poll());
+    other_asked.try_recv().unwrap().reply.answer(Ok(7));
+    // The other goes on to its next event before the one has run.
+    let mut second = task::spawn(Asking::of(other_cx.router(), &one, visit()));
+    assert_pending!(second.poll());
+    assert_eq!(router.wait_graph().waits.len(), 1, "{}", router.wait_graph());
+    assert_eq!(warnings.take(), Vec::<String>::new());
+    assert_eq!(assert_ready!(first.poll()), Ok(7));
+}
 
 #[tokio::test(start_paused = true)]
 async fn a_task_that_a_handler_has_started_is_not_the_handler() {
