@@ -1,4 +1,4 @@
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::registry::{PartId, Wait};
@@ -111,49 +111,77 @@ impl Analysis {
         waits.into_iter().filter(|&wait| self.dead[wait])
     }
 
-    /// The shortest cycle of waits that never end which begins with this one.
-    pub(super) fn cycle_through(&self, start: usize) -> Option<Vec<usize>> {
-        if !self.dead[start] {
-            return None;
-        }
-        let mut from: HashMap<usize, usize> = HashMap::new();
-        let mut next = VecDeque::from([start]);
-        while let Some(index) = next.pop_front() {
-            for other in self.ahead(index) {
-                if other == start {
-                    let mut cycle = vec![index];
-                    while let Some(&before) = cycle.last().and_then(|last| from.get(last)) {
-                        cycle.push(before);
-                    }
-                    cycle.reverse();
-                    return Some(cycle);
-                }
-                from.entry(other).or_insert_with(|| {
-                    next.push_back(other);
-                    index
-                });
-            }
-        }
-        None
-    }
-
-    /// For each wait that is on a cycle, the shortest: each cycle once, beginning with its first wait.
+    /// The waits that wait for each other in a circle, or in several that are linked: each such set once, in the order
+    /// in which one is led from wait to wait.
     pub(super) fn cycles(&self) -> Vec<Vec<usize>> {
-        let mut known = HashSet::new();
-        let mut covered = HashSet::new();
+        // Sharir's algorithm (1981, Kosaraju's): in the order in which they are left for good, later ones first, each
+        // wait gathers those from which it can be reached.
+        let ahead: Vec<Vec<usize>> = (0..self.dead.len())
+            .map(|index| if self.dead[index] { self.ahead(index).collect() } else { Vec::new() })
+            .collect();
+        let mut behind = vec![Vec::new(); ahead.len()];
+        for (index, next) in ahead.iter().enumerate() {
+            next.iter().for_each(|&other| behind[other].push(index));
+        }
+        let mut left = Vec::new();
+        let mut seen = vec![false; ahead.len()];
+        for start in 0..ahead.len() {
+            walk(start, &ahead, &mut seen, |_| {}, |index| left.push(index));
+        }
         let mut cycles = Vec::new();
-        for start in 0..self.dead.len() {
-            if covered.contains(&start) {
-                continue;
-            }
-            let Some(cycle) = self.cycle_through(start) else { continue };
-            covered.extend(cycle.iter().copied());
-            let mut waits = cycle.clone();
-            waits.sort_unstable();
-            if known.insert(waits) {
-                cycles.push(cycle);
+        let mut gathered = vec![false; ahead.len()];
+        for &start in left.iter().rev() {
+            let mut set = Vec::new();
+            walk(start, &behind, &mut gathered, |index| set.push(index), |_| {});
+            let is_cycle = match &set[..] {
+                [only] => ahead[*only].contains(only),
+                several => several.len() > 1,
+            };
+            if is_cycle {
+                cycles.push(in_order(&set, &ahead));
             }
         }
         cycles
+    }
+}
+
+/// The same waits, from the first of them onwards.
+fn in_order(set: &[usize], ahead: &[Vec<usize>]) -> Vec<usize> {
+    let mut outside = vec![true; ahead.len()];
+    set.iter().for_each(|&index| outside[index] = false);
+    let mut ordered = Vec::with_capacity(set.len());
+    if let Some(&first) = set.iter().min() {
+        walk(first, ahead, &mut outside, |index| ordered.push(index), |_| {});
+    }
+    ordered
+}
+
+/// Depth first through all that can be reached and has not been seen; on its own stack, since chains may be long.
+fn walk(
+    start: usize,
+    edges: &[Vec<usize>],
+    seen: &mut [bool],
+    mut enter: impl FnMut(usize),
+    mut leave: impl FnMut(usize),
+) {
+    if std::mem::replace(&mut seen[start], true) {
+        return;
+    }
+    enter(start);
+    let mut path = vec![(start, 0)];
+    while let Some((index, next)) = path.last_mut() {
+        match edges[*index].get(*next) {
+            None => {
+                leave(*index);
+                path.pop();
+            }
+            Some(&other) => {
+                *next += 1;
+                if !std::mem::replace(&mut seen[other], true) {
+                    enter(other);
+                    path.push((other, 0));
+                }
+            }
+        }
     }
 }

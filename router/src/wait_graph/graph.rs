@@ -80,7 +80,7 @@ impl WaitGraph {
 
     /// The deadlocks: parts that wait for each other in a circle and have nobody free to answer, each as its waits
     /// in order, from one asker round to it again. The shortest is a part that handles one event at a time and asks
-    /// itself.
+    /// itself. Circles that are linked are one: such as that of a pool whose workers all wait for the pool.
     ///
     /// A part that handles several events at a time closes a cycle only if the very handler that works on the
     /// request waits itself, or if all of its handlers wait. A handler that waits for several answers counts as
@@ -190,12 +190,18 @@ impl fmt::Display for Cycle<'_> {
     }
 }
 
+/// How many steps of a cycle are told: those of a large pool say nothing new.
+const STEPS: usize = 16;
+
 /// Who asks what of whom, step after step.
 fn walk<'s>(
     formatter: &mut fmt::Formatter<'_>,
     steps: impl Iterator<Item = (&'s str, &'s str, &'s str)>,
 ) -> fmt::Result {
     for (index, (asker, event, responder)) in steps.enumerate() {
+        if index == STEPS {
+            return formatter.write_str(", and so on");
+        }
         let separator = if index == 0 { "" } else { ", " };
         write!(formatter, "{separator}{asker} waits for {responder} to answer {event}")?;
     }

@@ -169,10 +169,10 @@ impl Waits {
         }
         // Asked when all have been seen: those that are unanswered now were so together.
         waits.retain(|wait| wait.is_unanswered());
-        let analysis = Analysis::of(&waits);
-        if let Some(index) = waits.iter().position(|wait| Arc::ptr_eq(wait, new))
-            && let Some(cycle) = analysis.cycle_through(index)
-        {
+        let mut cycles = Analysis::of(&waits).cycles().into_iter();
+        // There may be others ahead, which have been told.
+        let new = cycles.find(|cycle| cycle.iter().any(|&index| Arc::ptr_eq(&waits[index], new)));
+        if let Some(cycle) = new {
             self.tell(cycle.into_iter().map(|index| Arc::clone(&waits[index])).collect());
         }
     }
