@@ -66,7 +66,7 @@ impl Wait {
 /// A request that has to wait takes the lock of one shard when it begins and when it ends, and that of another to see
 /// whether the part it waits for waits itself. No two are held at a time.
 pub(crate) struct Waits {
-    shards: [Shard; SHARDS],
+    shards: Box<[Shard]>,
     /// The cycles last told, as the sorted addresses of their waits: two that close one at the same moment both find
     /// it. The waits are held, so that no address means another one.
     told: Mutex<VecDeque<Vec<Arc<Wait>>>>,
@@ -103,7 +103,7 @@ pub(crate) struct Waiting<'r> {
 
 impl Waits {
     pub(crate) fn new() -> Self {
-        let shards = std::array::from_fn(|_| Shard(Mutex::new(Entered::default())));
+        let shards = (0..SHARDS).map(|_| Shard(Mutex::new(Entered::default()))).collect();
         Self { shards, told: Mutex::new(VecDeque::new()) }
     }
 
@@ -131,7 +131,7 @@ impl Waits {
     pub(crate) fn graph(&self) -> WaitGraph {
         let mut omitted = 0;
         let mut waits = Vec::new();
-        for shard in &self.shards {
+        for shard in &*self.shards {
             let entered = shard.0.lock();
             omitted += entered.omitted;
             waits.extend(entered.by_part.values().flatten().cloned());
@@ -196,7 +196,7 @@ impl Waits {
 
     fn shard(&self, part: PartId) -> &Mutex<Entered> {
         // Allocations are aligned: the lowest bits say nothing.
-        &self.shards[(part.0 >> 4) % SHARDS].0
+        &self.shards[(part.0 >> 4) % self.shards.len()].0
     }
 }
 
