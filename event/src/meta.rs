@@ -64,6 +64,11 @@ impl Meta {
         self.rare().deadline = Some(deadline);
     }
 
+    /// Takes the deadline away, and gives it.
+    pub fn take_deadline(&mut self) -> Option<Instant> {
+        self.rare.as_mut().and_then(|rare| rare.deadline.take())
+    }
+
     /// Sets where reports of progress go.
     pub fn set_progress(&mut self, sink: ProgressSink) {
         self.rare().progress = Some(sink);
@@ -85,6 +90,7 @@ impl Meta {
     }
 
     /// The time after which nobody waits for the work any more.
+    #[inline]
     pub fn deadline(&self) -> Option<Instant> {
         self.rare.as_ref().and_then(|rare| rare.deadline)
     }

@@ -7,7 +7,7 @@ use edri_event::{Event, Failure, Meta, Notification, Priority, Request, Tunnel};
 use edri_router::{
     Answer, Answering, Asked, Context, Deliver, Delivery, Envelope, Inbox, Loss, Observable, Opening,
     Patience, Registration, Replay, RequestError, Respond, Router, Running, Ticket, ToInbox, Wait,
-    caught_now,
+    caught_now, has_expired,
 };
 
 use crate::handling::settle;
@@ -191,6 +191,10 @@ impl<M: Manager, R: Request> Respond<R> for InlineRequest<M, R> {
     fn name(&self) -> &str {
         Respond::name(&self.inbox)
     }
+
+    fn part(&self) -> Arc<str> {
+        self.inbox.part()
+    }
 }
 
 struct InlineNotification<M: Manager, E> {
@@ -202,6 +206,10 @@ struct InlineNotification<M: Manager, E> {
 impl<M: Manager, E: Event + Sync> Deliver<Envelope<E>> for InlineNotification<M, E> {
     #[inline]
     fn deliver(&self, parcel: &mut Option<Envelope<E>>, lane: Priority, wait: Wait<'_>) -> Delivery {
+        // One that has expired is lost where all others are, that is from the inbox.
+        if parcel.as_ref().is_some_and(|envelope| has_expired(&envelope.meta)) {
+            return self.inbox.deliver(parcel, lane, wait);
+        }
         match (&self.call, wait) {
             (CallNotification::Now(handle), _) => {
                 let delivered = self.slot.call(|seat| {

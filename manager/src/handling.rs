@@ -1,16 +1,16 @@
 //! What the code that `#[manager]` writes calls around a handler.
 
 use edri_event::{Event, Failure, Request, Tunnel};
-use edri_router::{Accepted, Asked, Context, Envelope, Opening, ReplyTo, RequestError, Shared, Verdict};
+use edri_router::{
+    Accepted, Asked, Context, Envelope, Loss, Message as _, Opening, Reason, ReplyTo, RequestError, Shared,
+    Verdict, has_expired,
+};
 
 /// A request is about to be handled by a handler that wants its context; `None` if nobody waits for the answer
-/// any more.
+/// any more, or its deadline has passed.
 #[inline]
 pub fn begin_request<R: Request>(asked: Asked<R>, cx: &mut Context) -> Option<(R, ReplyTo<R::Response>)> {
-    if asked.is_abandoned() {
-        return None;
-    }
-    let Asked { event, meta, reply } = asked;
+    let Asked { event, meta, reply } = still_awaited(asked)?;
     cx.begin_request::<R>(meta, &reply);
     Some((event, reply))
 }
@@ -18,22 +18,48 @@ pub fn begin_request<R: Request>(asked: Asked<R>, cx: &mut Context) -> Option<(R
 /// The same for a handler that does not.
 #[inline]
 pub fn begin_request_alone<R: Request>(asked: Asked<R>) -> Option<(R, ReplyTo<R::Response>)> {
-    (!asked.is_abandoned()).then_some((asked.event, asked.reply))
+    still_awaited(asked).map(|asked| (asked.event, asked.reply))
 }
 
-/// A notification is about to be handled.
 #[inline]
-pub fn begin<E>(envelope: Envelope<E>, cx: &mut Context) -> Shared<E> {
-    cx.begin(envelope.meta);
-    envelope.event
+fn still_awaited<R: Request>(asked: Asked<R>) -> Option<Asked<R>> {
+    if asked.is_abandoned() {
+        return None;
+    }
+    if has_expired(&asked.meta) {
+        asked.reply.answer(Err(RequestError::Expired));
+        return None;
+    }
+    Some(asked)
 }
 
-/// A tunnel is about to be accepted; the verdict is for [`settle_tunnel`].
-pub fn begin_tunnel<T: Tunnel>(opening: Opening<T>, cx: &mut Context) -> (T, Accepted<T>, Verdict) {
+/// A notification is about to be handled; `None` if its deadline has passed.
+#[inline]
+pub fn begin<E: Event + Sync>(envelope: Envelope<E>, cx: &mut Context) -> Option<Shared<E>> {
+    if has_expired(&envelope.meta) {
+        envelope.discard(Loss::unhandled(Reason::Expired), &cx.office());
+        return None;
+    }
+    cx.begin(envelope.meta);
+    Some(envelope.event)
+}
+
+/// A tunnel is about to be accepted; the verdict is for [`settle_tunnel`]. `None` if its deadline has passed.
+///
+/// The deadline was one for this moment: what the handler asks while the tunnel is open does not inherit it.
+pub fn begin_tunnel<T: Tunnel>(
+    mut opening: Opening<T>,
+    cx: &mut Context,
+) -> Option<(T, Accepted<T>, Verdict)> {
+    if has_expired(&opening.meta) {
+        opening.discard(Loss::unhandled(Reason::Expired), &cx.office());
+        return None;
+    }
+    opening.meta.take_deadline();
     let Opening { event, meta, tunnel } = opening;
     cx.begin(meta);
     let verdict = tunnel.supervise();
-    (event, tunnel, verdict)
+    Some((event, tunnel, verdict))
 }
 
 /// The handler of a tunnel has ended: what went wrong is told to the other end, if the handler has dropped this

@@ -86,7 +86,11 @@ impl SharedManager for Counter {
                     reply.answer(Ok(self.get()));
                 }
             }
-            CounterInbox::Add(envelope) => self.add(begin(envelope, cx).0),
+            CounterInbox::Add(envelope) => {
+                if let Some(add) = begin(envelope, cx) {
+                    self.add(add.0);
+                }
+            }
         }
     }
 }

@@ -4,75 +4,112 @@ use std::time::Instant;
 
 use edri_event::{Meta, Progress, Request};
 
+use crate::behalf::{Scope, Team};
+use crate::dead_letter::DeadLetterOffice;
 use crate::request::{Audience, ReplyTo};
 use crate::router::Router;
 
 /// What a handler may know beside the event: the router, and the circumstances of the event it handles.
-#[derive(Clone)]
+///
+/// A clone is for a task that the handler starts: it knows the same circumstances and stays with them, and to the
+/// [wait graph](Router::wait_graph) it is nobody who handles events.
 pub struct Context {
+    /// It knows on whose behalf it sends: all that a context knows is in there.
     router: Router,
-    name: Arc<str>,
-    meta: Meta,
-    requester: Option<Audience>,
 }
 
 impl Context {
     /// A context for whoever is called `name`; it is made once, and told of each event by
     /// [`begin`](Self::begin) or [`begin_request`](Self::begin_request).
+    ///
+    /// It is for one event at a time. The wait graph takes `name` for the responder whose
+    /// [`part`](crate::Respond::part) is the same allocation.
     pub fn new(router: Router, name: Arc<str>) -> Self {
-        Self { router, name, meta: Meta::new(), requester: None }
+        Self { router: router.on_behalf(Scope::new(name)) }
+    }
+
+    /// For one of `size` who handle the events of one inbox at the same time, where requests are answered by `part`:
+    /// the wait graph does not take one that waits for all of them.
+    #[must_use]
+    pub fn one_of(mut self, part: Arc<str>, size: usize) -> Self {
+        self.scope_mut().team = Some(Team::new(part, size));
+        self
+    }
+
+    /// A context of the same part for another event that it handles at the same time.
+    #[must_use]
+    pub fn another(&self) -> Self {
+        Self { router: self.router.on_behalf(self.scope().another()) }
     }
 
     /// From here on this event is being handled.
     pub fn begin(&mut self, meta: Meta) {
-        self.meta = meta;
-        self.requester = None;
+        let scope = self.scope_mut();
+        scope.meta = meta;
+        scope.requester = None;
     }
 
     /// From here on this request is being handled.
     pub fn begin_request<R: Request>(&mut self, meta: Meta, reply: &ReplyTo<R::Response>) {
-        self.meta = meta;
-        self.requester = reply.requester();
+        let scope = self.scope_mut();
+        scope.meta = meta;
+        scope.requester = reply.requester();
     }
 
     /// Nothing is being handled any more: what belonged to the last event is let go.
     pub fn end(&mut self) {
-        self.meta = Meta::new();
-        self.requester = None;
+        self.begin(Meta::new());
     }
 
-    /// The router: to notify, ask and open tunnels from within a handler.
+    /// The router: to notify, ask and open tunnels from within a handler, on behalf of the event it handles.
     ///
-    /// A handler that waits for its own manager waits for ever: see the guide on back-pressure.
+    /// What is *asked* through it, and a tunnel that is opened, inherits the event's [deadline](Self::deadline): it
+    /// ends then, whatever time-out it was given itself. It also ends, with
+    /// [`Cancelled`](crate::RequestError::Cancelled), when the [requester goes away](Self::cancelled), and is not
+    /// begun after that. Notifications inherit nothing: what has happened has happened.
+    ///
+    /// What has to be asked all the same, such as to clean up, is asked through a clone of the router, which is
+    /// [free of all that](Router#on-whose-behalf).
+    ///
+    /// A handler that waits for its own manager waits for ever; the [wait graph](Router::wait_graph) tells.
+    #[inline]
     pub fn router(&self) -> &Router {
         &self.router
     }
 
     /// The name of the manager or worker.
     pub fn name(&self) -> &str {
-        &self.name
+        &self.scope().name
     }
 
     /// What travels beside the event.
+    #[inline]
     pub fn meta(&self) -> &Meta {
-        &self.meta
+        &self.scope().meta
     }
 
-    /// The time after which nobody waits for the answer any more, if the requester gave one.
+    /// The time after which nobody waits for the answer any more, if the requester gave one or inherited it; for a
+    /// notification, the time after which it need not have been begun with.
     pub fn deadline(&self) -> Option<Instant> {
-        self.meta.deadline()
+        self.meta().deadline()
+    }
+
+    /// Where what is lost by whoever this is for is handed in.
+    #[cold]
+    pub fn office(&self) -> DeadLetterOffice {
+        DeadLetterOffice::new(&self.router, Arc::clone(&self.scope().name))
     }
 
     /// Reports to the requester how far the work has come, if it asked to know.
     pub fn progress(&self, done: u64, total: u64) {
-        if let Some(sink) = self.meta.progress() {
+        if let Some(sink) = self.meta().progress() {
             sink.report(Progress { done, total });
         }
     }
 
     /// Whether the requester has gone away.
     pub fn is_cancelled(&self) -> bool {
-        self.requester.as_ref().is_some_and(Audience::is_cancelled)
+        self.scope().is_cancelled()
     }
 
     /// Ready when the requester goes away: it dropped its request, or its time ran out. Never ready for what is
@@ -80,15 +117,37 @@ impl Context {
     ///
     /// Cancel safe.
     pub async fn cancelled(&self) {
-        match &self.requester {
-            Some(requester) => requester.cancelled().await,
+        match &self.scope().requester {
+            Some(requester) => Audience::cancelled(requester).await,
             None => std::future::pending().await,
         }
+    }
+
+    #[inline]
+    fn scope(&self) -> &Scope {
+        match self.router.scope() {
+            Some(scope) => scope,
+            None => unreachable!("the router of a context always has a scope: it is made with one"),
+        }
+    }
+
+    #[inline]
+    fn scope_mut(&mut self) -> &mut Scope {
+        match self.router.scope_mut() {
+            Some(scope) => scope,
+            None => unreachable!("the router of a context always has a scope: it is made with one"),
+        }
+    }
+}
+
+impl Clone for Context {
+    fn clone(&self) -> Self {
+        Self { router: self.router.on_behalf(self.scope().apart()) }
     }
 }
 
 impl fmt::Debug for Context {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Context").field("name", &self.name).field("meta", &self.meta).finish()
+        formatter.debug_struct("Context").field("name", &self.name()).field("meta", self.meta()).finish()
     }
 }

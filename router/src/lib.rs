@@ -11,6 +11,8 @@
 //! history        what is retained, and its replay
 //! dead_letter    what nobody handled
 //! context        what a handler may know
+//! behalf         what is sent while an event is handled: what it inherits
+//! wait_graph     who waits for whose answer, and deadlocks
 //! ```
 //!
 //! A sender looks the event's type up in a snapshot of the routes and pushes into the inbox of each subscriber,
@@ -42,6 +44,7 @@
 //!
 //! This crate knows nothing of sockets, processes or managers.
 
+mod behalf;
 mod budget;
 mod context;
 mod dead_letter;
@@ -57,7 +60,9 @@ mod subscribe;
 mod subscription;
 mod sync;
 mod tunnel;
+mod wait_graph;
 
+pub use behalf::has_expired;
 pub use context::Context;
 pub use dead_letter::{DeadLetter, DeadLetterCounts, DeadLetterOffice, Loss, Reason, Undelivered};
 pub use envelope::{Envelope, Shared};
@@ -77,3 +82,4 @@ pub use subscription::Subscription;
 pub use tunnel::{
     Accepted, Open, OpenError, Opened, Opening, TunnelEnd, TunnelError, TunnelReceiver, TunnelSender, Verdict,
 };
+pub use wait_graph::{AtATime, WaitGraph, WaitingFor, WaitingPart};

@@ -5,12 +5,14 @@ use std::sync::{Arc, Weak};
 
 use edri_event::{Failure, Notification, Request, RoutePolicy, RouterId, Tunnel};
 
+use crate::behalf::Scope;
+use crate::context::Context;
 use crate::dead_letter::{DeadLetterOffice, Letters};
 use crate::envelope::Envelope;
 use crate::inbox::{Inbox, InboxSettings};
 use crate::notify::{Delivered, Notify, NotifyError, notify_all};
 use crate::registration::Registration;
-use crate::request::{Answer, Asking, Closure, Observable, Requester};
+use crate::request::{Answer, Asking, Closure, ClosureWith, Observable, Requester};
 use crate::route::{
     Deliver, NotificationRoute, Observer, RequestRoute, Respond, Route, Table, ToInbox, TunnelRoute,
 };
@@ -18,6 +20,7 @@ use crate::subscribe::{Subscribe, subscription_name};
 use crate::subscription::{Source, Subscription};
 use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::tunnel::{Open, Opening};
+use crate::wait_graph::{WaitGraph, Waits};
 
 /// Dispatches events to whoever is registered for their type.
 ///
@@ -26,9 +29,24 @@ use crate::tunnel::{Open, Opening};
 /// may live in one process and know nothing of each other.
 ///
 /// When the last clone is dropped, subscriptions get what still waits in their inboxes, and end.
-#[derive(Clone)]
+///
+/// # On whose behalf
+///
+/// The router that a handler gets from its [context](crate::Context::router) knows on whose behalf it sends: what
+/// is asked through it inherits the deadline and the requester of the event that is being handled. A clone is free of
+/// that: taken into a task that the handler starts, it is a router like any other.
 pub struct Router {
     shared: Arc<Shared>,
+    /// On whose behalf it sends. It is here, and not behind a pointer, so that a context, which is a router and
+    /// this, needs no memory but its own.
+    scope: Option<Scope>,
+}
+
+impl Clone for Router {
+    /// A router on nobody's behalf.
+    fn clone(&self) -> Self {
+        Self { shared: Arc::clone(&self.shared), scope: None }
+    }
 }
 
 /// A router that may be gone.
@@ -37,7 +55,7 @@ pub(crate) struct WeakRouter(Weak<Shared>);
 
 impl WeakRouter {
     pub(crate) fn upgrade(&self) -> Option<Router> {
-        self.0.upgrade().map(|shared| Router { shared })
+        self.0.upgrade().map(|shared| Router { shared, scope: None })
     }
 }
 
@@ -46,6 +64,7 @@ struct Shared {
     table: Table,
     next_registration: AtomicU64,
     letters: Letters,
+    waits: Waits,
 }
 
 impl Router {
@@ -56,8 +75,9 @@ impl Router {
             table: Table::new(),
             next_registration: AtomicU64::new(1),
             letters: Letters::new(),
+            waits: Waits::new(),
         };
-        Self { shared: Arc::new(shared) }
+        Self { shared: Arc::new(shared), scope: None }
     }
 
     /// This router's identity.
@@ -164,7 +184,53 @@ impl Router {
         F: Fn(R) -> A + Send + Sync + 'static,
         A: Future<Output = Result<R::Response, Failure>> + Send + 'static,
     {
-        self.attach_responder(Arc::new(Closure(respond)))
+        self.attach_responder(Arc::new(Closure::new(respond)))
+    }
+
+    /// As [`respond`](Self::respond), with a [context](Context): what the closure asks through
+    /// [`cx.router()`](Context::router) inherits the request's deadline, and the closure can report progress.
+    ///
+    /// ```
+    /// # use edri_event::Request;
+    /// # use edri_router::{RequestError, Router};
+    /// # use std::time::Duration;
+    /// #[derive(Request)]
+    /// #[request(response = u64)]
+    /// struct Price(&'static str);
+    ///
+    /// #[derive(Request)]
+    /// #[request(response = u64)]
+    /// struct PriceOfTwo(&'static str);
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let router = Router::new();
+    /// let _price = router.respond(|_: Price| std::future::pending());
+    /// let _double = router.respond_with(|asked: PriceOfTwo, cx| async move {
+    ///     Ok(2 * cx.router().request(Price(asked.0)).await?)
+    /// });
+    /// let answer = router.request(PriceOfTwo("tea")).timeout(Duration::from_millis(10)).await;
+    /// assert!(matches!(answer, Err(RequestError::TimedOut { .. })));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn respond_with<R, F, A>(&self, respond: F) -> Registration
+    where
+        R: Request,
+        F: Fn(R, Context) -> A + Send + Sync + 'static,
+        A: Future<Output = Result<R::Response, Failure>> + Send + 'static,
+    {
+        let name = format!("a closure that answers {}", R::name()).into();
+        self.attach_responder(Arc::new(ClosureWith::new(self.downgrade(), name, respond)))
+    }
+
+    /// Who waits for whose answer at this moment, among those who ask on behalf of an event: managers and workers,
+    /// through their [context's router](Context::router). [`WaitGraph::cycles`] are deadlocks; each is also told to
+    /// the log, at level `WARN`, when it closes.
+    ///
+    /// It takes a moment's look at each wait; others go on meanwhile.
+    pub fn wait_graph(&self) -> WaitGraph {
+        self.shared.waits.graph()
     }
 
     /// Registers whoever takes notifications of one type.
@@ -258,6 +324,25 @@ impl Router {
         });
     }
 
+    pub(crate) fn waits(&self) -> &Waits {
+        &self.shared.waits
+    }
+
+    /// The same router, on somebody's behalf.
+    pub(crate) fn on_behalf(&self, scope: Scope) -> Self {
+        Self { shared: Arc::clone(&self.shared), scope: Some(scope) }
+    }
+
+    #[inline]
+    pub(crate) fn scope(&self) -> Option<&Scope> {
+        self.scope.as_ref()
+    }
+
+    #[inline]
+    pub(crate) fn scope_mut(&mut self) -> Option<&mut Scope> {
+        self.scope.as_mut()
+    }
+
     pub(crate) fn downgrade(&self) -> WeakRouter {
         WeakRouter(Arc::downgrade(&self.shared))
     }
@@ -294,6 +379,11 @@ impl Default for Router {
 
 impl fmt::Debug for Router {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Router").field("id", &self.shared.id).finish()
+        let on_behalf_of = self.scope.as_ref().map(|scope| &scope.name);
+        formatter
+            .debug_struct("Router")
+            .field("id", &self.shared.id)
+            .field("on_behalf_of", &on_behalf_of)
+            .finish()
     }
 }

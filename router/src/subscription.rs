@@ -8,9 +8,11 @@ use edri_event::Event;
 use futures_core::Stream;
 use tokio::task::coop;
 
+use crate::behalf::has_expired;
+use crate::dead_letter::{Loss, Reason};
 use crate::envelope::{Envelope, Shared};
 use crate::history::{Past, Replay};
-use crate::inbox::{Receiver, Tally};
+use crate::inbox::{Message as _, Receiver, Tally};
 use crate::registration::Registration;
 use crate::router::{Router, WeakRouter};
 
@@ -95,24 +97,30 @@ impl<E: Event + Sync> Subscription<E> {
     /// The next event; `None` when the router is gone, or after [`close`](Self::close), and nothing waits.
     ///
     /// Cancel safe: dropped before it is ready, it has taken nothing.
+    ///
+    /// Events whose deadline has passed are left out, here as in all other ways to receive, and handed in as dead
+    /// letters.
     pub async fn recv(&mut self) -> Option<Shared<E>> {
         self.recv_envelope().await.map(|envelope| envelope.event)
     }
 
     /// The next event, if one waits.
     pub fn try_recv(&mut self) -> Option<Shared<E>> {
-        if let Some(past) = &mut self.past {
-            if let Some(envelope) = past.events.pop_front() {
+        loop {
+            let envelope = match &mut self.past {
+                None => self.receiver.try_recv()?,
+                Some(past) => match past.events.pop_front() {
+                    Some(envelope) => return Some(envelope.event),
+                    None => match self.receiver.try_recv()? {
+                        envelope if past.includes(&envelope) => continue,
+                        envelope => envelope,
+                    },
+                },
+            };
+            if let Some(envelope) = self.unless_expired(envelope) {
                 return Some(envelope.event);
             }
-            while let Some(envelope) = self.receiver.try_recv() {
-                if !past.includes(&envelope) {
-                    return Some(envelope.event);
-                }
-            }
-            return None;
         }
-        self.receiver.try_recv().map(|envelope| envelope.event)
     }
 
     /// The next event with what travels beside it. As [`recv`](Self::recv).
@@ -122,9 +130,15 @@ impl<E: Event + Sync> Subscription<E> {
 
     #[inline]
     fn poll_envelope(&mut self, cx: &mut Context<'_>) -> Poll<Option<Envelope<E>>> {
-        match self.past {
-            None => self.receiver.poll_recv(cx),
-            Some(_) => self.poll_after_past(cx),
+        loop {
+            let next = match self.past {
+                None => ready!(self.receiver.poll_recv(cx)),
+                Some(_) => ready!(self.poll_after_past(cx)),
+            };
+            let Some(envelope) = next else { return Poll::Ready(None) };
+            if let Some(envelope) = self.unless_expired(envelope) {
+                return Poll::Ready(Some(envelope));
+            }
         }
     }
 
@@ -140,6 +154,14 @@ impl<E: Event + Sync> Subscription<E> {
                 next => return Poll::Ready(next),
             }
         }
+    }
+
+    fn unless_expired(&self, envelope: Envelope<E>) -> Option<Envelope<E>> {
+        if has_expired(&envelope.meta) {
+            envelope.discard(Loss::unhandled(Reason::Expired), self.receiver.office());
+            return None;
+        }
+        Some(envelope)
     }
 
     /// Subscribes no longer; what waits can still be received.

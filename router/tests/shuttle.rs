@@ -16,7 +16,8 @@ use std::task::Poll;
 
 use edri_event::{Event as _, Priority, Retention};
 use edri_router::{
-    Envelope, Inbox, InboxSettings, Overflow, Replay, RequestError, Router, SharedReceiver, ToInbox,
+    Asked, Asking, Context, Envelope, Inbox, InboxSettings, Overflow, Replay, RequestError, Respond, Router,
+    SharedReceiver, ToInbox,
 };
 use shuttle::future::block_on;
 use shuttle::sync::atomic::{AtomicU64, Ordering};
@@ -513,5 +514,93 @@ fn members_of_a_group_that_come_and_go_get_each_event_once() {
         all.extend(join(fickle));
         all.sort_unstable();
         assert_eq!(all, [0, 1, 2]);
+    });
+}
+
+/// A part that a thread of the model plays: how it is asked, what it is asked, and its context.
+fn part(router: &Router, name: &str) -> (Arc<dyn Respond<Ask>>, edri_router::Receiver<Asked<Ask>>, Context) {
+    let name: Arc<str> = name.into();
+    let (inbox, receiver) = Inbox::new(InboxSettings::with_capacity(1));
+    let to = ToInbox::new(Arc::clone(&name), inbox, std::convert::identity);
+    (Arc::new(to), receiver, Context::new(router.clone(), name))
+}
+
+#[test]
+fn cancellation_reaches_what_is_asked_on_behalf() {
+    explore(|| {
+        let router = Router::new();
+        let (outer, mut outer_asked, mut outer_cx) = part(&router, "outer");
+        let (inner, mut inner_asked, mut inner_cx) = part(&router, "inner");
+        let handling = thread::spawn(move || {
+            let asked = block_on(outer_asked.recv()).unwrap();
+            outer_cx.begin_request::<Ask>(asked.meta, &asked.reply);
+            let nested = block_on(Asking::of(outer_cx.router(), &inner, Ask(2)));
+            assert_eq!(nested, Err(RequestError::Cancelled));
+        });
+        let answering = thread::spawn(move || {
+            // Not asked at all, if the requester went away before.
+            if let Some(asked) = block_on(inner_asked.recv()) {
+                inner_cx.begin_request::<Ask>(asked.meta, &asked.reply);
+                block_on(inner_cx.cancelled());
+                assert!(asked.reply.is_cancelled());
+            }
+        });
+        assert_eq!(block_on(give_up(Asking::of(&router, &outer, Ask(1)))), None);
+        join(handling);
+        join(answering);
+        assert!(router.wait_graph().is_empty());
+    });
+}
+
+/// Counts warnings, of all threads.
+struct Warnings;
+
+static WARNINGS: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
+
+impl tracing::Subscriber for Warnings {
+    fn enabled(&self, metadata: &tracing::Metadata<'_>) -> bool {
+        *metadata.level() == tracing::Level::WARN
+    }
+
+    fn event(&self, _: &tracing::Event<'_>) {
+        WARNINGS.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+    }
+
+    fn new_span(&self, _: &tracing::span::Attributes<'_>) -> tracing::span::Id {
+        tracing::span::Id::from_u64(1)
+    }
+
+    fn record(&self, _: &tracing::span::Id, _: &tracing::span::Record<'_>) {}
+    fn record_follows_from(&self, _: &tracing::span::Id, _: &tracing::span::Id) {}
+    fn enter(&self, _: &tracing::span::Id) {}
+    fn exit(&self, _: &tracing::span::Id) {}
+}
+
+#[test]
+fn a_circle_that_both_close_at_once_is_told_once() {
+    // No other model closes one.
+    tracing::subscriber::set_global_default(Warnings).unwrap();
+    explore(|| {
+        WARNINGS.store(0, std::sync::atomic::Ordering::SeqCst);
+        let router = Router::new();
+        let (one, _one_asked, one_cx) = part(&router, "one");
+        let (other, _other_asked, other_cx) = part(&router, "other");
+        let both = Arc::new(shuttle::sync::Barrier::new(3));
+        let asking = [(one_cx, other), (other_cx, one)].map(|(cx, to)| {
+            let both = Arc::clone(&both);
+            thread::spawn(move || {
+                let mut asking = Box::pin(Asking::of(cx.router(), &to, Ask(1)));
+                let answered = block_on(poll_fn(|task| Poll::Ready(asking.as_mut().poll(task).is_ready())));
+                assert!(!answered);
+                both.wait();
+                both.wait();
+            })
+        });
+        both.wait();
+        assert_eq!(router.wait_graph().cycles().count(), 1, "{}", router.wait_graph());
+        assert_eq!(WARNINGS.load(std::sync::atomic::Ordering::SeqCst), 1);
+        both.wait();
+        asking.into_iter().for_each(join);
+        assert!(router.wait_graph().is_empty());
     });
 }

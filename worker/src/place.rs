@@ -2,7 +2,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use edri_event::{Failure, Meta};
-use edri_router::{Asked, RequestError, SharedReceiver, caught};
+use edri_router::{Asked, RequestError, SharedReceiver, caught, has_expired};
 
 use crate::worker::{Worker, WorkerContext};
 
@@ -42,6 +42,11 @@ impl<W: Worker> Place<W> {
         };
         // Looked at this late: the requester may have gone away while the worker was set up, too.
         if reply.is_abandoned() {
+            return Some(worker);
+        }
+        if has_expired(&meta) {
+            drop(busy);
+            reply.answer(Err(RequestError::Expired));
             return Some(worker);
         }
         self.cx.cx.begin_request::<W::Job>(meta, &reply);

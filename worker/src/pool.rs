@@ -140,7 +140,8 @@ impl<W: Worker> Pool<W> {
         let mut staff = Staff::default();
         for (number, busy) in busy.iter().enumerate() {
             let worker_name = format!("{name}-{number}");
-            let cx = Context::new(router.clone(), worker_name.as_str().into());
+            let cx = Context::new(router.clone(), worker_name.as_str().into())
+                .one_of(Arc::clone(&name), self.size);
             let place = Place {
                 make: Arc::clone(&self.make),
                 jobs: Arc::clone(&jobs),

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use edri_event::Request;
 use edri_router::{
-    Asked, Asking, InboxMonitor, Loss, Message as _, Reason, Registration, Respond, Router, SharedReceiver,
-    Tally,
+    Asked, Asking, Context, InboxMonitor, Loss, Message as _, Reason, Registration, Respond, Router,
+    SharedReceiver, Tally,
 };
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -72,6 +72,12 @@ impl<R: Request> RunningPool<R> {
     /// [`Router::request`].
     pub fn request(&self, job: R) -> Asking<'_, R> {
         Asking::of(&self.router, &self.responder, job)
+    }
+
+    /// The same from within a handler: the job has the deadline and the requester of the event that is handled, as
+    /// what is asked through [`Context::router`].
+    pub fn request_on_behalf<'a>(&'a self, cx: &'a Context, job: R) -> Asking<'a, R> {
+        Asking::of(cx.router(), &self.responder, job)
     }
 
     /// How many workers it has.

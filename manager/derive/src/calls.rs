@@ -88,11 +88,12 @@ impl Expansion<'_> {
             let answer = self.answer(handler, &event);
             quote! {
                 #inbox::#variant(parcel) => {
-                    #begin
-                    #manager
-                    #context
-                    let outcome = #private::caught(async move { #answer }).await;
-                    #settle
+                    if let #begin {
+                        #manager
+                        #context
+                        let outcome = #private::caught(async move { #answer }).await;
+                        #settle
+                    }
                 }
             }
         });
@@ -157,10 +158,11 @@ impl Expansion<'_> {
         };
         let answer = self.answer(handler, &event);
         quote! {
-            #begin
-            #ready
-            let outcome = #private::caught_now(move || #answer);
-            #settle
+            if let #begin {
+                #ready
+                let outcome = #private::caught_now(move || #answer);
+                #settle
+            }
         }
     }
 
@@ -184,11 +186,11 @@ impl Expansion<'_> {
         }
     }
 
-    /// What comes before the handler, what it is given, and what comes after.
+    /// What has to match before the handler is called, what it is given, and what comes after.
     fn around_notification(&self, payload: &TokenStream) -> (TokenStream, TokenStream, TokenStream) {
         let private = &self.private;
         (
-            quote!(let event = #private::begin(parcel, cx);),
+            quote!(::core::option::Option::Some(event) = #private::begin(parcel, cx)),
             quote!(&event),
             quote!(#private::settle::<#payload>(outcome, cx);),
         )
@@ -198,7 +200,7 @@ impl Expansion<'_> {
     fn around_tunnel(&self, payload: &TokenStream) -> (TokenStream, TokenStream, TokenStream) {
         let private = &self.private;
         (
-            quote!(let (event, tunnel, verdict) = #private::begin_tunnel(parcel, cx);),
+            quote!(::core::option::Option::Some((event, tunnel, verdict)) = #private::begin_tunnel(parcel, cx)),
             quote!(event),
             quote!(#private::settle_tunnel::<#payload>(outcome, verdict, cx);),
         )

@@ -27,7 +27,7 @@ pub(super) async fn shared<M: SharedManager>(
 ) -> Arc<M> {
     let Crew { manager, cx, cut_short } = crew;
     let handle = |message: M::Inbox| {
-        let (manager, mut cx) = (Arc::clone(&manager), cx.clone());
+        let (manager, mut cx) = (Arc::clone(&manager), cx.another());
         async move { manager.handle_shared(message, &mut cx).await }
     };
     match concurrency {

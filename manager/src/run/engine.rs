@@ -54,7 +54,7 @@ impl<M: Manager> Engine<M> {
         Box::pin(async move {
             let Self { mut receiver, open: _open, cx, started, cut_short, .. } = self;
             let Some(manager) = start(manager, &cx, started).await else { return };
-            let crew = super::concurrent::Crew { manager: Arc::new(manager), cx: cx.clone(), cut_short };
+            let crew = super::concurrent::Crew { manager: Arc::new(manager), cx: cx.another(), cut_short };
             let manager = super::concurrent::shared(crew, &mut receiver, concurrency).await;
             if let Ok(manager) = Arc::try_unwrap(manager) {
                 stop(manager, &cx).await;

@@ -5,9 +5,11 @@ use std::hash::Hash;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use edri_event::{EventId, Key, Meta, Notification, Priority};
 use tokio::task::coop;
+use tokio::time::Instant;
 
 use super::outcome::{Delivered, NotifyError};
 use super::outstanding::{Count, Outstanding};
@@ -54,6 +56,26 @@ impl<'r, E: Notification> Notify<'r, E> {
             parcel.meta.set_key(Key::of(key));
         }
         self
+    }
+
+    /// From `deadline` on nobody need be told: a subscriber that has not begun with it by then does not handle it. It
+    /// becomes a dead letter there, or, in a [subscription](crate::Subscription), is left out.
+    ///
+    /// It is no limit to how long its sender waits for room. Of several deadlines the last one given holds; that of
+    /// an event during whose handling it is sent is not inherited.
+    pub fn deadline(mut self, deadline: impl Into<Instant>) -> Self {
+        if let Some(parcel) = &mut self.parcel {
+            parcel.meta.set_deadline(deadline.into().into_std());
+        }
+        self
+    }
+
+    /// As [`deadline`](Self::deadline), so long from now. What expires beyond all clocks does not expire.
+    pub fn expires_in(self, duration: Duration) -> Self {
+        match Instant::now().checked_add(duration) {
+            Some(deadline) => self.deadline(deadline),
+            None => self,
+        }
     }
 
     /// As awaiting it, but where a subscriber would make it wait, that subscriber refuses it.

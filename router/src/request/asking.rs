@@ -8,11 +8,12 @@ use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use edri_event::{EventId, Key, Meta, Priority, Progress, ProgressSink, Request};
-use tokio::time::{Instant, Sleep};
+use tokio::time::Instant;
 
 use super::answer::{Answer, Observed};
 use super::error::RequestError;
 use super::reply::Reply;
+use crate::behalf::{OnBehalf, Overdue, TimeLimit, poll_here, running_here};
 use crate::budget::poll_share;
 use crate::envelope::Envelope;
 use crate::notify::Outstanding;
@@ -38,7 +39,7 @@ pub struct Asking<'r, R: Request> {
     lane: Priority,
     stage: Stage<R>,
     /// What few requests need.
-    rare: Option<Box<Rare<R>>>,
+    rare: Option<Box<Rare<'r, R>>>,
 }
 
 /// How it is found who is to answer.
@@ -53,21 +54,18 @@ enum Via<'r, R: Request> {
 
 type Outcome<R> = Result<<R as Request>::Response, RequestError>;
 
-struct Rare<R: Request> {
-    timeout: Option<Timeout>,
+struct Rare<'r, R: Request> {
+    limit: TimeLimit,
     observed: Option<Observed<R>>,
     /// Where it stood in line, if it did: it may have been let in since.
     in_line: Option<(Arc<dyn Respond<R>>, Ticket)>,
+    /// There if it is asked on behalf of an event, and under way.
+    on_behalf: Option<OnBehalf<'r>>,
 }
 
-struct Timeout {
-    after: Duration,
-    sleep: Option<Pin<Box<Sleep>>>,
-}
-
-impl<R: Request> Default for Rare<R> {
+impl<R: Request> Default for Rare<'_, R> {
     fn default() -> Self {
-        Self { timeout: None, observed: None, in_line: None }
+        Self { limit: TimeLimit::default(), observed: None, in_line: None, on_behalf: None }
     }
 }
 
@@ -113,9 +111,25 @@ impl<'r, R: Request> Asking<'r, R> {
     /// Gives up after `timeout` with [`RequestError::TimedOut`]; the request is cancelled then. Without it, the
     /// request waits for as long as its responder lives.
     ///
+    /// The time runs from the first poll. The responder knows it as the request's [deadline](Self::deadline).
+    ///
     /// Needs tokio's timer.
     pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.rare().timeout = Some(Timeout { after: timeout, sleep: None });
+        self.rare().limit.set_after(timeout);
+        self
+    }
+
+    /// Gives up at `deadline` with [`RequestError::TimedOut`]; the request is cancelled then. One whose deadline has
+    /// passed when its turn comes is not handled; if it has passed already, nobody is asked. Both are
+    /// [`RequestError::Expired`].
+    ///
+    /// Of several, and a [`timeout`](Self::timeout), the earliest holds. A request that is made within a handler,
+    /// through the router of its [context](crate::Context::router), also has the deadline of the event that is
+    /// handled; and so on down.
+    ///
+    /// Needs tokio's timer.
+    pub fn deadline(mut self, deadline: impl Into<Instant>) -> Self {
+        self.rare().limit.set_at(deadline.into());
         self
     }
 
@@ -146,15 +160,15 @@ impl<'r, R: Request> Asking<'r, R> {
     /// Asks, and moves on to the stage that follows; with an outcome if there is one at once.
     #[inline]
     fn ask(&mut self, waker: &Waker) -> Option<Outcome<R>> {
-        if let Some((_, meta)) = &mut self.call {
-            if R::SHAREABLE {
-                meta.set_id(EventId::fresh());
-            }
-            // A time-out beyond all clocks is no deadline.
-            let timeout = self.rare.as_ref().and_then(|rare| rare.timeout.as_ref());
-            if let Some(deadline) = timeout.and_then(|timeout| Instant::now().checked_add(timeout.after)) {
-                meta.set_deadline(deadline.into_std());
-            }
+        if R::SHAREABLE
+            && let Some((_, meta)) = &mut self.call
+        {
+            meta.set_id(EventId::fresh());
+        }
+        if (self.rare.is_some() || self.router.scope().is_some())
+            && let Err(error) = self.take_limits()
+        {
+            return Some(Err(error));
         }
         let table = self.router.table();
         match std::mem::replace(&mut self.via, Via::Table) {
@@ -184,14 +198,33 @@ impl<'r, R: Request> Asking<'r, R> {
         }
     }
 
+    /// The time runs from here on. Says why not to ask at all, if there is a reason.
+    fn take_limits(&mut self) -> Result<(), RequestError> {
+        if let Some(scope) = self.router.scope() {
+            if scope.is_cancelled() {
+                return Err(RequestError::Cancelled);
+            }
+            if let Some(deadline) = scope.deadline() {
+                self.rare().limit.set_at(deadline);
+            }
+        }
+        let Some(rare) = &mut self.rare else { return Ok(()) };
+        let due = rare.limit.begin().map_err(|Overdue| RequestError::Expired)?;
+        if let (Some(due), Some((_, meta))) = (due, &mut self.call) {
+            meta.set_deadline(due.into_std());
+        }
+        Ok(())
+    }
+
     #[inline]
     fn ask_only(&mut self, responder: &Arc<dyn Respond<R>>, waker: &Waker) -> Option<Outcome<R>> {
+        let on_behalf = self.router.scope().is_some();
         match responder.ask(&mut self.call, self.lane, Patience::Policy, waker) {
             // The usual ones are moved by themselves, and not with all the room that an error would take: that costs
             // a call that is answered inline a third of its time.
             Answering::Answered(Ok(response)) => return Some(Ok(response)),
-            Answering::Queued(reply, None) => self.stage = Stage::Queued(reply),
-            Answering::Running(running) => self.stage = Stage::Running(running),
+            Answering::Queued(reply, None) if !on_behalf => self.stage = Stage::Queued(reply),
+            Answering::Running(running) if !on_behalf => self.stage = Stage::Running(running),
             other => return self.go_on(responder, other),
         }
         None
@@ -215,6 +248,11 @@ impl<'r, R: Request> Asking<'r, R> {
 
     #[inline(never)]
     fn go_on(&mut self, responder: &Arc<dyn Respond<R>>, answering: Answering<R>) -> Option<Outcome<R>> {
+        if let (Some(scope), Answering::Queued(..) | Answering::Running(_)) =
+            (self.router.scope(), &answering)
+        {
+            self.rare().on_behalf = Some(OnBehalf::new(scope, responder.part()));
+        }
         match answering {
             Answering::Queued(reply, ticket) => {
                 self.stage = Stage::Queued(reply);
@@ -230,17 +268,31 @@ impl<'r, R: Request> Asking<'r, R> {
         None
     }
 
-    fn rare(&mut self) -> &mut Rare<R> {
+    fn rare(&mut self) -> &mut Rare<'r, R> {
         self.rare.get_or_insert_default()
     }
 
     fn poll_timeout(&mut self, cx: &mut Context<'_>) -> Poll<RequestError> {
-        let Some(Timeout { after, sleep }) = self.rare.as_mut().and_then(|rare| rare.timeout.as_mut()) else {
+        let Some(rare) = &mut self.rare else { return Poll::Pending };
+        let after = ready!(rare.limit.poll_over(cx));
+        Poll::Ready(RequestError::TimedOut { event: R::name(), after })
+    }
+
+    /// Ready when there is no time, or nobody, left to wait for the answer.
+    fn poll_given_up(&mut self, cx: &mut Context<'_>) -> Poll<RequestError> {
+        if let Poll::Ready(timed_out) = self.poll_timeout(cx) {
+            return Poll::Ready(timed_out);
+        }
+        let Some(on_behalf) = self.rare.as_mut().and_then(|rare| rare.on_behalf.as_mut()) else {
             return Poll::Pending;
         };
-        let sleep = sleep.get_or_insert_with(|| Box::pin(tokio::time::sleep(*after)));
-        ready!(sleep.as_mut().poll(cx));
-        Poll::Ready(RequestError::TimedOut { event: R::name(), after: *after })
+        let stage = &self.stage;
+        let under_way = || match stage {
+            Stage::Queued(reply) => reply.request().map(|(request, unanswered)| (request, Some(unanswered))),
+            Stage::Running(running) => Some((running_here(running), None)),
+            Stage::Idle | Stage::Telling(_) => None,
+        };
+        on_behalf.poll_cancelled(self.router, R::name(), under_way, cx).map(|()| RequestError::Cancelled)
     }
 
     /// Goes over to telling the observers; at once if there are none.
@@ -250,7 +302,11 @@ impl<'r, R: Request> Asking<'r, R> {
         // What the old stage holds cancels itself when it is dropped, if it has not been answered.
         self.stage = Stage::Idle;
         self.leave_line();
-        match self.rare.as_mut().and_then(|rare| rare.observed.take()) {
+        let observed = self.rare.as_mut().and_then(|rare| {
+            rare.on_behalf = None;
+            rare.observed.take()
+        });
+        match observed {
             None => Poll::Ready(outcome),
             Some(observed) => self.tell(&observed, outcome, cx),
         }
@@ -323,6 +379,7 @@ impl<R: Request> Future for Asking<'_, R> {
             }
         }
         let answered = match &mut this.stage {
+            Stage::Running(running) if this.router.scope().is_some() => poll_here(running, cx),
             Stage::Running(running) => running.as_mut().poll(cx),
             Stage::Queued(reply) => reply.poll_answer(cx),
             Stage::Telling(_) => return this.poll_telling(cx),
@@ -334,8 +391,8 @@ impl<R: Request> Future for Asking<'_, R> {
                 Poll::Ready(Ok(response))
             }
             Poll::Ready(outcome) => this.finish(outcome, cx),
-            Poll::Pending => match this.poll_timeout(cx) {
-                Poll::Ready(timed_out) => this.finish(Err(timed_out), cx),
+            Poll::Pending => match this.poll_given_up(cx) {
+                Poll::Ready(given_up) => this.finish(Err(given_up), cx),
                 Poll::Pending => Poll::Pending,
             },
         }

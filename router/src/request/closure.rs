@@ -1,5 +1,6 @@
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use std::task::Waker;
 use std::thread;
 
@@ -7,10 +8,18 @@ use edri_event::{Failure, Meta, Priority, Request};
 use futures_util::FutureExt as _;
 
 use super::error::RequestError;
+use crate::context::Context;
 use crate::route::{Answering, Patience, Respond, Ticket};
+use crate::router::WeakRouter;
 
 /// A closure as a responder: it runs on the requester's own task, so that any number run at once.
-pub(crate) struct Closure<F>(pub(crate) F);
+pub(crate) struct Closure<F>(F);
+
+impl<F> Closure<F> {
+    pub(crate) fn new(respond: F) -> Self {
+        Self(respond)
+    }
+}
 
 impl<R, F, A> Respond<R> for Closure<F>
 where
@@ -20,17 +29,64 @@ where
 {
     fn ask(&self, call: &mut Option<(R, Meta)>, _: Priority, _: Patience, _: &Waker) -> Answering<R> {
         let Some((event, _)) = call.take() else { return Answering::Gone };
-        // A plain closure may panic before it gives its future.
-        match catch_unwind(AssertUnwindSafe(|| (self.0)(event))) {
-            Ok(answering) => Answering::Running(Box::pin(caught(answering))),
-            Err(payload) => Answering::Answered(Err(RequestError::from_panic(&*payload))),
-        }
+        answering(|| (self.0)(event))
     }
 
     fn withdraw(&self, _ticket: Ticket) {}
 
     fn name(&self) -> &str {
         std::any::type_name::<F>()
+    }
+}
+
+/// The same for one that wants to know the circumstances.
+pub(crate) struct ClosureWith<F> {
+    router: WeakRouter,
+    name: Arc<str>,
+    respond: F,
+}
+
+impl<F> ClosureWith<F> {
+    pub(crate) fn new(router: WeakRouter, name: Arc<str>, respond: F) -> Self {
+        Self { router, name, respond }
+    }
+}
+
+impl<R, F, A> Respond<R> for ClosureWith<F>
+where
+    R: Request,
+    F: Fn(R, Context) -> A + Send + Sync,
+    A: Future<Output = Result<R::Response, Failure>> + Send + 'static,
+{
+    fn ask(&self, call: &mut Option<(R, Meta)>, _: Priority, _: Patience, _: &Waker) -> Answering<R> {
+        let Some(router) = self.router.upgrade() else { return Answering::Gone };
+        let Some((event, meta)) = call.take() else { return Answering::Gone };
+        // The requester drops this call when it goes away: there is nothing to watch.
+        let mut cx = Context::new(router, Arc::clone(&self.name)).one_of(Arc::clone(&self.name), usize::MAX);
+        cx.begin(meta);
+        answering(|| (self.respond)(event, cx))
+    }
+
+    fn withdraw(&self, _ticket: Ticket) {}
+
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn part(&self) -> Arc<str> {
+        Arc::clone(&self.name)
+    }
+}
+
+fn answering<R, A>(respond: impl FnOnce() -> A) -> Answering<R>
+where
+    R: Request,
+    A: Future<Output = Result<R::Response, Failure>> + Send + 'static,
+{
+    // A plain closure may panic before it gives its future.
+    match catch_unwind(AssertUnwindSafe(respond)) {
+        Ok(answering) => Answering::Running(Box::pin(caught(answering))),
+        Err(payload) => Answering::Answered(Err(RequestError::from_panic(&*payload))),
     }
 }
 

@@ -1,6 +1,6 @@
 use std::fmt;
 use std::future::poll_fn;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, Waker};
 
 use super::error::RequestError;
@@ -20,8 +20,8 @@ struct Slot<T>(Latch<State<T>>);
 enum State<T> {
     Waiting {
         requester: Option<Waker>,
-        /// Those who want to know when the requester goes away.
-        responders: Vec<Waker>,
+        /// Those who want to know when the requester goes away, each under its number; numbers rise.
+        responders: Vec<(u64, Waker)>,
     },
     Answered(Result<T, RequestError>),
     /// The requester has the answer.
@@ -108,12 +108,21 @@ impl<T: Send + 'static> Reply<T> {
     }
 }
 
+impl<T: Send + 'static> Reply<T> {
+    /// The request that waits here, until its answer has been taken.
+    pub(crate) fn request(&self) -> Option<(RequestId, Unanswered)> {
+        let slot = self.slot.as_ref()?;
+        let unanswered: Weak<dyn Cancellable> = Arc::<Slot<T>>::downgrade(slot);
+        Some((RequestId::of(&**slot), Unanswered(unanswered)))
+    }
+}
+
 impl<T: Send + 'static> Drop for Reply<T> {
     fn drop(&mut self) {
         let Some(slot) = self.slot.take() else { return };
         let old = std::mem::replace(&mut *slot.0.lock(), State::Cancelled);
         if let State::Waiting { responders, .. } = old {
-            responders.into_iter().for_each(Waker::wake);
+            responders.into_iter().for_each(|(_, waker)| waker.wake());
         }
     }
 }
@@ -139,7 +148,15 @@ pub(crate) struct Audience(Arc<dyn Cancellable>);
 
 trait Cancellable: Send + Sync {
     fn is_cancelled(&self) -> bool;
-    fn poll_cancelled(&self, cx: &mut Context<'_>) -> Poll<()>;
+
+    /// Whether the requester still waits.
+    fn is_waiting(&self) -> bool;
+
+    /// Ready when the requester has gone away; until then `watcher` is woken for it, under a number it is given.
+    fn poll_cancelled(&self, watcher: &mut Option<u64>, cx: &mut Context<'_>) -> Poll<()>;
+
+    /// This watcher wants to know no more.
+    fn forget(&self, watcher: u64);
 }
 
 impl<T: Send> Cancellable for Slot<T> {
@@ -147,18 +164,41 @@ impl<T: Send> Cancellable for Slot<T> {
         matches!(&*self.0.lock(), State::Cancelled)
     }
 
-    fn poll_cancelled(&self, cx: &mut Context<'_>) -> Poll<()> {
+    fn is_waiting(&self) -> bool {
+        matches!(&*self.0.lock(), State::Waiting { .. })
+    }
+
+    fn poll_cancelled(&self, watcher: &mut Option<u64>, cx: &mut Context<'_>) -> Poll<()> {
         match &mut *self.0.lock() {
             State::Cancelled => Poll::Ready(()),
             State::Waiting { responders, .. } => {
-                if !responders.iter().any(|waker| waker.will_wake(cx.waker())) {
-                    responders.push(cx.waker().clone());
+                let known = watcher.and_then(|number| find(responders, number).ok());
+                match known {
+                    Some(index) => responders[index].1.clone_from(cx.waker()),
+                    None => {
+                        let number = responders.last().map_or(0, |(last, _)| last + 1);
+                        responders.push((number, cx.waker().clone()));
+                        *watcher = Some(number);
+                    }
                 }
                 Poll::Pending
             }
             State::Answered(_) | State::Done => Poll::Pending,
         }
     }
+
+    fn forget(&self, watcher: u64) {
+        let mut state = self.0.lock();
+        let State::Waiting { responders, .. } = &mut *state else { return };
+        let forgotten = find(responders, watcher).map(|index| responders.remove(index));
+        drop(state);
+        // A waker's code is not ours: it is dropped after the lock.
+        drop(forgotten);
+    }
+}
+
+fn find(responders: &[(u64, Waker)], number: u64) -> Result<usize, usize> {
+    responders.binary_search_by_key(&number, |(number, _)| *number)
 }
 
 impl Audience {
@@ -167,7 +207,58 @@ impl Audience {
     }
 
     pub(crate) async fn cancelled(&self) {
-        poll_fn(|cx| self.0.poll_cancelled(cx)).await;
+        let mut watch = Watch::new(self);
+        poll_fn(|cx| watch.poll_cancelled(cx)).await;
+    }
+
+    /// What tells this request from all others that are under way.
+    pub(crate) fn request(&self) -> RequestId {
+        RequestId::of(&*self.0)
+    }
+}
+
+/// Watches a requester for as long as it lives.
+pub(crate) struct Watch<'r> {
+    requester: &'r Audience,
+    number: Option<u64>,
+}
+
+impl<'r> Watch<'r> {
+    pub(crate) fn new(requester: &'r Audience) -> Self {
+        Self { requester, number: None }
+    }
+
+    /// Ready when the requester has gone away, or the task is woken when it does.
+    pub(crate) fn poll_cancelled(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.requester.0.poll_cancelled(&mut self.number, cx)
+    }
+}
+
+impl Drop for Watch<'_> {
+    fn drop(&mut self) {
+        if let Some(number) = self.number {
+            self.requester.0.forget(number);
+        }
+    }
+}
+
+/// What tells a request from all others that are under way: where in memory its answer is made or expected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct RequestId(usize);
+
+impl RequestId {
+    /// Whatever stays where it is for as long as the request is under way.
+    pub(crate) fn of<T: ?Sized>(place: &T) -> Self {
+        Self(std::ptr::from_ref(place).cast::<()>().addr())
+    }
+}
+
+/// Whether a request is still unanswered, told without keeping its requester's place.
+pub(crate) struct Unanswered(Weak<dyn Cancellable>);
+
+impl Unanswered {
+    pub(crate) fn is_true(&self) -> bool {
+        self.0.upgrade().is_some_and(|slot| slot.is_waiting())
     }
 }
 

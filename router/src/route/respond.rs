@@ -1,4 +1,5 @@
 use std::fmt;
+use std::sync::Arc;
 use std::task::Waker;
 
 use edri_event::{Meta, Priority, Request};
@@ -33,6 +34,13 @@ pub trait Respond<R: Request>: Send + Sync {
 
     /// The responder's name, for errors and logs.
     fn name(&self) -> &str;
+
+    /// By which the [wait graph](crate::Router::wait_graph) tells this responder from others: its name, in the
+    /// allocation that the [contexts](crate::Context::new) of its handlers have it in. The graph does not see
+    /// through a responder that does not say it.
+    fn part(&self) -> Arc<str> {
+        self.name().into()
+    }
 }
 
 /// What happens to a request where there is no room.

@@ -124,6 +124,10 @@ impl<M: Message, R: Request> Respond<R> for ToInbox<M, Asked<R>> {
     fn name(&self) -> &str {
         &self.name
     }
+
+    fn part(&self) -> Arc<str> {
+        Arc::clone(&self.name)
+    }
 }
 
 /// The reply goes with a request that was not kept.

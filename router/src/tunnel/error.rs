@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use edri_event::Failure;
 
 /// Why a tunnel ended before both sides had finished.
@@ -31,6 +33,26 @@ pub enum OpenError {
     /// Every acceptor's inbox is full, and its policy is not to wait.
     #[error("the acceptor of {event} is overloaded: its inbox is full and takes no more")]
     Overloaded {
+        /// The event's name.
+        event: &'static str,
+    },
+    /// No acceptor had room for it in the time the opener gave, or that it inherited.
+    #[error("no acceptor took {event} in within {after:?}")]
+    TimedOut {
+        /// The event's name.
+        event: &'static str,
+        /// How long the opener waited.
+        after: Duration,
+    },
+    /// Its deadline had passed before it was to be opened.
+    #[error("the deadline had passed before {event} was to be opened")]
+    Expired {
+        /// The event's name.
+        event: &'static str,
+    },
+    /// The requester on whose behalf it was to be opened has gone away.
+    #[error("{event} was given up: whoever it was opened for has gone away")]
+    Cancelled {
         /// The event's name.
         event: &'static str,
     },

@@ -5,15 +5,19 @@ use std::hash::Hash;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use edri_event::{EventId, Failure, Key, Meta, Priority, Tunnel};
 use tokio::task::coop;
+use tokio::time::Instant;
 
 use super::ends::{Accepted, Opened, tunnel};
 use super::error::OpenError;
+use crate::behalf::{Overdue, TimeLimit};
 use crate::dead_letter::{DeadLetterOffice, Loss, Reason};
 use crate::inbox::{Capacity, Message};
 use crate::notify::Outstanding;
+use crate::request::Watch;
 use crate::route::{Deliver, Delivery, Offered, TunnelRoute, Wait};
 use crate::router::Router;
 
@@ -28,6 +32,9 @@ pub struct Open<'r, T: Tunnel> {
     lane: Priority,
     window: Capacity,
     opening: Option<(Opened<T>, Outstanding<Opening<T>>)>,
+    limit: Option<Box<TimeLimit>>,
+    /// Of the requester on whose behalf it is opened.
+    watch: Option<Watch<'r>>,
 }
 
 /// The request for a tunnel as its acceptor gets it: with its end of the tunnel.
@@ -54,6 +61,8 @@ impl<'r, T: Tunnel> Open<'r, T> {
             lane: T::PRIORITY,
             window: Self::WINDOW,
             opening: None,
+            limit: None,
+            watch: None,
         }
     }
 
@@ -75,6 +84,56 @@ impl<'r, T: Tunnel> Open<'r, T> {
             meta.set_key(Key::of(key));
         }
         self
+    }
+
+    /// Gives up after `timeout` with [`OpenError::TimedOut`] if no acceptor has had room until then, and with it as
+    /// its [deadline](Self::deadline). The time runs from the first poll.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.limit.get_or_insert_default().set_after(timeout);
+        self
+    }
+
+    /// Gives up at `deadline` if no acceptor has had room until then. One that has had room and does not begin with it
+    /// in time aborts the tunnel, with the code `expired`. The tunnel, once accepted, has no deadline.
+    ///
+    /// Opened within a handler, through the router of its [context](crate::Context::router), it also has the deadline
+    /// of the event that is handled.
+    pub fn deadline(mut self, deadline: impl Into<Instant>) -> Self {
+        self.limit.get_or_insert_default().set_at(deadline.into());
+        self
+    }
+
+    /// The time runs from here on. Says why not to open it at all, if there is a reason.
+    fn take_limits(&mut self) -> Result<(), OpenError> {
+        if let Some(scope) = self.router.scope() {
+            if scope.is_cancelled() {
+                return Err(OpenError::Cancelled { event: T::name() });
+            }
+            self.watch = scope.requester.as_ref().map(Watch::new);
+            if let Some(deadline) = scope.deadline() {
+                self.limit.get_or_insert_default().set_at(deadline);
+            }
+        }
+        let Some(limit) = &mut self.limit else { return Ok(()) };
+        let due = limit.begin().map_err(|Overdue| OpenError::Expired { event: T::name() })?;
+        if let (Some(due), Some((_, meta))) = (due, &mut self.event) {
+            meta.set_deadline(due.into_std());
+        }
+        Ok(())
+    }
+
+    /// Ready when there is no time, or nobody, left to wait for room.
+    fn poll_given_up(&mut self, cx: &mut Context<'_>) -> Poll<OpenError> {
+        let event = T::name();
+        if let Some(limit) = &mut self.limit
+            && let Poll::Ready(after) = limit.poll_over(cx)
+        {
+            return Poll::Ready(OpenError::TimedOut { event, after });
+        }
+        match &mut self.watch {
+            Some(watch) => watch.poll_cancelled(cx).map(|()| OpenError::Cancelled { event }),
+            None => Poll::Pending,
+        }
     }
 
     fn begin(
@@ -126,12 +185,20 @@ impl<T: Tunnel> Future for Open<'_, T> {
         let this = self.get_mut();
         if this.event.is_some() {
             ready!(coop::poll_proceed(cx)).made_progress();
+            if let Err(error) = this.take_limits() {
+                this.event = None;
+                return Poll::Ready(Err(error));
+            }
         }
         if let Some((event, meta)) = this.event.take() {
             this.opening = Some(this.begin(event, meta, Wait::Woken(cx.waker()))?);
         }
         let Some((_, outstanding)) = &mut this.opening else { return Poll::Pending };
-        ready!(outstanding.poll_settled(cx));
+        if outstanding.poll_settled(cx).is_pending() {
+            let given_up = ready!(this.poll_given_up(cx));
+            this.opening = None;
+            return Poll::Ready(Err(given_up));
+        }
         match this.opening.take() {
             Some((opened, _)) => Poll::Ready(Ok(opened)),
             None => Poll::Pending,

@@ -25,6 +25,7 @@ macro_rules! both_kinds {
 }
 
 mod beginning;
+mod behalf;
 mod cancellation;
 mod circumstances;
 mod failure;
