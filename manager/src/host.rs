@@ -116,10 +116,7 @@ impl<M: Manager> Host<M> {
         M::attach(&mut entrance);
         let registrations = entrance.into_registrations();
         let (started, told) = oneshot::channel();
-        let mut cx = Context::new(router.clone(), Arc::clone(&name));
-        if let Mode::Concurrent(concurrency) = settings.mode {
-            cx = cx.one_of(Arc::clone(&name), concurrency.limit());
-        }
+        let cx = Context::new(router.clone(), Arc::clone(&name));
         let (mode, cut_short) = (settings.mode, CutShort::default());
         let engine = Engine { receiver, open: inbox, cx, mode, slot, cut_short: cut_short.clone(), started };
         let task = tokio::spawn(run(manager, engine));

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use edri_event::{Meta, Progress, Request};
 
-use crate::behalf::{Scope, Team};
+use crate::behalf::{Membership, Scope, Team};
 use crate::dead_letter::DeadLetterOffice;
 use crate::request::{Audience, ReplyTo};
 use crate::router::Router;
@@ -28,12 +28,17 @@ impl Context {
         Self { router: router.on_behalf(Scope::new(name)) }
     }
 
-    /// For one of `size` who handle the events of one inbox at the same time, where requests are answered by `part`:
-    /// the wait graph does not take one that waits for all of them.
-    #[must_use]
-    pub fn one_of(mut self, part: Arc<str>, size: usize) -> Self {
-        self.scope_mut().team = Some(Team::new(part, size));
-        self
+    /// Tells the wait graph that this is one of `size` who handle the events of one inbox at the same time, where
+    /// requests are answered by the [`part`](crate::Respond::part) of that name: while one of them waits, the others go
+    /// on. It is so until the membership is dropped.
+    pub fn one_of(&self, part: Arc<str>, size: usize) -> Membership {
+        Membership::new(self.router.downgrade(), Arc::clone(&self.scope().name), Team::new(part, size))
+    }
+
+    /// The same for a part whose handlers are `size` at the most and have all one name: that of this context and
+    /// [others](Self::another) like it.
+    pub fn one_of_itself(&self, size: usize) -> Membership {
+        self.one_of(Arc::clone(&self.scope().name), size)
     }
 
     /// A context of the same part for another event that it handles at the same time.

@@ -62,7 +62,7 @@ mod sync;
 mod tunnel;
 mod wait_graph;
 
-pub use behalf::has_expired;
+pub use behalf::{Membership, has_expired};
 pub use context::Context;
 pub use dead_letter::{DeadLetter, DeadLetterCounts, DeadLetterOffice, Loss, Reason, Undelivered};
 pub use envelope::{Envelope, Shared};

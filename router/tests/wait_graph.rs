@@ -54,12 +54,16 @@ impl Town {
         let receiver = Arc::new(receiver);
         for worker in 0..size {
             let (receiver, parts) = (Arc::clone(&receiver), Arc::clone(&self.parts));
-            let mut cx = match size {
-                1 => Context::new(self.router.clone(), Arc::clone(&name)),
-                size => Context::new(self.router.clone(), format!("{name}-{worker}").into())
-                    .one_of(Arc::clone(&name), size),
+            let (mut cx, membership) = match size {
+                1 => (Context::new(self.router.clone(), Arc::clone(&name)), None),
+                size => {
+                    let cx = Context::new(self.router.clone(), format!("{name}-{worker}").into());
+                    let membership = cx.one_of(Arc::clone(&name), size);
+                    (cx, Some(membership))
+                }
             };
             self.tasks.push(tokio::spawn(async move {
+                let _membership = membership;
                 while let Some(Asked { event, meta, reply }) = receiver.recv().await {
                     cx.begin_request::<Visit>(meta, &reply);
                     let answer = handle(event, &cx, &parts).await;

@@ -2,7 +2,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use edri_event::{Failure, Meta};
-use edri_router::{Asked, RequestError, SharedReceiver, caught, has_expired};
+use edri_router::{Asked, Membership, RequestError, SharedReceiver, caught, has_expired};
 
 use crate::worker::{Worker, WorkerContext};
 
@@ -14,6 +14,8 @@ pub(crate) struct Place<W: Worker> {
     pub(crate) cx: WorkerContext,
     /// Whether its worker has a job.
     pub(crate) busy: Arc<Busy>,
+    /// In the pool, as the wait graph knows it.
+    pub(crate) _membership: Membership,
 }
 
 impl<W: Worker> Place<W> {

@@ -140,13 +140,14 @@ impl<W: Worker> Pool<W> {
         let mut staff = Staff::default();
         for (number, busy) in busy.iter().enumerate() {
             let worker_name = format!("{name}-{number}");
-            let cx = Context::new(router.clone(), worker_name.as_str().into())
-                .one_of(Arc::clone(&name), self.size);
+            let cx = Context::new(router.clone(), worker_name.as_str().into());
+            let membership = cx.one_of(Arc::clone(&name), self.size);
             let place = Place {
                 make: Arc::clone(&self.make),
                 jobs: Arc::clone(&jobs),
                 cx: WorkerContext { cx, number },
                 busy: Arc::clone(busy),
+                _membership: membership,
             };
             match self.place {
                 Where::Tasks => staff.tasks.push(tokio::spawn(place.run())),

@@ -26,6 +26,7 @@ pub(super) async fn shared<M: SharedManager>(
     concurrency: Concurrency,
 ) -> Arc<M> {
     let Crew { manager, cx, cut_short } = crew;
+    let _membership = cx.one_of_itself(concurrency.limit());
     let handle = |message: M::Inbox| {
         let (manager, mut cx) = (Arc::clone(&manager), cx.another());
         async move { manager.handle_shared(message, &mut cx).await }

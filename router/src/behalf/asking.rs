@@ -39,7 +39,7 @@ impl<'r> OnBehalf<'r> {
             let requester = scope.requester.as_ref().map(|requester| requester.request());
             self.waiting = Some(router.waits().enter(Wait {
                 asker: Arc::clone(&scope.name),
-                team: scope.team.clone(),
+                team: None,
                 // A context handles one event at a time, and nobody moves it while something is asked through it.
                 handling: std::ptr::from_ref(router).addr(),
                 serves: requester.or_else(|| HERE.get()),

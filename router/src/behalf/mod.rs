@@ -16,4 +16,5 @@ pub(crate) use asking::{OnBehalf, poll_here, running_here};
 pub use limit::has_expired;
 pub(crate) use limit::{Overdue, TimeLimit};
 pub(crate) use scope::Scope;
+pub use team::Membership;
 pub(crate) use team::Team;

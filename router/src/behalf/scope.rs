@@ -3,15 +3,12 @@ use std::sync::Arc;
 use edri_event::Meta;
 use tokio::time::Instant;
 
-use super::team::Team;
 use crate::request::Audience;
 
 /// Who handles which event. A router that was got from a context has one, and what is sent through it is sent on
 /// behalf of that event.
 pub(crate) struct Scope {
     pub(crate) name: Arc<str>,
-    /// Not there for who handles one event at a time.
-    pub(crate) team: Option<Arc<Team>>,
     pub(crate) meta: Meta,
     pub(crate) requester: Option<Audience>,
 }
@@ -19,23 +16,18 @@ pub(crate) struct Scope {
 impl Scope {
     /// Nothing is being handled yet.
     pub(crate) fn new(name: Arc<str>) -> Self {
-        Self { name, team: None, meta: Meta::new(), requester: None }
+        Self { name, meta: Meta::new(), requester: None }
     }
 
     /// The same, in other hands: those of another handler of the same part.
     pub(crate) fn another(&self) -> Self {
-        Self {
-            name: Arc::clone(&self.name),
-            team: self.team.clone(),
-            meta: self.meta.clone(),
-            requester: self.requester.clone(),
-        }
+        Self { name: Arc::clone(&self.name), meta: self.meta.clone(), requester: self.requester.clone() }
     }
 
-    /// The same circumstances, for somebody who is not the part: a task it has started, which goes on when the
-    /// part does.
+    /// The same circumstances, for somebody who is not the part: a task it has started. It has the same name, in an
+    /// allocation of its own, by which nobody asks for it.
     pub(crate) fn apart(&self) -> Self {
-        Self { team: Some(Team::apart(&self.name)), ..self.another() }
+        Self { name: self.name.as_ref().into(), ..self.another() }
     }
 
     /// What all that is asked on its behalf inherits.

@@ -8,6 +8,7 @@ use edri_event::{Failure, Meta, Priority, Request};
 use futures_util::FutureExt as _;
 
 use super::error::RequestError;
+use crate::behalf::{Membership, Team};
 use crate::context::Context;
 use crate::route::{Answering, Patience, Respond, Ticket};
 use crate::router::WeakRouter;
@@ -44,11 +45,15 @@ pub(crate) struct ClosureWith<F> {
     router: WeakRouter,
     name: Arc<str>,
     respond: F,
+    /// Any number run at once.
+    _membership: Membership,
 }
 
 impl<F> ClosureWith<F> {
     pub(crate) fn new(router: WeakRouter, name: Arc<str>, respond: F) -> Self {
-        Self { router, name, respond }
+        let team = Team::new(Arc::clone(&name), usize::MAX);
+        let membership = Membership::new(router.clone(), Arc::clone(&name), team);
+        Self { router, name, respond, _membership: membership }
     }
 }
 
@@ -62,7 +67,7 @@ where
         let Some(router) = self.router.upgrade() else { return Answering::Gone };
         let Some((event, meta)) = call.take() else { return Answering::Gone };
         // The requester drops this call when it goes away: there is nothing to watch.
-        let mut cx = Context::new(router, Arc::clone(&self.name)).one_of(Arc::clone(&self.name), usize::MAX);
+        let mut cx = Context::new(router, Arc::clone(&self.name));
         cx.begin(meta);
         answering(|| (self.respond)(event, cx))
     }

@@ -134,8 +134,8 @@ impl Drawing {
             self.parts[asker].at_a_time = AtATime::One;
             return asker;
         };
-        if *team.part == *wait.asker {
-            // A manager whose handlers overlap, or a task that a handler has started.
+        if PartId::of(&team.part) == PartId::of(&wait.asker) {
+            // A manager whose handlers overlap, or a closure.
             self.parts[asker].at_a_time = at_a_time(team.size);
             return asker;
         }

@@ -13,7 +13,7 @@ use crate::sync::Mutex;
 pub(crate) struct Wait {
     /// The name of who waits.
     pub(crate) asker: Arc<str>,
-    /// Not there if it handles one event at a time.
+    /// Not there if it handles one event at a time; looked up when the wait is entered.
     pub(crate) team: Option<Arc<Team>>,
     /// Tells the events apart that are being handled.
     pub(crate) handling: usize,
@@ -89,6 +89,8 @@ struct Shard(Mutex<Entered>);
 #[derive(Default)]
 struct Entered {
     by_part: HashMap<PartId, Vec<Arc<Wait>>>,
+    /// Of the members whose names belong here.
+    teams: HashMap<PartId, Arc<Team>>,
     len: usize,
     omitted: usize,
 }
@@ -108,9 +110,15 @@ impl Waits {
     }
 
     /// From here on this wait is seen. If it closes a cycle of parts that wait for each other, the log is told.
-    pub(crate) fn enter(&self, wait: Wait) -> Waiting<'_> {
+    pub(crate) fn enter(&self, mut wait: Wait) -> Waiting<'_> {
+        let asker = PartId::of(&wait.asker);
+        let mut entered = self.shard(asker).lock();
+        wait.team = entered.teams.get(&asker).cloned();
         let part = wait.part();
-        let mut entered = self.shard(part).lock();
+        if part != asker {
+            drop(entered);
+            entered = self.shard(part).lock();
+        }
         if entered.len >= WAITS_PER_SHARD {
             entered.omitted += 1;
             return Waiting { waits: self, part, wait: None };
@@ -125,6 +133,18 @@ impl Waits {
             self.look_ahead(&wait, ahead);
         }
         Waiting { waits: self, part, wait: Some(wait) }
+    }
+
+    /// From here on the graph knows that `member` belongs to a team.
+    pub(crate) fn join(&self, member: &Arc<str>, team: Arc<Team>) {
+        let member = PartId::of(member);
+        self.shard(member).lock().teams.insert(member, team);
+    }
+
+    pub(crate) fn leave(&self, member: &Arc<str>) {
+        let member = PartId::of(member);
+        let team = self.shard(member).lock().teams.remove(&member);
+        drop(team);
     }
 
     /// All waits at this moment, but for those that have just been answered.
