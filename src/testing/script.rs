@@ -51,12 +51,13 @@ struct Step<R: Request> {
 }
 
 enum Action<R: Request> {
-    Answer(Box<dyn FnOnce(&R) -> Outcome<R> + Send>),
+    Answer(Box<Once<R>>),
     Hang,
     Refuse,
 }
 
 type Outcome<R> = Result<<R as Request>::Response, RequestError>;
+type Once<R> = dyn FnOnce(&R) -> Outcome<R> + Send;
 type Answer<R> = dyn Fn(&R) -> Result<<R as Request>::Response, Failure> + Send + Sync;
 
 /// So many unexpected requests are told of one by one.
