@@ -11,8 +11,8 @@ use crate::registration::Registration;
 /// The notifications of one type, or the [answers](crate::Answer) to one request, as a `Stream`. Made by
 /// [`Router::subscribe`](crate::Router::subscribe) and [`Router::responses`](crate::Router::responses).
 ///
-/// It holds an inbox of its own, bounded like any other. Dropping it ends the subscription; it ends by itself
-/// when the router is gone.
+/// It holds an inbox of its own, bounded like any other. Dropping it ends the subscription, and what is unread
+/// is a [dead letter](crate::DeadLetter) then; it ends by itself when the router is gone.
 #[derive(Debug)]
 pub struct Subscription<E: Event + Sync> {
     receiver: Receiver<Envelope<E>>,
