@@ -80,8 +80,13 @@ mod guide {
     mod workers {}
     #[doc = include_str!("../docs/src/errors.md")]
     mod errors {}
+    #[doc = include_str!("../docs/src/dead-letters.md")]
+    mod dead_letters {}
     #[doc = include_str!("../docs/src/promises.md")]
     mod promises {}
+    #[cfg(feature = "testing")]
+    #[doc = include_str!("../docs/src/testing.md")]
+    mod testing {}
     #[doc = include_str!("../docs/src/benchmarks.md")]
     mod benchmarks {}
 }

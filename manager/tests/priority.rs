@@ -1,5 +1,7 @@
 //! Which of the events that wait for a manager is handled next.
 
+#![allow(clippy::unwrap_used, reason = "the helpers of tests are tests")]
+
 use std::sync::{Arc, Mutex};
 
 use edri_event::{Notification, Priority, Request};

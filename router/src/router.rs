@@ -86,7 +86,8 @@ impl Router {
     }
 
     /// Sends a notification to all who subscribe to its type. Await it; see [`Notify`] for what may be set
-    /// before, when it waits, and what dropping it does.
+    /// before, when it waits, and what dropping it does. If nobody does, it is a
+    /// [dead letter](crate::DeadLetter).
     ///
     /// # Errors
     /// When some subscriber's inbox is full and its policy is to [reject](crate::Overflow::Reject). The others

@@ -20,8 +20,8 @@ use crate::router::{Router, WeakRouter};
 /// [`Router::subscribe`](crate::Router::subscribe), [`Router::subscription`](crate::Router::subscription) and
 /// [`Router::responses`](crate::Router::responses).
 ///
-/// It holds an inbox of its own, bounded like any other. Dropping it ends the subscription; it ends by itself
-/// when the router is gone.
+/// It holds an inbox of its own, bounded like any other. Dropping it ends the subscription, and what is unread
+/// is a [dead letter](crate::DeadLetter) then; it ends by itself when the router is gone.
 pub struct Subscription<E: Event + Sync> {
     receiver: Receiver<Envelope<E>>,
     registration: Option<Registration>,

@@ -51,12 +51,13 @@ struct Step<R: Request> {
 }
 
 enum Action<R: Request> {
-    Answer(Box<dyn FnOnce(&R) -> Outcome<R> + Send>),
+    Answer(Box<Once<R>>),
     Hang,
     Refuse,
 }
 
 type Outcome<R> = Result<<R as Request>::Response, RequestError>;
+type Once<R> = dyn FnOnce(&R) -> Outcome<R> + Send;
 type Answer<R> = dyn Fn(&R) -> Result<<R as Request>::Response, Failure> + Send + Sync;
 
 /// So many unexpected requests are told of one by one.
@@ -198,8 +199,11 @@ impl<R: Request + Debug> Part<R> {
             self.journal.note(format_args!("request {}: {request:?}, always", R::name()));
             return Some((Duration::ZERO, Some(caught_now(|| always(request)))));
         }
+        drop(script);
+        let unexpected = format!("{request:?}");
+        let mut script = lock(&self.script);
         if script.unexpected.len() < UNEXPECTED {
-            script.unexpected.push(format!("{request:?}"));
+            script.unexpected.push(unexpected);
         } else {
             script.more_unexpected += 1;
         }
@@ -217,7 +221,7 @@ impl<R: Request + Debug> Part<R> {
 
 impl<R: Request + Debug> Respond<R> for Part<R> {
     fn ask(&self, call: &mut Option<(R, Meta)>, _: Priority, manners: Manners, _: &Waker) -> Answering<R> {
-        // Without room it may be asked twice, and means both.
+        // Asked for room first, and by its policy after that: both are one step.
         if manners == Manners::Room && self.refuses() {
             return Answering::Full;
         }

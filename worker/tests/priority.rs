@@ -1,5 +1,7 @@
 //! Which of the jobs that wait is done next.
 
+#![allow(clippy::unwrap_used, reason = "the helpers of tests are tests")]
+
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 

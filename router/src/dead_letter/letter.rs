@@ -48,6 +48,8 @@ impl Event for DeadLetter {
     }
 }
 
+// Not what is meant where another type is missing the trait.
+#[diagnostic::do_not_recommend]
 impl Notification for DeadLetter {}
 
 impl fmt::Display for DeadLetter {

@@ -31,4 +31,6 @@ impl<E: Event + Sync> Event for Undelivered<E> {
     }
 }
 
+// Not what is meant where another type is missing the trait.
+#[diagnostic::do_not_recommend]
 impl<E: Event + Sync> Notification for Undelivered<E> {}

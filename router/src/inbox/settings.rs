@@ -53,9 +53,10 @@ pub enum Overflow {
     Wait,
     /// Its sender is told at once, and nothing is kept.
     Reject,
-    /// The event that has waited longest in the lowest lane makes room; it is counted as dropped.
+    /// The event that has waited longest in the lowest lane makes room; it is counted as dropped, and a
+    /// notification is a [dead letter](crate::DeadLetter) then.
     DropOldest,
-    /// The arriving event is dropped and counted.
+    /// The arriving event is dropped and counted; a notification is a dead letter then.
     DropNewest,
 }
 
