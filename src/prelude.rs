@@ -1,10 +1,12 @@
 //! What most programs need: `use edri::prelude::*;`.
 
-pub use edri_event::{Event, Failure, Key, Notification, Priority, Progress, Request, Tunnel};
+pub use edri_event::{
+    Event, Failure, Key, Notification, Priority, Progress, Request, Retention, RoutePolicy, Tunnel,
+};
 pub use edri_manager::{Concurrency, Host, Managed, Manager, manager};
 pub use edri_router::{
     Accepted, Answer, Capacity, Context, Delivered, InboxSettings, NotifyError, Opened, Overflow,
-    Registration, RequestError, Router, Shared, Subscription, TunnelError,
+    Registration, Replay, RequestError, Router, Shared, Subscription, TunnelError,
 };
 pub use edri_worker::{Pool, RunningPool, Worker, WorkerContext};
 

@@ -4,7 +4,7 @@ use std::task::Waker;
 
 use edri_event::Priority;
 
-use super::history::Past;
+use super::record::Past;
 use crate::envelope::Envelope;
 use crate::route::{Deliver, Delivery, Ticket, Wait};
 use crate::sync::atomic::{AtomicU64, Ordering};
