@@ -78,6 +78,10 @@ mod guide {
     mod managers {}
     #[doc = include_str!("../docs/src/workers.md")]
     mod workers {}
+    #[doc = include_str!("../docs/src/replay.md")]
+    mod replay {}
+    #[doc = include_str!("../docs/src/sharing.md")]
+    mod sharing {}
     #[doc = include_str!("../docs/src/errors.md")]
     mod errors {}
     #[doc = include_str!("../docs/src/dead-letters.md")]

@@ -1,10 +1,12 @@
 //! What most programs need: `use edri::prelude::*;`.
 
-pub use edri_event::{Event, Failure, Key, Notification, Priority, Progress, Request, Tunnel};
+pub use edri_event::{
+    Event, Failure, Key, Notification, Priority, Progress, Request, Retention, RoutePolicy, Tunnel,
+};
 pub use edri_manager::{Concurrency, Host, Managed, Manager, manager};
 pub use edri_router::{
     Accepted, Answer, Capacity, Context, DeadLetter, Delivered, InboxSettings, NotifyError, Opened, Overflow,
-    Registration, RequestError, Requester, Router, Shared, Subscription, TunnelError, Undelivered,
+    Registration, Replay, RequestError, Requester, Router, Shared, Subscription, TunnelError, Undelivered,
 };
 pub use edri_worker::{Pool, RunningPool, Worker, WorkerContext};
 

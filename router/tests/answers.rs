@@ -5,9 +5,9 @@ mod support;
 use std::time::Duration;
 
 use edri_event::Failure;
-use edri_router::{Answer, InboxSettings, RequestError, Router, Subscription};
+use edri_router::{Answer, InboxSettings, Overflow, RequestError, Router, Subscription};
 use futures_util::FutureExt as _;
-use support::{Ask, responder};
+use support::{Ask, responder, settings};
 use tokio_test::{assert_pending, assert_ready, assert_ready_ok, task};
 
 type Outcome = Result<u64, RequestError>;
@@ -85,6 +85,29 @@ fn observers_see_what_becomes_of_requests_in_an_inbox() {
     drop(asking);
     let expected = [(0, Ok(9)), (1, Err(RequestError::Cancelled)), (2, Err(RequestError::Stopped))];
     assert_eq!(seen(&mut answers), expected);
+}
+
+#[test]
+fn observers_see_requests_that_were_refused_or_dropped_for_others() {
+    let router = Router::new();
+    let mut answers = router.responses::<Ask>();
+    let (receiver, _inbox, registration) = responder::<Ask>(&router, settings(1, Overflow::Reject));
+    let mut first = task::spawn(router.request(Ask(0)));
+    assert_pending!(first.poll());
+    let refused = assert_ready!(task::spawn(router.request(Ask(1))).poll());
+    assert_eq!(refused, Err(RequestError::Overloaded));
+    assert_eq!(seen(&mut answers), [(1, refused)]);
+    drop((receiver, registration));
+
+    let (_receiver, _inbox, _registration) = responder::<Ask>(&router, settings(1, Overflow::DropOldest));
+    let mut oldest = task::spawn(router.request(Ask(2)));
+    let mut newest = task::spawn(router.request(Ask(3)));
+    assert_pending!(oldest.poll());
+    assert_pending!(newest.poll());
+    let dropped = assert_ready!(oldest.poll());
+    assert_eq!(dropped, Err(RequestError::Overloaded));
+    assert_eq!(assert_ready!(first.poll()), Err(RequestError::Stopped));
+    assert_eq!(seen(&mut answers), [(2, dropped), (0, Err(RequestError::Stopped))]);
 }
 
 #[test]

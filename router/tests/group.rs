@@ -1,5 +1,7 @@
 //! Subscribers that share the events under one name.
 
+#![allow(clippy::unwrap_used, reason = "the helpers of tests are tests")]
+
 mod support;
 
 use edri_event::Notification;

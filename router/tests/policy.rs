@@ -1,5 +1,7 @@
 //! Which of several responders, or acceptors, gets it.
 
+#![allow(clippy::unwrap_used, reason = "the helpers of tests are tests")]
+
 mod support;
 
 use edri_event::{Request, RoutePolicy, Tunnel};

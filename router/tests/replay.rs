@@ -1,5 +1,7 @@
 //! What is retained, and what late subscribers get of it.
 
+#![allow(clippy::unwrap_used, reason = "the helpers of tests are tests")]
+
 mod support;
 
 use std::sync::Arc;

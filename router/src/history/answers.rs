@@ -2,8 +2,8 @@ use std::sync::Arc;
 
 use edri_event::{Meta, Request, Retention};
 
-use super::history::{History, Past};
 use super::kept::Retained;
+use super::record::{History, Past};
 use super::replay::Replay;
 use crate::envelope::{Envelope, Shared};
 use crate::request::{Answer, Observable, RequestError};

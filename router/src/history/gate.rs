@@ -4,7 +4,7 @@ use std::task::Waker;
 
 use edri_event::Priority;
 
-use super::history::Past;
+use super::record::Past;
 use crate::dead_letter::Loss;
 use crate::envelope::Envelope;
 use crate::route::{Deliver, Delivery, Ticket, Wait};

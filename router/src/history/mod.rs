@@ -3,7 +3,7 @@
 //! ```text
 //! kept       the events themselves, within their bounds: no lock, no clock
 //! replay     how much of it somebody wants
-//! history    the lock around it, and the numbers that join past and present
+//! record     the lock around it, and the numbers that join past and present
 //! gate       keeps what was replayed from coming a second time
 //! answers    the past of the answers to a request
 //! on_router  what a router offers of all that
@@ -17,12 +17,12 @@
 
 mod answers;
 mod gate;
-mod history;
 mod kept;
 mod on_router;
+mod record;
 mod replay;
 
 pub(crate) use answers::RetainedAnswers;
-pub(crate) use history::{History, Past};
 pub use kept::Retained;
+pub(crate) use record::{History, Past};
 pub use replay::Replay;

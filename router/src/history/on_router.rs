@@ -5,8 +5,8 @@ use edri_event::{Notification, Request, Retention};
 
 use super::answers::{RetainedAnswers, retain_answers};
 use super::gate::Gate;
-use super::history::{History, Past};
 use super::kept::Retained;
+use super::record::{History, Past};
 use super::replay::Replay;
 use crate::envelope::Envelope;
 use crate::registration::Registration;

@@ -209,6 +209,7 @@ fn mixed(value: u64) -> u64 {
 mod tests {
     use std::cell::Cell;
     use std::collections::HashMap;
+    use std::rc::Rc;
 
     use proptest::prelude::*;
 
@@ -231,13 +232,13 @@ mod tests {
         }
     }
 
-    fn roster(of: impl IntoIterator<Item = One>) -> Roster<Arc<One>> {
+    fn roster(of: impl IntoIterator<Item = One>) -> Roster<Rc<One>> {
         let mut roster = Roster::default();
-        of.into_iter().for_each(|one| roster.add(one.id, Arc::new(one)));
+        of.into_iter().for_each(|one| roster.add(one.id, Rc::new(one)));
         roster
     }
 
-    impl Candidate for Arc<One> {
+    impl Candidate for Rc<One> {
         fn load(&self) -> usize {
             One::load(self)
         }
@@ -252,8 +253,8 @@ mod tests {
     }
 
     /// Who gets it, if anybody has room; negative if it waits there.
-    fn chosen(roster: &Roster<Arc<One>>, policy: RoutePolicy, turn: &Turn, key: Option<u64>) -> i64 {
-        let offer = |one: &Arc<One>, patience| match patience {
+    fn chosen(roster: &Roster<Rc<One>>, policy: RoutePolicy, turn: &Turn, key: Option<u64>) -> i64 {
+        let offer = |one: &Rc<One>, patience| match patience {
             Patience::Room if one.room => Offered::Taken(one.id as i64),
             Patience::Room => Offered::Full,
             Patience::Policy => Offered::Taken(-(one.id as i64)),
@@ -341,7 +342,7 @@ mod tests {
         let (turn, all) = (Turn::default(), roster([steady(1), steady(2)]));
         for (policy, key) in [(RoutePolicy::RoundRobin, None), (RoutePolicy::ByKey, Some(Key::of("tea")))] {
             let left = Cell::new(None);
-            let offer = |one: &Arc<One>, patience| match patience {
+            let offer = |one: &Rc<One>, patience| match patience {
                 _ if left.get() == Some(one.id) => Offered::Gone,
                 Patience::Room => Offered::Full,
                 Patience::Policy if left.get().is_none() => {

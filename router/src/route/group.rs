@@ -17,9 +17,9 @@ use crate::sync::Mutex;
 /// A version of a group belongs to a version of its route, as immutable as that.
 pub(crate) struct Group<E> {
     /// As its members give it.
-    pub(crate) name: Arc<str>,
+    pub(crate) label: Arc<str>,
     /// As errors give it.
-    title: Arc<str>,
+    name: Arc<str>,
     members: Roster<Member<E>>,
     /// Shared by all versions, as is the line.
     turn: Turn,
@@ -37,10 +37,10 @@ struct Waiting<E> {
 }
 
 impl<E: Event + Sync> Group<E> {
-    pub(crate) fn new(name: &Arc<str>) -> Self {
+    pub(crate) fn new(label: &Arc<str>) -> Self {
         Self {
-            name: Arc::clone(name),
-            title: format!("the group {name:?}").into(),
+            label: Arc::clone(label),
+            name: format!("the group {label:?}").into(),
             members: Roster::default(),
             turn: Turn::default(),
             line: Arc::new(Line(Mutex::new(Waiting { next: 0, places: HashMap::new() }))),
@@ -134,15 +134,15 @@ impl<E: Event + Sync> Deliver<Envelope<E>> for Group<E> {
     }
 
     fn name(&self) -> &str {
-        &self.title
+        &self.name
     }
 }
 
 impl<E> Clone for Group<E> {
     fn clone(&self) -> Self {
         Self {
+            label: Arc::clone(&self.label),
             name: Arc::clone(&self.name),
-            title: Arc::clone(&self.title),
             members: self.members.clone(),
             turn: self.turn.clone(),
             line: Arc::clone(&self.line),

@@ -53,7 +53,7 @@ pub(crate) struct Observer<R: Request> {
 impl<E: Notification> NotificationRoute<E> {
     /// Makes somebody a member of a group, and the group a subscriber if it is new.
     pub(crate) fn join(&mut self, group: &Arc<str>, id: u64, member: Arc<dyn Deliver<Envelope<E>>>) {
-        match self.groups.iter().position(|(_, known)| known.name == *group) {
+        match self.groups.iter().position(|(_, known)| known.label == *group) {
             Some(place) => {
                 let next = self.groups[place].1.with(id, member);
                 self.put(place, next);
