@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use edri_event::{Meta, Progress, Request};
 
+use crate::overdue::{HandlerLimit, Watch, Watching};
 use crate::request::{ReplyTo, Requester};
 use crate::router::Router;
 
@@ -14,13 +15,29 @@ pub struct Context {
     name: Arc<str>,
     meta: Meta,
     requester: Option<Requester>,
+    /// There if handlers are watched for how long they take.
+    watch: Option<Arc<Watch>>,
 }
 
 impl Context {
     /// A context for whoever is called `name`; it is made once, and told of each event by
     /// [`begin`](Self::begin) or [`begin_request`](Self::begin_request).
     pub fn new(router: Router, name: Arc<str>) -> Self {
-        Self { router, name, meta: Meta::new(), requester: None }
+        Self { router, name, meta: Meta::new(), requester: None, watch: None }
+    }
+
+    /// The same for handlers that may take only so long.
+    pub fn limited(self, limit: Arc<HandlerLimit>) -> Self {
+        Self { watch: Some(Arc::new(Watch::new(limit))), ..self }
+    }
+
+    /// A handler of `event` that may wait is about to begin: the watch over it, if handlers are
+    /// [limited](Self::limited).
+    #[inline]
+    pub fn watch(&mut self, event: &'static str) -> Option<Box<Watching>> {
+        let watch = self.watch.as_mut()?;
+        Watch::renew(watch);
+        Some(Box::new(Watching::new(Arc::clone(watch), event, Arc::clone(&self.name))))
     }
 
     /// From here on this event is being handled.
@@ -67,6 +84,22 @@ impl Context {
     pub fn progress(&self, done: u64, total: u64) {
         if let Some(sink) = self.meta.progress() {
             sink.report(Progress { done, total });
+        }
+    }
+
+    /// Whether this handler has taken longer than its manager's handlers may.
+    pub fn is_overdue(&self) -> bool {
+        self.watch.as_ref().is_some_and(|watch| watch.is_overdue())
+    }
+
+    /// Ready when this handler has taken longer than its manager's handlers may; never where they may take as long
+    /// as they like, and for handlers that are not async.
+    ///
+    /// Cancel safe.
+    pub async fn overdue(&self) {
+        match &self.watch {
+            Some(watch) => watch.overdue().await,
+            None => std::future::pending().await,
         }
     }
 

@@ -10,6 +10,7 @@
 //! subscription   notifications as a `Stream`
 //! dead_letter    what nobody handled
 //! context        what a handler may know
+//! overdue        handlers that take longer than they may
 //! ```
 //!
 //! A sender looks the event's type up in a snapshot of the routes and pushes into the inbox of each subscriber,
@@ -47,6 +48,7 @@ mod dead_letter;
 mod envelope;
 mod inbox;
 mod notify;
+mod overdue;
 mod registration;
 mod request;
 mod route;
@@ -62,6 +64,7 @@ pub use inbox::{
     Capacity, Inbox, InboxMonitor, InboxSettings, Message, Overflow, Receiver, SharedReceiver, Tally,
 };
 pub use notify::{Delivered, Notify, NotifyError, Refusal};
+pub use overdue::{HandlerLimit, Overdue, Watched, Watching};
 pub use registration::Registration;
 pub use request::{Answer, Asked, Asking, Observable, Reply, ReplyTo, RequestError, caught, caught_now};
 pub use route::{Answering, Deliver, Delivery, Patience, Respond, Running, Ticket, ToInbox, Wait};
