@@ -95,8 +95,8 @@ impl Managed {
     /// What has gone wrong so far.
     pub fn troubles(&self) -> Troubles {
         Troubles {
-            failures: self.life.failures().into(),
-            panics: self.life.panics().into(),
+            failures: self.life.failures(),
+            panics: self.life.panics(),
             overdue: self.life.limit().map_or(0, |limit| limit.overdue()),
             restarts: self.life.member().map_or(0, |member| member.restarts()),
         }

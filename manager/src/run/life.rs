@@ -1,5 +1,5 @@
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
 use edri_router::{HandlerLimit, Message, Reason, Receiver};
 
@@ -11,8 +11,8 @@ use crate::supervision::Member;
 #[derive(Debug, Default)]
 pub(crate) struct Life {
     cut_short: AtomicU32,
-    failures: AtomicU32,
-    panics: AtomicU32,
+    failures: AtomicU64,
+    panics: AtomicU64,
     ended_in_order: AtomicBool,
     rare: Option<Box<Rare>>,
 }
@@ -51,12 +51,12 @@ impl Life {
     }
 
     /// How many handlers have failed.
-    pub(crate) fn failures(&self) -> u32 {
+    pub(crate) fn failures(&self) -> u64 {
         self.failures.load(Ordering::Relaxed)
     }
 
     /// How many handlers have panicked.
-    pub(crate) fn panics(&self) -> u32 {
+    pub(crate) fn panics(&self) -> u64 {
         self.panics.load(Ordering::Relaxed)
     }
 
@@ -72,12 +72,13 @@ impl Life {
     /// A handler did not end well.
     #[cold]
     pub(crate) fn note(&self, reason: &Reason) {
-        match reason {
-            Reason::Failed(_) => add_one(&self.failures),
-            Reason::Panicked { .. } => add_one(&self.panics),
+        let count = match reason {
+            Reason::Panicked { .. } => &self.panics,
+            Reason::Failed(_) => &self.failures,
             // Counted with the limit.
-            _ => {}
-        }
+            _ => return,
+        };
+        count.fetch_add(1, Ordering::Relaxed);
     }
 
     /// The same where the event came from the inbox: gives it back if it takes the manager down; else it is given up.
@@ -104,13 +105,6 @@ impl Life {
     pub(super) fn begin(&self) -> Begun<'_> {
         Begun(self)
     }
-}
-
-/// Stays at the greatest there is.
-fn add_one(count: &AtomicU32) {
-    let added = count.load(Ordering::Relaxed).saturating_add(1);
-    // Inline, several tasks count, though one at a time.
-    count.store(added, Ordering::Relaxed);
 }
 
 #[must_use = "an event that is not told to have ended was cut short"]
