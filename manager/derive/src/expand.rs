@@ -187,7 +187,8 @@ impl<'a> Expansion<'a> {
                 quote!(.mode(#edri::Mode::Concurrent(#edri::Concurrency::#order(#limit))))
             }
         });
-        quote!(#edri::Settings::new(#name) #capacity #overflow #mode)
+        let supervision = options.supervision.settings(edri);
+        quote!(#edri::Settings::new(#name) #capacity #overflow #mode #supervision)
     }
 
     /// What is written for each handler, under the conditions under which the handler exists.
