@@ -1,6 +1,6 @@
 use std::fmt;
 
-use edri_manager::StartError;
+use edri_manager::{End, StartError};
 use edri_router::{NotifyError, OpenError, RequestError, TunnelError};
 use edri_worker::PoolError;
 
@@ -30,6 +30,14 @@ pub enum Error {
     /// A tunnel broke.
     #[error(transparent)]
     Tunnel(#[from] TunnelError),
+    /// A manager has ended by itself without which the program is not to go on.
+    #[error("the manager {name}, which is essential, has stopped: {end}")]
+    Lost {
+        /// Its name.
+        name: String,
+        /// How it ended.
+        end: End,
+    },
     /// The time to shut down was over before everything was done.
     #[error("{0}")]
     Unfinished(Report),

@@ -3,7 +3,7 @@
 pub use edri_event::{
     Event, Failure, Key, Notification, Priority, Progress, Request, Retention, RoutePolicy, Tunnel,
 };
-pub use edri_manager::{Concurrency, Host, Managed, Manager, manager};
+pub use edri_manager::{Backoff, Concurrency, Group, Host, Managed, Manager, Restart, manager};
 pub use edri_router::{
     Accepted, Answer, Capacity, Context, DeadLetter, Delivered, InboxSettings, NotifyError, Opened, Overflow,
     Registration, Replay, RequestError, Requester, Router, Shared, Subscription, TunnelError, Undelivered,

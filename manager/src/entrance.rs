@@ -10,7 +10,8 @@ use edri_router::{
     caught_now, has_expired,
 };
 
-use crate::handling::settle;
+use crate::handled::Handled;
+use crate::handling::{Lent, judge};
 use crate::manager::Manager;
 use crate::run::{Held, Slot};
 
@@ -130,7 +131,7 @@ impl<'r, M: Manager> Entrance<'r, M> {
         let inbox = self.to_inbox(wrap);
         match &self.slot {
             None => Arc::new(inbox),
-            Some(slot) => Arc::new(InlineNotification { slot: Arc::clone(slot), inbox, call }),
+            Some(slot) => Arc::new(InlineNotification { slot: Arc::clone(slot), inbox, wrap, call }),
         }
     }
 
@@ -159,10 +160,15 @@ impl<M: Manager, R: Request> Respond<R> for InlineRequest<M, R> {
                 let answered = self.slot.call(|seat| {
                     let (event, meta) = call.take()?;
                     // All that is the user's code, what is dropped included, is within.
-                    Some(caught_now(|| {
+                    let outcome = caught_now(|| {
                         seat.cx.begin(meta);
                         handle(&mut seat.manager, event, &seat.cx)
-                    }))
+                    });
+                    if let Handled::Undone(undone) = judge(&outcome) {
+                        // Its requester is told: there is nothing else to be done.
+                        self.slot.note(undone, seat);
+                    }
+                    Some(outcome)
                 });
                 if let Some(Some(outcome)) = answered {
                     return Answering::Answered(outcome);
@@ -200,6 +206,7 @@ impl<M: Manager, R: Request> Respond<R> for InlineRequest<M, R> {
 struct InlineNotification<M: Manager, E> {
     slot: Arc<Slot<M>>,
     inbox: ToInbox<M::Inbox, Envelope<E>>,
+    wrap: fn(Envelope<E>) -> M::Inbox,
     call: CallNotification<M, E>,
 }
 
@@ -214,16 +221,21 @@ impl<M: Manager, E: Event + Sync> Deliver<Envelope<E>> for InlineNotification<M,
             (CallNotification::Now(handle), _) => {
                 let delivered = self.slot.call(|seat| {
                     let Envelope { event, meta } = parcel.take()?;
+                    let mut event = Lent::new(event);
                     let outcome = caught_now(|| {
                         seat.cx.begin(meta);
-                        let outcome = handle(&mut seat.manager, &event, &seat.cx);
-                        drop(event);
-                        outcome
+                        let outcome = handle(&mut seat.manager, event.get(), &seat.cx);
+                        event.end(outcome)
                     });
-                    settle::<E>(outcome, &seat.cx);
-                    Some(())
+                    match event.settle(outcome, &seat.cx, self.wrap) {
+                        Handled::Done => Some(None),
+                        Handled::Undone(undone) => Some(self.slot.note(undone, seat)),
+                    }
                 });
-                if let Some(Some(())) = delivered {
+                if let Some(Some(given_up)) = delivered {
+                    if let Some(undone) = given_up {
+                        undone.give_up(1, self.slot.office());
+                    }
                     return Delivery::Accepted;
                 }
             }

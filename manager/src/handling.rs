@@ -6,6 +6,8 @@ use edri_router::{
     Verdict, has_expired,
 };
 
+use crate::handled::{Handled, discard};
+
 /// A request is about to be handled by a handler that wants its context; `None` if nobody waits for the answer
 /// any more, or its deadline has passed.
 #[inline]
@@ -19,6 +21,15 @@ pub fn begin_request<R: Request>(asked: Asked<R>, cx: &mut Context) -> Option<(R
 #[inline]
 pub fn begin_request_alone<R: Request>(asked: Asked<R>) -> Option<(R, ReplyTo<R::Response>)> {
     still_awaited(asked).map(|asked| (asked.event, asked.reply))
+}
+
+/// The handler of a request has ended, which is answered next: what became of it, for its manager.
+#[inline]
+pub fn judge<T, I>(outcome: &Result<T, RequestError>) -> Handled<I> {
+    match outcome {
+        Ok(_) => Handled::Done,
+        Err(error) => Handled::undone(None, reason(error.clone())),
+    }
 }
 
 #[inline]
@@ -44,6 +55,96 @@ pub fn begin<E: Event + Sync>(envelope: Envelope<E>, cx: &mut Context) -> Option
     Some(envelope.event)
 }
 
+/// A notification in the hands of a handler that borrows it: let go when that has ended well, and else kept.
+#[derive(Debug)]
+pub struct Lent<E>(Option<Shared<E>>);
+
+impl<E> Lent<E> {
+    /// To be lent.
+    #[inline]
+    pub fn new(event: Shared<E>) -> Self {
+        Self(Some(event))
+    }
+
+    /// The event.
+    #[inline]
+    pub fn get(&self) -> &E {
+        match &self.0 {
+            Some(event) => event,
+            None => unreachable!("it is let go only when its handler has ended"),
+        }
+    }
+
+    /// Its handler has ended; to be called where a panic is caught: the event's own end may be one.
+    #[inline]
+    pub fn end(&mut self, outcome: Result<(), Failure>) -> Result<(), Failure> {
+        if outcome.is_ok() {
+            self.0 = None;
+        }
+        outcome
+    }
+
+    /// What is to be done with it, after its handler.
+    #[inline]
+    pub fn settle<I>(
+        self,
+        outcome: Result<(), RequestError>,
+        cx: &Context,
+        wrap: fn(Envelope<E>) -> I,
+    ) -> Handled<I>
+    where
+        E: Event,
+    {
+        match outcome {
+            Ok(()) => Handled::Done,
+            Err(error) => self.undone(error, cx, wrap),
+        }
+    }
+
+    #[cold]
+    fn undone<I>(self, error: RequestError, cx: &Context, wrap: fn(Envelope<E>) -> I) -> Handled<I>
+    where
+        E: Event,
+    {
+        complain::<E>(&error, cx);
+        let message = self.0.map(|event| wrap(Envelope { event, meta: cx.meta().clone() }));
+        Handled::undone(message, reason(error))
+    }
+}
+
+/// An event that is [lent](Lent) to a handler that may be ended from outside: it is handed in then.
+#[derive(Debug)]
+pub struct Entrusted<'c, E: Event + Sync> {
+    lent: Lent<E>,
+    cx: &'c Context,
+}
+
+impl<'c, E: Event + Sync> Entrusted<'c, E> {
+    /// To be lent.
+    pub fn new(event: Shared<E>, cx: &'c Context) -> Self {
+        Self { lent: Lent::new(event), cx }
+    }
+
+    /// What is lent.
+    pub fn lent(&mut self) -> &mut Lent<E> {
+        &mut self.lent
+    }
+
+    /// As [`Lent::settle`].
+    pub fn settle<I>(mut self, outcome: Result<(), RequestError>, wrap: fn(Envelope<E>) -> I) -> Handled<I> {
+        std::mem::replace(&mut self.lent, Lent(None)).settle(outcome, self.cx, wrap)
+    }
+}
+
+impl<E: Event + Sync> Drop for Entrusted<'_, E> {
+    fn drop(&mut self) {
+        if let Some(event) = self.lent.0.take() {
+            let envelope = Envelope { event, meta: self.cx.meta().clone() };
+            discard(envelope, Loss::after(1, Reason::Stopped), &self.cx.office());
+        }
+    }
+}
+
 /// A tunnel is about to be accepted; the verdict is for [`settle_tunnel`]. `None` if its deadline has passed.
 ///
 /// The deadline was one for this moment: what the handler asks while the tunnel is open does not inherit it.
@@ -64,36 +165,55 @@ pub fn begin_tunnel<T: Tunnel>(
 
 /// The handler of a tunnel has ended: what went wrong is told to the other end, if the handler has dropped this
 /// one, and to the log.
-pub fn settle_tunnel<T: Tunnel>(outcome: Result<(), RequestError>, verdict: Verdict, cx: &Context) {
-    match &outcome {
-        Ok(()) => drop(verdict),
-        Err(RequestError::Failed(failure)) => verdict.failed(failure.clone()),
-        Err(RequestError::Panicked { message }) => verdict.failed(Failure::new("panicked", message.clone())),
-        Err(other) => verdict.failed(Failure::new(Failure::ERROR, other.to_string())),
-    }
-    settle::<T>(outcome, cx);
-}
-
-/// A handler that answers nobody has ended: what went wrong is told to the log.
-#[inline]
-pub fn settle<E: Event>(outcome: Result<(), RequestError>, cx: &Context) {
-    if let Err(error) = outcome {
-        tracing::error!(event = E::name(), manager = cx.name(), id = ?cx.meta().id(), "a handler ended badly: {error}");
-    }
-}
-
-/// The same for a hook.
-pub(crate) fn settle_hook(
-    hook: &str,
+pub fn settle_tunnel<T: Tunnel, I>(
     outcome: Result<(), RequestError>,
+    verdict: Verdict,
     cx: &Context,
-) -> Result<(), Failure> {
+) -> Handled<I> {
+    let Err(error) = outcome else {
+        drop(verdict);
+        return Handled::Done;
+    };
+    complain::<T>(&error, cx);
+    let reason = reason(error);
+    verdict.failed(as_failure(&reason));
+    Handled::undone(None, reason)
+}
+
+/// The name under which the log knows what was handled.
+pub fn event_name<E: Event>() -> &'static str {
+    E::name()
+}
+
+fn complain<E: Event>(error: &RequestError, cx: &Context) {
+    tracing::error!(event = E::name(), manager = cx.name(), id = ?cx.meta().id(), "a handler ended badly: {error}");
+}
+
+/// Why a handler did not end well.
+pub(crate) fn reason(error: RequestError) -> Reason {
+    match error {
+        RequestError::Failed(failure) => Reason::Failed(failure),
+        RequestError::Panicked { message } => Reason::Panicked { message },
+        RequestError::Abandoned => Reason::Abandoned,
+        // Nothing else comes out of a handler.
+        other => Reason::Failed(Failure::new(Failure::ERROR, other.to_string())),
+    }
+}
+
+/// The same as a failure.
+pub(crate) fn as_failure(reason: &Reason) -> Failure {
+    match reason {
+        Reason::Failed(failure) => failure.clone(),
+        Reason::Panicked { message } => Failure::new("panicked", message.clone()),
+        Reason::Abandoned => Failure::new("abandoned", "the handler took too long and was given up"),
+        other => Failure::new(Failure::ERROR, other.to_string()),
+    }
+}
+
+/// The end of a hook; what went wrong is told to the log.
+pub(crate) fn settle_hook(hook: &str, outcome: Result<(), RequestError>, cx: &Context) -> Result<(), Reason> {
     outcome.map_err(|error| {
         tracing::error!(manager = cx.name(), "the hook `{hook}` ended badly: {error}");
-        match error {
-            RequestError::Failed(failure) => failure,
-            RequestError::Panicked { message } => Failure::new("panicked", message),
-            other => Failure::new("panicked", other.to_string()),
-        }
+        reason(error)
     })
 }

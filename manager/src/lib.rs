@@ -6,7 +6,8 @@
 //! host        starting one; managed: a running one
 //! entrance    its events on the routes: by inbox, or inline
 //! run         the loops
-//! handling    what happens around each handler
+//! handling    what happens around each handler; handled: what comes of it
+//! supervision restarts: policies, budgets, groups
 //! ```
 //!
 //! ```
@@ -51,6 +52,7 @@
 extern crate self as edri_manager;
 
 mod entrance;
+mod handled;
 mod handling;
 mod host;
 mod managed;
@@ -58,13 +60,20 @@ mod manager;
 mod outcome;
 mod run;
 mod settings;
+mod supervision;
 
 pub use edri_manager_derive::manager;
+pub use edri_router::Overdue;
 pub use entrance::Entrance;
+pub use handled::{Handled, Undone};
 pub use host::{Host, IntoHost, StartError};
-pub use managed::Managed;
+pub use managed::{Managed, State, Troubles};
 pub use manager::{Manager, SharedManager};
 pub use settings::{Concurrency, Mode, Settings};
+pub use supervision::{
+    Backoff, Budget, End, Essential, Group, HandlerTimeout, Jitter, ManagerRestarted, ManagerStopped,
+    Restart, Supervision,
+};
 
 /// What `#[manager]` writes into your crate. Not part of the public API.
 #[doc(hidden)]
@@ -72,12 +81,13 @@ pub mod __private {
     pub use edri_event::{Failure, Key, Request};
     pub use edri_router::{
         Answer, Asked, Context, DeadLetterOffice, Envelope, Loss, Message, Opening, Overflow, Replay,
-        Running, caught, caught_now,
+        Running, Watched, caught, caught_now,
     };
 
     pub use crate::entrance::{CallNotification, CallRequest};
     pub use crate::handling::{
-        begin, begin_request, begin_request_alone, begin_tunnel, settle, settle_tunnel,
+        Entrusted, Lent, begin, begin_request, begin_request_alone, begin_tunnel, event_name, judge,
+        settle_tunnel,
     };
     pub use crate::manager::SyncFor;
     pub use crate::outcome::IntoAnswer;

@@ -1,11 +1,15 @@
+use std::future::{Future as _, poll_fn};
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use edri_router::{InboxMonitor, Registration, Tally};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
 
-use crate::run::CutShort;
+use crate::run::Life;
+use crate::supervision::End;
 
 /// A running manager. Dropping it stops the manager: it takes no more in, handles what waits, and ends.
 #[derive(Debug)]
@@ -13,9 +17,36 @@ use crate::run::CutShort;
 pub struct Managed {
     name: Arc<str>,
     monitor: InboxMonitor,
+    /// Those of a manager that may be restarted are with its loop, which leaves them when it gives up.
     registrations: Vec<Registration>,
-    cut_short: CutShort,
+    life: Arc<Life>,
     task: Option<JoinHandle<()>>,
+}
+
+/// What a manager is doing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum State {
+    /// It handles events, or waits for them.
+    Running,
+    /// It fell, and there is no new one yet. Events wait.
+    Restarting,
+    /// It has ended.
+    Stopped(End),
+}
+
+/// What has gone wrong in a manager, counted since it was started.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Troubles {
+    /// Handlers that failed, answers that are a failure included.
+    pub failures: u64,
+    /// Handlers that panicked.
+    pub panics: u64,
+    /// Handlers that took longer than they may.
+    pub overdue: u64,
+    /// How often it has been made anew.
+    pub restarts: u64,
 }
 
 /// How long an aborted task is waited for: as long as it takes to reach its next `await`, or not at all.
@@ -26,10 +57,10 @@ impl Managed {
         name: Arc<str>,
         monitor: InboxMonitor,
         registrations: Vec<Registration>,
-        cut_short: CutShort,
+        life: Arc<Life>,
         task: JoinHandle<()>,
     ) -> Self {
-        Self { name, monitor, registrations, cut_short, task: Some(task) }
+        Self { name, monitor, registrations, life, task: Some(task) }
     }
 
     /// Its name.
@@ -52,10 +83,58 @@ impl Managed {
         self.task.as_ref().is_none_or(JoinHandle::is_finished)
     }
 
+    /// What it is doing.
+    pub fn state(&self) -> State {
+        match self.life.member() {
+            _ if self.is_stopped() => State::Stopped(self.end()),
+            Some(member) if member.is_restarting() => State::Restarting,
+            _ => State::Running,
+        }
+    }
+
+    /// What has gone wrong so far.
+    pub fn troubles(&self) -> Troubles {
+        Troubles {
+            failures: self.life.failures(),
+            panics: self.life.panics(),
+            overdue: self.life.limit().map_or(0, |limit| limit.overdue()),
+            restarts: self.life.member().map_or(0, |member| member.restarts()),
+        }
+    }
+
+    /// Ready when it has ended, with how.
+    ///
+    /// Cancel safe.
+    pub async fn stopped(&mut self) -> End {
+        poll_fn(|cx| self.poll_stopped(cx)).await
+    }
+
+    /// As [`stopped`](Self::stopped), or the task is woken when it has ended.
+    pub fn poll_stopped(&mut self, cx: &mut Context<'_>) -> Poll<End> {
+        if let Some(task) = &mut self.task {
+            // How it went is in its record, but for a panic out of a manager written by hand: that cut it short.
+            let _ = ready!(Pin::new(task).poll(cx));
+            self.task = None;
+        }
+        Poll::Ready(self.end())
+    }
+
+    /// How it ended, once it has.
+    fn end(&self) -> End {
+        match self.life.member().and_then(|member| member.end()) {
+            Some(end) => end.clone(),
+            None if self.life.ended_in_order() => End::InOrder,
+            None => End::CutShort,
+        }
+    }
+
     /// Takes no more in from here on; what waits will be handled.
     pub fn close(&mut self) {
         self.registrations.clear();
         self.monitor.close();
+        if let Some(member) = self.life.member() {
+            member.close();
+        }
     }
 
     /// Stops it: it takes no more in, handles what waits, calls its `stopping` hook and ends. At the deadline
@@ -75,7 +154,7 @@ impl Managed {
         task.abort();
         // When it is gone, whoever waited for it has been told. A handler that blocks its thread cannot be ended.
         let blocked = timeout_at(Instant::now() + UNTIL_ABORTED, task).await.is_err();
-        waiting + self.cut_short.count() + usize::from(blocked)
+        waiting + self.life.cut_short() + usize::from(blocked)
     }
 
     /// Lets it run for as long as its runtime does. It keeps its router alive.

@@ -4,6 +4,7 @@ use edri_event::Failure;
 use edri_router::{Context, Message};
 
 use crate::entrance::Entrance;
+use crate::handled::Handled;
 use crate::run::{Engine, Run};
 use crate::settings::Settings;
 
@@ -26,23 +27,37 @@ pub trait Manager: Sized + Send + 'static {
     /// Names the events it handles.
     fn attach(entrance: &mut Entrance<'_, Self>);
 
-    /// Handles one event to its end. A failure or panic of the handler does not leave this call.
-    fn handle(&mut self, message: Self::Inbox, cx: &mut Context) -> impl Future<Output = ()> + Send;
+    /// Handles one event to its end. A failure or panic of the handler does not leave this call: it is in what this
+    /// gives back, with the event if nobody has been told.
+    fn handle(
+        &mut self,
+        message: Self::Inbox,
+        cx: &mut Context,
+    ) -> impl Future<Output = Handled<Self::Inbox>> + Send;
 
-    /// Handles one event here and now if its handler never waits; gives it back otherwise. What has such
-    /// handlers is handled several times faster with this than without.
-    fn handle_now(&mut self, message: Self::Inbox, cx: &mut Context) -> Option<Self::Inbox> {
+    /// Handles one event here and now if its handler never waits. What has such handlers is handled several times
+    /// faster with this than without.
+    ///
+    /// # Errors
+    /// The event itself, if its handler may wait.
+    fn handle_now(
+        &mut self,
+        message: Self::Inbox,
+        cx: &mut Context,
+    ) -> Result<Handled<Self::Inbox>, Self::Inbox> {
         let _ = cx;
-        Some(message)
+        Err(message)
     }
 
-    /// Called before the first event; events that come meanwhile wait. A failure stops the manager.
+    /// Called before the first event; events that come meanwhile wait. A failure stops the manager; of one that is
+    /// made anew it is one more fall.
     fn started(&mut self, cx: &Context) -> impl Future<Output = Result<(), Failure>> + Send {
         let _ = cx;
         std::future::ready(Ok(()))
     }
 
-    /// Called after the last event, when it has been told to stop.
+    /// Called after the last event, when it has been told to stop, or is to make way for a new one because another in
+    /// its group fell. Not called on a manager that fell itself.
     fn stopping(&mut self, cx: &Context) -> impl Future<Output = Result<(), Failure>> + Send {
         let _ = cx;
         std::future::ready(Ok(()))
@@ -63,7 +78,11 @@ pub trait Manager: Sized + Send + 'static {
 )]
 pub trait SharedManager: Manager + Sync {
     /// As [`Manager::handle`].
-    fn handle_shared(&self, message: Self::Inbox, cx: &mut Context) -> impl Future<Output = ()> + Send;
+    fn handle_shared(
+        &self,
+        message: Self::Inbox,
+        cx: &mut Context,
+    ) -> impl Future<Output = Handled<Self::Inbox>> + Send;
 }
 
 /// `Sync`, said with a lifetime: a bound with one may stand on a type that does not keep it, which takes away the

@@ -2,6 +2,8 @@ use std::borrow::Cow;
 
 use edri_router::{Capacity, InboxSettings, Overflow};
 
+use crate::supervision::{Backoff, Budget, Essential, HandlerTimeout, Restart, Supervision};
+
 /// How a manager is run: what `#[manager(…)]` says, and a [`Host`](crate::Host) may change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -14,12 +16,20 @@ pub struct Settings {
     pub mode: Mode,
     /// The group in which it shares its notifications with others, if any.
     pub group: Option<Cow<'static, str>>,
+    /// How it is kept up.
+    pub supervision: Supervision,
 }
 
 impl Settings {
     /// The defaults, for a manager called `name`.
     pub fn new(name: impl Into<Cow<'static, str>>) -> Self {
-        Self { name: name.into(), inbox: InboxSettings::default(), mode: Mode::default(), group: None }
+        Self {
+            name: name.into(),
+            inbox: InboxSettings::default(),
+            mode: Mode::default(),
+            group: None,
+            supervision: Supervision::default(),
+        }
     }
 
     /// The same with another name.
@@ -47,6 +57,42 @@ impl Settings {
     /// The same in another mode.
     pub fn mode(self, mode: Mode) -> Self {
         Self { mode, ..self }
+    }
+
+    /// The same with another restart policy. See [`Host::restart`](crate::Host::restart).
+    pub fn restart(mut self, restart: Restart) -> Self {
+        self.supervision.restart = Some(restart);
+        self
+    }
+
+    /// The same with another budget of restarts.
+    pub fn budget(mut self, budget: Budget) -> Self {
+        self.supervision.budget = budget;
+        self
+    }
+
+    /// The same with another back-off.
+    pub fn backoff(mut self, backoff: Backoff) -> Self {
+        self.supervision.backoff = backoff;
+        self
+    }
+
+    /// The same with so many redeliveries. See [`Host::redeliver`](crate::Host::redeliver).
+    pub fn redeliver(mut self, times: u32) -> Self {
+        self.supervision.redeliver = times;
+        self
+    }
+
+    /// The same with limited handlers.
+    pub fn handler_timeout(mut self, timeout: impl Into<HandlerTimeout>) -> Self {
+        self.supervision.handler_timeout = Some(timeout.into());
+        self
+    }
+
+    /// The same for a manager without which the program is not to go on.
+    pub fn essential(mut self) -> Self {
+        self.supervision.essential = Essential::Yes;
+        self
     }
 }
 

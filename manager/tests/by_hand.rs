@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use edri_event::{Failure, Key, Notification, Request};
 use edri_manager::__private::{CallNotification, CallRequest, begin, begin_request};
-use edri_manager::{Concurrency, Entrance, Host, Manager, Settings, SharedManager};
+use edri_manager::{Concurrency, Entrance, Handled, Host, Manager, Settings, SharedManager};
 use edri_router::{Asked, Context, DeadLetterOffice, Envelope, Loss, Message, Reason, RequestError, Router};
 
 #[derive(Request)]
@@ -73,13 +73,13 @@ impl Manager for Counter {
         );
     }
 
-    async fn handle(&mut self, message: CounterInbox, cx: &mut Context) {
-        self.handle_shared(message, cx).await;
+    async fn handle(&mut self, message: CounterInbox, cx: &mut Context) -> Handled<CounterInbox> {
+        self.handle_shared(message, cx).await
     }
 }
 
 impl SharedManager for Counter {
-    async fn handle_shared(&self, message: CounterInbox, cx: &mut Context) {
+    async fn handle_shared(&self, message: CounterInbox, cx: &mut Context) -> Handled<CounterInbox> {
         match message {
             CounterInbox::Get(asked) => {
                 if let Some((Get, reply)) = begin_request(asked, cx) {
@@ -92,6 +92,7 @@ impl SharedManager for Counter {
                 }
             }
         }
+        Handled::Done
     }
 }
 
@@ -145,8 +146,9 @@ impl Manager for Hasty {
 
     fn attach(_entrance: &mut Entrance<'_, Self>) {}
 
-    async fn handle(&mut self, message: CounterInbox, _cx: &mut Context) {
+    async fn handle(&mut self, message: CounterInbox, _cx: &mut Context) -> Handled<CounterInbox> {
         message.discard(Loss::unhandled(Reason::Stopped), &DeadLetterOffice::default());
+        Handled::Done
     }
 
     fn started(&mut self, _cx: &Context) -> impl Future<Output = Result<(), Failure>> + Send {

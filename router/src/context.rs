@@ -6,6 +6,7 @@ use edri_event::{Meta, Progress, Request};
 
 use crate::behalf::{Membership, Scope, Team};
 use crate::dead_letter::DeadLetterOffice;
+use crate::overdue::{HandlerLimit, Watch, Watching};
 use crate::request::{Audience, ReplyTo};
 use crate::router::Router;
 
@@ -16,6 +17,8 @@ use crate::router::Router;
 pub struct Context {
     /// It knows on whose behalf it sends: all that a context knows is in there.
     router: Router,
+    /// There if handlers are watched for how long they take.
+    watch: Option<Arc<Watch>>,
 }
 
 impl Context {
@@ -25,7 +28,22 @@ impl Context {
     /// It is for one event at a time. The wait graph takes `name` for the responder whose
     /// [`part`](crate::Respond::part) is the same allocation.
     pub fn new(router: Router, name: Arc<str>) -> Self {
-        Self { router: router.on_behalf(Scope::new(name)) }
+        Self { router: router.on_behalf(Scope::new(name)), watch: None }
+    }
+
+    /// The same for handlers that may take only so long.
+    pub fn limited(self, limit: Arc<HandlerLimit>) -> Self {
+        Self { watch: Some(Arc::new(Watch::new(limit))), ..self }
+    }
+
+    /// A handler of `event` that may wait is about to begin: the watch over it, if handlers are
+    /// [limited](Self::limited).
+    #[inline]
+    pub fn watch(&mut self, event: &'static str) -> Option<Box<Watching>> {
+        let watch = self.watch.as_mut()?;
+        Watch::renew(watch);
+        let watch = Arc::clone(watch);
+        Some(Box::new(Watching::new(watch, event, Arc::clone(&self.scope().name))))
     }
 
     /// Tells the wait graph that this is one of `size` who handle the events of one inbox at the same time, where
@@ -44,7 +62,7 @@ impl Context {
     /// A context of the same part for another event that it handles at the same time.
     #[must_use]
     pub fn another(&self) -> Self {
-        Self { router: self.router.on_behalf(self.scope().another()) }
+        Self { router: self.router.on_behalf(self.scope().another()), watch: self.watch.clone() }
     }
 
     /// From here on this event is being handled.
@@ -112,6 +130,22 @@ impl Context {
         }
     }
 
+    /// Whether this handler has taken longer than its manager's handlers may.
+    pub fn is_overdue(&self) -> bool {
+        self.watch.as_ref().is_some_and(|watch| watch.is_overdue())
+    }
+
+    /// Ready when this handler has taken longer than its manager's handlers may; never where they may take as long
+    /// as they like, and for handlers that are not async.
+    ///
+    /// Cancel safe.
+    pub async fn overdue(&self) {
+        match &self.watch {
+            Some(watch) => watch.overdue().await,
+            None => std::future::pending().await,
+        }
+    }
+
     /// Whether the requester has gone away.
     pub fn is_cancelled(&self) -> bool {
         self.scope().is_cancelled()
@@ -147,7 +181,7 @@ impl Context {
 
 impl Clone for Context {
     fn clone(&self) -> Self {
-        Self { router: self.router.on_behalf(self.scope().apart()) }
+        Self { router: self.router.on_behalf(self.scope().apart()), watch: self.watch.clone() }
     }
 }
 

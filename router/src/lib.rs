@@ -13,6 +13,7 @@
 //! context        what a handler may know
 //! behalf         what is sent while an event is handled: what it inherits
 //! wait_graph     who waits for whose answer, and deadlocks
+//! overdue        handlers that take longer than they may
 //! ```
 //!
 //! A sender looks the event's type up in a snapshot of the routes and pushes into the inbox of each subscriber,
@@ -52,6 +53,7 @@ mod envelope;
 mod history;
 mod inbox;
 mod notify;
+mod overdue;
 mod registration;
 mod request;
 mod route;
@@ -71,6 +73,7 @@ pub use inbox::{
     Capacity, Inbox, InboxMonitor, InboxSettings, Message, Overflow, Receiver, SharedReceiver, Tally,
 };
 pub use notify::{Delivered, Notify, NotifyError, Refusal};
+pub use overdue::{HandlerLimit, Overdue, Watched, Watching};
 pub use registration::Registration;
 pub use request::{
     Answer, Asked, Asking, Observable, Reply, ReplyTo, RequestError, Requester, caught, caught_now,

@@ -7,7 +7,7 @@ use edri_manager::IntoHost;
 use edri_router::Router;
 use edri_worker::{Pool, Worker};
 
-use super::part::Part;
+use super::part::{Essential, Part};
 use super::running::RunningApp;
 use crate::error::Error;
 
@@ -40,8 +40,15 @@ impl App {
     /// Adds a manager: itself, or a [`Host`](edri_manager::Host) with settings.
     pub fn manager<H: IntoHost>(mut self, manager: H) -> Self {
         let host = manager.into_host();
+        let essential = host.settings().supervision.essential;
         self.managers.push(Box::new(move |router| {
-            Box::pin(async move { Ok(Box::new(host.start(router).await?) as Box<dyn Part>) })
+            Box::pin(async move {
+                let managed = host.start(router).await?;
+                Ok(match essential {
+                    edri_manager::Essential::No => Box::new(managed) as Box<dyn Part>,
+                    edri_manager::Essential::Yes => Box::new(Essential(managed)),
+                })
+            })
         }));
         self
     }

@@ -1,6 +1,7 @@
 use std::convert::Infallible;
 use std::fmt;
-use std::future::{Future, pending};
+use std::future::{Future, pending, poll_fn};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use edri_router::Router;
@@ -30,10 +31,11 @@ impl RunningApp {
         &self.router
     }
 
-    /// Runs until SIGINT or SIGTERM (Ctrl-C where there are no signals), then shuts down.
+    /// Runs until SIGINT or SIGTERM (Ctrl-C where there are no signals), or until an
+    /// [essential](edri_manager::Host::essential) manager has ended by itself, then shuts down.
     ///
     /// # Errors
-    /// [`Error::Unfinished`] if something was left when the [grace](crate::App::grace) was over,
+    /// [`Error::Lost`] names the essential manager. [`Error::Unfinished`] if something was left when the [grace](crate::App::grace) was over,
     /// [`Error::Interrupted`] if a second signal came first. From `main` each ends the process with exit code 1;
     /// an orderly end with 0.
     pub async fn run(self) -> Result<(), Error> {
@@ -45,19 +47,25 @@ impl RunningApp {
     ///
     /// # Errors
     /// As [`run`](Self::run).
-    pub async fn run_until<T>(self, work: impl Future<Output = T>) -> Result<Option<T>, Error> {
+    pub async fn run_until<T>(mut self, work: impl Future<Output = T>) -> Result<Option<T>, Error> {
         let mut signals = Signals::listen()?;
         let output = tokio::select! {
-            output = work => Some(output),
+            output = work => Ok(Some(output)),
             signal = signals.next() => {
                 tracing::info!("{signal}: shutting down");
-                None
+                Ok(None)
+            }
+            lost = poll_fn(|cx| self.poll_lost(cx)) => {
+                tracing::error!("{lost}: shutting down");
+                Err(lost)
             }
         };
         let grace = self.grace;
         tokio::select! {
             report = self.shutdown(grace) => {
                 tracing::info!("{report}");
+                // What made the program end comes before what was left then.
+                let output = output?;
                 report.into_result().map(|()| output)
             }
             signal = signals.next() => {
@@ -65,6 +73,15 @@ impl RunningApp {
                 Err(Error::Interrupted)
             }
         }
+    }
+
+    /// Ready when a part has been lost without which the program is not to go on.
+    fn poll_lost(&mut self, cx: &mut Context<'_>) -> Poll<Error> {
+        let lost = self.parts.iter_mut().find_map(|part| match part.poll_lost(cx) {
+            Poll::Ready(lost) => Some(lost),
+            Poll::Pending => None,
+        });
+        lost.map_or(Poll::Pending, Poll::Ready)
     }
 
     /// Shuts down in order: managers in the reverse order of their addition, then pools; each takes no more in,

@@ -41,21 +41,31 @@ impl Expansion<'_> {
                 quote!(Now(|manager, event, cx| #answer))
             }
             (true, true) => {
-                let answer = self.answer(handler, &quote!(event));
+                let outcome = self.watched(&self.answer(handler, &quote!(event)));
                 quote! {
                     Later(|mut held, event| ::std::boxed::Box::pin(async move {
-                        let (manager, cx) = held.parts();
-                        #private::caught(async move { #answer }).await
+                        let mut watching = held.watch(#private::event_name::<#payload>());
+                        let outcome = {
+                            let (manager, cx) = held.parts();
+                            #outcome
+                        };
+                        held.settle_request(&outcome);
+                        outcome
                     }))
                 }
             }
             (true, false) => {
-                let answer = self.answer(handler, &quote!(&envelope.event));
+                let outcome = self.watched(&self.lent(handler));
                 quote! {
                     Later(|mut held, envelope| ::std::boxed::Box::pin(async move {
-                        let (manager, cx) = held.parts();
-                        let outcome = #private::caught(async move { #answer }).await;
-                        #private::settle::<#payload>(outcome, cx);
+                        let mut watching = held.watch(#private::event_name::<#payload>());
+                        let mut event = #private::Lent::new(envelope.event);
+                        let outcome = {
+                            let (manager, cx) = held.parts();
+                            let lent = &mut event;
+                            #outcome
+                        };
+                        held.settle_notification(outcome, event, #inbox::#variant);
                     }))
                 }
             }
@@ -65,37 +75,18 @@ impl Expansion<'_> {
 
     /// The body that handles one message out of the inbox.
     pub(crate) fn handling(&self, hands: Hands) -> TokenStream {
-        let Self { inbox, private, .. } = self;
+        let inbox = &self.inbox;
         let manager = match hands {
             Hands::Exclusive => quote!(let manager: &mut Self = &mut *self;),
             Hands::Shared => quote!(let manager: &Self = self;),
         };
-        let context = quote!(let cx: &#private::Context = cx;);
         let arms = self.each(|handler| {
             let variant = &handler.variant;
-            let payload = self.payload(handler);
-            let (begin, event, settle) = match handler.kind {
-                Kind::Request => {
-                    let answer = self.answer(handler, &quote!(event));
-                    let ready = quote!(#manager #context);
-                    let answered = quote!(#private::caught(async move { #answer }).await);
-                    let handled = self.around_request(handler, &ready, &answered);
-                    return quote!(#inbox::#variant(parcel) => { #handled });
-                }
-                Kind::Notification | Kind::Response => self.around_notification(&payload),
-                Kind::Tunnel => self.around_tunnel(&payload),
+            let handled = match handler.shape.is_async {
+                true => self.handled_later(handler, &manager),
+                false => self.handled_now(handler, &manager),
             };
-            let answer = self.answer(handler, &event);
-            quote! {
-                #inbox::#variant(parcel) => {
-                    if let #begin {
-                        #manager
-                        #context
-                        let outcome = #private::caught(async move { #answer }).await;
-                        #settle
-                    }
-                }
-            }
+            quote!(#inbox::#variant(parcel) => { #handled })
         });
         let impossible = self
             .has_impossible()
@@ -110,19 +101,17 @@ impl Expansion<'_> {
 
     /// The same for handlers that never wait, if there are any; the messages of others are given back.
     pub(crate) fn handling_now(&self) -> Option<TokenStream> {
-        let Self { inbox, private, handlers, .. } = self;
+        let Self { inbox, edri, private, handlers, .. } = self;
         if handlers.handlers.iter().all(|handler| handler.shape.is_async) {
             return None;
         }
+        let manager = quote!(let manager: &mut Self = &mut *self;);
         let arms = handlers.handlers.iter().filter(|handler| !handler.shape.is_async).map(|handler| {
             let (conditions, variant) = (&handler.conditions, &handler.variant);
-            let handled = self.handled_now(handler);
+            let handled = self.handled_now(handler, &manager);
             quote! {
                 #(#conditions)*
-                #inbox::#variant(parcel) => {
-                    #handled
-                    ::core::option::Option::None
-                }
+                #inbox::#variant(parcel) => ::core::result::Result::Ok({ #handled }),
             }
         });
         Some(quote! {
@@ -131,79 +120,162 @@ impl Expansion<'_> {
                 &mut self,
                 message: Self::Inbox,
                 cx: &mut #private::Context,
-            ) -> ::core::option::Option<Self::Inbox> {
+            ) -> ::core::result::Result<#edri::Handled<Self::Inbox>, Self::Inbox> {
                 match message {
                     #(#arms)*
                     #[allow(unreachable_patterns)]
-                    waits => ::core::option::Option::Some(waits),
+                    waits => ::core::result::Result::Err(waits),
                 }
             }
         })
     }
 
-    fn handled_now(&self, handler: &Handler) -> TokenStream {
-        let private = &self.private;
-        let payload = self.payload(handler);
+    /// One event by a handler that never waits: an expression of type `Handled`.
+    fn handled_now(&self, handler: &Handler, manager: &TokenStream) -> TokenStream {
+        let Self { inbox, private, .. } = self;
+        let (variant, payload) = (&handler.variant, self.payload(handler));
         let ready = quote! {
-            let manager: &mut Self = &mut *self;
+            #manager
             let cx: &#private::Context = cx;
         };
-        let (begin, event, settle) = match handler.kind {
+        match handler.kind {
             Kind::Request => {
                 let answer = self.answer(handler, &quote!(event));
-                return self.around_request(handler, &ready, &quote!(#private::caught_now(move || #answer)));
+                self.around_request(handler, &ready, &quote!(#private::caught_now(move || #answer)))
             }
-            Kind::Notification | Kind::Response => self.around_notification(&payload),
-            Kind::Tunnel => self.around_tunnel(&payload),
-        };
-        let answer = self.answer(handler, &event);
-        quote! {
-            if let #begin {
-                #ready
-                let outcome = #private::caught_now(move || #answer);
-                #settle
+            Kind::Notification | Kind::Response => {
+                let answer = self.lent(handler);
+                self.unless_expired(
+                    &quote!(begin),
+                    &quote!(event),
+                    &quote! {
+                        let mut event = #private::Lent::new(event);
+                        #ready
+                        let outcome = {
+                            let lent = &mut event;
+                            #private::caught_now(move || #answer)
+                        };
+                        event.settle(outcome, cx, #inbox::#variant)
+                    },
+                )
+            }
+            Kind::Tunnel => {
+                let answer = self.answer(handler, &quote!(event));
+                self.unless_expired(
+                    &quote!(begin_tunnel),
+                    &quote!((event, tunnel, verdict)),
+                    &quote! {
+                        #ready
+                        let outcome = #private::caught_now(move || #answer);
+                        #private::settle_tunnel::<#payload, _>(outcome, verdict, cx)
+                    },
+                )
             }
         }
     }
 
+    /// The same by one that may wait: it is under watch, and may be ended from outside.
+    fn handled_later(&self, handler: &Handler, manager: &TokenStream) -> TokenStream {
+        let Self { inbox, private, .. } = self;
+        let (variant, payload) = (&handler.variant, self.payload(handler));
+        let watch = quote!(let mut watching = cx.watch(#private::event_name::<#payload>()););
+        let ready = quote! {
+            #watch
+            #manager
+            let cx: &#private::Context = cx;
+        };
+        match handler.kind {
+            Kind::Request => {
+                let outcome = self.watched(&self.answer(handler, &quote!(event)));
+                self.around_request(handler, &ready, &outcome)
+            }
+            Kind::Notification | Kind::Response => {
+                let outcome = self.watched(&self.lent(handler));
+                self.unless_expired(
+                    &quote!(begin),
+                    &quote!(event),
+                    &quote! {
+                        #ready
+                        let mut event = #private::Entrusted::new(event, cx);
+                        let outcome = {
+                            let lent = event.lent();
+                            #outcome
+                        };
+                        event.settle(outcome, #inbox::#variant)
+                    },
+                )
+            }
+            Kind::Tunnel => {
+                let outcome = self.watched(&self.answer(handler, &quote!(event)));
+                self.unless_expired(
+                    &quote!(begin_tunnel),
+                    &quote!((event, tunnel, verdict)),
+                    &quote! {
+                        #ready
+                        let outcome = { #outcome };
+                        #private::settle_tunnel::<#payload, _>(outcome, verdict, cx)
+                    },
+                )
+            }
+        }
+    }
+
+    /// What is begun by `begin` as `begun` is `handled`; one whose deadline has passed has been lost.
+    fn unless_expired(&self, begin: &TokenStream, begun: &TokenStream, handled: &TokenStream) -> TokenStream {
+        let Self { edri, private, .. } = self;
+        quote! {
+            match #private::#begin(parcel, cx) {
+                ::core::option::Option::Some(#begun) => { #handled }
+                ::core::option::Option::None => #edri::Handled::Done,
+            }
+        }
+    }
+
+    /// The answer of a handler that may wait, with what goes wrong in it, as the end of a block; expects `watching`.
+    fn watched(&self, answer: &TokenStream) -> TokenStream {
+        let private = &self.private;
+        quote! {
+            // In its place for good: to move it would be to have room for it twice.
+            let handling = ::core::pin::pin!(::core::option::Option::Some(
+                #private::caught(async move { #answer })
+            ));
+            let outcome = #private::Watched::new(handling, &mut watching).await;
+            outcome
+        }
+    }
+
+    /// The answer of a handler that borrows its event from `lent`, which has it back only if all is well.
+    fn lent(&self, handler: &Handler) -> TokenStream {
+        let answer = self.answer(handler, &quote!(lent.get()));
+        quote!({
+            let outcome = #answer;
+            lent.end(outcome)
+        })
+    }
+
     /// A request taken from its parcel and answered with `answered`; the context is set only for those who want it.
     fn around_request(&self, handler: &Handler, ready: &TokenStream, answered: &TokenStream) -> TokenStream {
-        let private = &self.private;
+        let Self { edri, private, .. } = self;
         let (begin, end) = if handler.shape.takes_context {
             (quote!(#private::begin_request(parcel, cx)), Some(quote!(cx.end();)))
         } else {
             (quote!(#private::begin_request_alone(parcel)), None)
         };
         quote! {
-            if let ::core::option::Option::Some((event, reply)) = #begin {
-                let outcome = {
-                    #ready
-                    #answered
-                };
-                #end
-                reply.answer(outcome);
+            match #begin {
+                ::core::option::Option::Some((event, reply)) => {
+                    let outcome = {
+                        #ready
+                        #answered
+                    };
+                    #end
+                    let handled = #private::judge(&outcome);
+                    reply.answer(outcome);
+                    handled
+                }
+                ::core::option::Option::None => #edri::Handled::Done,
             }
         }
-    }
-
-    /// What has to match before the handler is called, what it is given, and what comes after.
-    fn around_notification(&self, payload: &TokenStream) -> (TokenStream, TokenStream, TokenStream) {
-        let private = &self.private;
-        (
-            quote!(::core::option::Option::Some(event) = #private::begin(parcel, cx)),
-            quote!(&event),
-            quote!(#private::settle::<#payload>(outcome, cx);),
-        )
-    }
-
-    /// The same for a tunnel.
-    fn around_tunnel(&self, payload: &TokenStream) -> (TokenStream, TokenStream, TokenStream) {
-        let private = &self.private;
-        (
-            quote!(::core::option::Option::Some((event, tunnel, verdict)) = #private::begin_tunnel(parcel, cx)),
-            quote!(event),
-            quote!(#private::settle_tunnel::<#payload>(outcome, verdict, cx);),
-        )
     }
 
     /// The call of a handler as an expression of type `Result<_, Failure>`; expects `manager`, `cx`, and for a

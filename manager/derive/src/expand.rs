@@ -131,7 +131,11 @@ impl<'a> Expansion<'a> {
                     #(#attachments;)*
                 }
 
-                async fn handle(&mut self, message: Self::Inbox, cx: &mut #private::Context) {
+                async fn handle(
+                    &mut self,
+                    message: Self::Inbox,
+                    cx: &mut #private::Context,
+                ) -> #edri::Handled<Self::Inbox> {
                     #handle
                 }
 
@@ -157,7 +161,11 @@ impl<'a> Expansion<'a> {
             #[automatically_derived]
             #[allow(unused_variables)]
             impl #impl_generics #edri::SharedManager for #manager #where_clause {
-                async fn handle_shared(&self, message: Self::Inbox, cx: &mut #private::Context) {
+                async fn handle_shared(
+                    &self,
+                    message: Self::Inbox,
+                    cx: &mut #private::Context,
+                ) -> #edri::Handled<Self::Inbox> {
                     #handle
                 }
             }
@@ -179,7 +187,8 @@ impl<'a> Expansion<'a> {
                 quote!(.mode(#edri::Mode::Concurrent(#edri::Concurrency::#order(#limit))))
             }
         });
-        quote!(#edri::Settings::new(#name) #capacity #overflow #mode)
+        let supervision = options.supervision.settings(edri);
+        quote!(#edri::Settings::new(#name) #capacity #overflow #mode #supervision)
     }
 
     /// What is written for each handler, under the conditions under which the handler exists.

@@ -1,7 +1,7 @@
 //! Attribute macros of EDRI: `#[manager]` and `#[main]`. Use them from `edri`, which re-exports them.
 //!
 //! ```text
-//! options     what `#[manager(…)]` asks for
+//! options     what `#[manager(…)]` asks for; supervision: to keep it up
 //! marker      what a method is for          signature   how it wants to be called
 //! replay      how much of the past it begins with
 //! handlers    all methods of a block
@@ -21,6 +21,7 @@ mod options;
 mod paths;
 mod replay;
 mod signature;
+mod supervision;
 mod tokens;
 
 use proc_macro::TokenStream;
@@ -71,6 +72,13 @@ use crate::options::Options;
 /// | `inline` | handlers are called on the sender's task while the manager is free | on a task of its own |
 /// | `concurrency = PerKey(8)` | up to 8 handlers at a time; those of one key one at a time, in order | one at a time |
 /// | `concurrency = Unordered(8)` | up to 8 handlers at a time, begun in order | one at a time |
+/// | `restart = Always` | when it is replaced by a new one: `Never`, `OnPanic`, `Always` | `OnPanic` where its host can make new ones |
+/// | `redeliver = 3` | how often a notification it fell by is delivered to the new one, at least 1 | not at all |
+/// | `handler_timeout = "5s"` | how long an async handler may take until it is told: a time in `ms`, `s`, `m` or `h`, or any expression of type `Duration` | as long as it likes |
+/// | `abandon` | such a handler is given up | it is told |
+/// | `essential` | the program does not go on without it | it does |
+///
+/// To be restarted, a manager is given to its host as a function that makes new ones: `Host::from_fn`.
 ///
 /// `inline` and `concurrency` exclude each other; `concurrency` needs handlers that all take `&self`. Whoever hosts
 /// the manager may change each of them. A capacity of 0 is refused here if it is a literal; otherwise it panics where
@@ -150,7 +158,8 @@ use crate::options::Options;
 pub fn manager(options: TokenStream, item: TokenStream) -> TokenStream {
     let mut asked = Options::default();
     let parser = syn::meta::parser(|meta| asked.read(&meta));
-    let refused = syn::parse::Parser::parse(parser, options).err();
+    let read = syn::parse::Parser::parse(parser, options);
+    let refused = read.and_then(|()| asked.supervision.check()).err();
     let item = parse_macro_input!(item as Item);
     expand::expand(&asked, item, refused).into()
 }

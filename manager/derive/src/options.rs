@@ -5,8 +5,21 @@ use syn::meta::ParseNestedMeta;
 use syn::spanned::Spanned;
 use syn::{Error, Expr, ExprLit, Lit, LitStr, Path, Result, Token};
 
+use crate::supervision::Supervision;
+
 /// The options, in the order in which errors name them.
-const KNOWN: [&str; 5] = ["name", "capacity", "overflow", "inline", "concurrency"];
+const KNOWN: [&str; 10] = [
+    "name",
+    "capacity",
+    "overflow",
+    "inline",
+    "concurrency",
+    "restart",
+    "redeliver",
+    "handler_timeout",
+    "abandon",
+    "essential",
+];
 
 const OVERFLOWS: [&str; 4] = ["Wait", "Reject", "DropOldest", "DropNewest"];
 
@@ -18,6 +31,7 @@ pub(crate) struct Options {
     /// The variant of `Overflow`.
     pub(crate) overflow: Option<Ident>,
     pub(crate) mode: Option<Mode>,
+    pub(crate) supervision: Supervision,
     seen: HashSet<String>,
 }
 
@@ -49,10 +63,11 @@ impl Options {
             "capacity" => self.capacity = Some(at_least_one(meta.value()?.parse()?, "capacity = 64")?),
             "overflow" => self.overflow = Some(overflow(&meta.value()?.parse()?)?),
             "inline" => {
-                if !meta.input.is_empty() && !meta.input.peek(Token![,]) {
-                    return Err(meta.error("`inline` takes no value; leave it out to say no"));
-                }
+                is_flag(meta, "inline")?;
                 self.set_mode(span, Mode::Inline)?;
+            }
+            "restart" | "redeliver" | "handler_timeout" | "abandon" | "essential" => {
+                self.supervision.read(&option, meta)?;
             }
             // What is left: the names were checked above.
             _ => self.set_mode(span, concurrency(meta.value()?.parse()?)?)?,
@@ -81,8 +96,16 @@ fn name(meta: &ParseNestedMeta<'_>) -> Result<LitStr> {
     }
 }
 
+/// That an option is given is all it says.
+pub(crate) fn is_flag(meta: &ParseNestedMeta<'_>, option: &str) -> Result<()> {
+    if meta.input.is_empty() || meta.input.peek(Token![,]) {
+        return Ok(());
+    }
+    Err(meta.error(format!("`{option}` takes no value; leave it out to say no")))
+}
+
 /// Anything but a literal is left for the compiler and, if it comes to that, for the run time to judge.
-fn at_least_one(count: Expr, example: &str) -> Result<Expr> {
+pub(crate) fn at_least_one(count: Expr, example: &str) -> Result<Expr> {
     let fits = match &count {
         Expr::Lit(ExprLit { lit: Lit::Int(number), .. }) => {
             number.base10_parse::<usize>().is_ok_and(|number| number >= 1)
@@ -127,6 +150,6 @@ fn concurrency(value: Expr) -> Result<Mode> {
     }
 }
 
-fn listed(words: &[&str]) -> String {
+pub(crate) fn listed(words: &[&str]) -> String {
     words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ")
 }

@@ -1,67 +1,178 @@
 use std::future::{Future, poll_fn};
 use std::pin::pin;
-use std::task::{Poll, ready};
+use std::task::{Poll, Waker};
 
 use edri_router::{Context, Message, Receiver};
 
-use super::cut_short::CutShort;
 use super::inline::{Seat, Slot};
+use super::life::Life;
+use crate::handled::{Handled, Undone};
 use crate::manager::Manager;
+use crate::supervision::Standing;
 
-/// Takes the manager's events from its inbox until that is closed and empty.
-pub(super) async fn mailbox<M: Manager>(
+/// Who looks after a manager while it handles events.
+pub(super) trait Overseer {
+    /// Whether it may fall and be called back at all.
+    const SUPERVISES: bool;
+
+    /// Whether the manager is called back, asked between events.
+    fn is_recalled(&self) -> bool;
+
+    /// The same before a wait, which `waker` ends if it becomes true.
+    fn is_recalled_or_wakes(&self, waker: &Waker) -> bool;
+}
+
+/// Nobody does: it goes on until its inbox is closed and empty. All questions are answered by the compiler.
+pub(super) struct Nobody;
+
+impl Overseer for Nobody {
+    const SUPERVISES: bool = false;
+
+    #[inline]
+    fn is_recalled(&self) -> bool {
+        false
+    }
+
+    #[inline]
+    fn is_recalled_or_wakes(&self, _waker: &Waker) -> bool {
+        false
+    }
+}
+
+impl Overseer for Standing {
+    const SUPERVISES: bool = true;
+
+    #[inline]
+    fn is_recalled(&self) -> bool {
+        Self::is_recalled(self)
+    }
+
+    fn is_recalled_or_wakes(&self, waker: &Waker) -> bool {
+        Self::is_recalled_or_wakes(self, waker)
+    }
+}
+
+/// Why a loop has ended, with the manager that it ran.
+pub(super) enum Left<M: Manager> {
+    /// The inbox is closed and empty.
+    Closed(M, Context),
+    /// A handler took the manager down, with this event.
+    Fell(M, Context, Box<Undone<M::Inbox>>),
+    /// Its group is made anew.
+    Recalled(M, Context),
+}
+
+/// Takes the manager's events from its inbox.
+pub(super) async fn mailbox<M: Manager, O: Overseer>(
     mut manager: M,
     receiver: &mut Receiver<M::Inbox>,
     mut cx: Context,
-    cut_short: &CutShort,
-) -> (M, Context) {
-    while let Some(message) = next_that_waits(&mut manager, &mut cx, receiver).await {
-        wait_for(manager.handle(message, &mut cx), receiver, cut_short).await;
+    life: &Life,
+    overseer: &O,
+) -> Left<M> {
+    loop {
+        let handled = match next_that_waits(&mut manager, &mut cx, receiver, overseer).await {
+            Next::Waits(message) => wait_for(manager.handle(message, &mut cx), receiver, life).await,
+            Next::Undone(undone) => Handled::Undone(undone),
+            Next::Closed => return Left::Closed(manager, cx),
+            Next::Recalled => return Left::Recalled(manager, cx),
+        };
+        if let Handled::Undone(undone) = handled
+            && let Some(undone) = life.judge(undone, receiver)
+        {
+            return Left::Fell(manager, cx, undone);
+        }
     }
-    (manager, cx)
 }
 
 /// As [`mailbox`], with the manager in its slot while nothing waits.
-pub(super) async fn inline<M: Manager>(
+pub(super) async fn inline<M: Manager, O: Overseer>(
     manager: M,
     receiver: &mut Receiver<M::Inbox>,
     cx: Context,
     slot: &Slot<M>,
-    cut_short: &CutShort,
-) -> (M, Context) {
-    slot.put(Box::new(Seat { manager, cx }));
+    life: &Life,
+    overseer: &O,
+) -> Left<M> {
+    slot.put(Box::new(Seat { manager, cx, fallen: None }));
     loop {
-        let open = poll_fn(|task| receiver.poll_occupied(task)).await;
+        let open = poll_fn(|task| {
+            if O::SUPERVISES
+                && (overseer.is_recalled_or_wakes(task.waker()) || slot.has_fallen_or_wakes(task.waker()))
+            {
+                return Poll::Ready(true);
+            }
+            receiver.poll_occupied(task)
+        })
+        .await;
         let mut seat = poll_fn(|task| slot.poll_take(task)).await;
+        if let Some(undone) = seat.fallen.take() {
+            let Seat { manager, cx, .. } = *seat;
+            return Left::Fell(manager, cx, undone);
+        }
         // What waits is taken only with the manager in hand: no later event of its sender can overtake it.
-        while let Some(message) = receiver.try_recv() {
-            if let Some(message) = handle_now(&mut seat.manager, message, &mut seat.cx, receiver) {
-                wait_for(seat.manager.handle(message, &mut seat.cx), receiver, cut_short).await;
+        while !overseer.is_recalled()
+            && let Some(message) = receiver.try_recv()
+        {
+            let handled = match handle_now(&mut seat.manager, message, &mut seat.cx, receiver, overseer) {
+                Ok(handled) => handled,
+                Err(waits) => wait_for(seat.manager.handle(waits, &mut seat.cx), receiver, life).await,
+            };
+            if let Handled::Undone(undone) = handled
+                && let Some(undone) = life.judge(undone, receiver)
+            {
+                let Seat { manager, cx, .. } = *seat;
+                return Left::Fell(manager, cx, undone);
             }
             tokio::task::coop::consume_budget().await;
         }
+        if overseer.is_recalled() {
+            let Seat { manager, cx, .. } = *seat;
+            return Left::Recalled(manager, cx);
+        }
         if !open {
-            let Seat { manager, cx } = *seat;
-            return (manager, cx);
+            let Seat { manager, cx, .. } = *seat;
+            return Left::Closed(manager, cx);
         }
         slot.put(seat);
     }
 }
 
-/// Handles what comes for as long as handlers never wait; ready with the first event whose handler may, or when
-/// the inbox is closed and empty.
-async fn next_that_waits<M: Manager>(
+/// What a loop has to see to.
+enum Next<I> {
+    /// An event whose handler may wait.
+    Waits(I),
+    /// One whose handler has not ended well.
+    Undone(Box<Undone<I>>),
+    Closed,
+    Recalled,
+}
+
+/// Handles what comes for as long as handlers never wait, and end well.
+async fn next_that_waits<M: Manager, O: Overseer>(
     manager: &mut M,
     cx: &mut Context,
     receiver: &mut Receiver<M::Inbox>,
-) -> Option<M::Inbox> {
+    overseer: &O,
+) -> Next<M::Inbox> {
     poll_fn(|task| {
-        while let Some(message) = ready!(receiver.poll_recv(task)) {
-            if let Some(waits) = handle_now(manager, message, cx, receiver) {
-                return Poll::Ready(Some(waits));
+        loop {
+            if overseer.is_recalled() {
+                return Poll::Ready(Next::Recalled);
+            }
+            match receiver.poll_recv(task) {
+                Poll::Ready(Some(message)) => match handle_now(manager, message, cx, receiver, overseer) {
+                    Ok(Handled::Done) => {}
+                    Ok(Handled::Undone(undone)) => return Poll::Ready(Next::Undone(undone)),
+                    Err(waits) => return Poll::Ready(Next::Waits(waits)),
+                },
+                Poll::Ready(None) => return Poll::Ready(Next::Closed),
+                Poll::Pending if overseer.is_recalled_or_wakes(task.waker()) => {
+                    return Poll::Ready(Next::Recalled);
+                }
+                Poll::Pending => return Poll::Pending,
             }
         }
-        Poll::Ready(None)
     })
     .await
 }
@@ -69,33 +180,42 @@ async fn next_that_waits<M: Manager>(
 /// How many events are handled for one unit of tokio's cooperative budget, which yields after 128 units.
 const TOGETHER: usize = 16;
 
-/// This event, and some that the receiver has in hand, for as long as their handlers never wait; gives back the
-/// first whose handler may.
-fn handle_now<M: Manager>(
+/// This event, and some that the receiver has in hand, for as long as their handlers never wait, and end well; gives
+/// back the first whose handler may wait.
+#[inline]
+fn handle_now<M: Manager, O: Overseer>(
     manager: &mut M,
     first: M::Inbox,
     cx: &mut Context,
     receiver: &mut Receiver<M::Inbox>,
-) -> Option<M::Inbox> {
+    overseer: &O,
+) -> Result<Handled<M::Inbox>, M::Inbox> {
     let mut message = first;
     for _ in 1..TOGETHER {
-        if let Some(waits) = manager.handle_now(message, cx) {
-            return Some(waits);
+        match manager.handle_now(message, cx) {
+            Ok(Handled::Done) => {}
+            other => return other,
         }
-        message = receiver.next_in_hand()?;
+        if overseer.is_recalled() {
+            return Ok(Handled::Done);
+        }
+        match receiver.next_in_hand() {
+            Some(next) => message = next,
+            None => return Ok(Handled::Done),
+        }
     }
     manager.handle_now(message, cx)
 }
 
 /// A handler that may wait, to its end; senders that wait for room do not wait for it.
-async fn wait_for<I: Message>(
-    handling: impl Future<Output = ()>,
+pub(super) async fn wait_for<I: Message>(
+    handling: impl Future<Output = Handled<I>>,
     receiver: &mut Receiver<I>,
-    cut_short: &CutShort,
-) {
-    let begun = cut_short.begin();
+    life: &Life,
+) -> Handled<I> {
+    let begun = life.begin();
     let mut handling = pin!(handling);
-    poll_fn(|task| {
+    let handled = poll_fn(|task| {
         let polled = handling.as_mut().poll(task);
         if polled.is_pending() {
             receiver.let_in();
@@ -104,4 +224,5 @@ async fn wait_for<I: Message>(
     })
     .await;
     begun.ended();
+    handled
 }

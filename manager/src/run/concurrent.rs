@@ -1,179 +1,262 @@
-use std::collections::{HashMap, VecDeque};
-use std::future::Future;
+use std::future::poll_fn;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::task::Poll;
 
 use edri_event::Key;
-use edri_router::{Context, DeadLetterOffice, Loss, Message, Reason, Receiver};
+use edri_router::{Context, DeadLetterOffice, Inbox, Loss, Message, Reason, Receiver, RequestError};
 use futures_util::FutureExt as _;
 use tokio::task::JoinSet;
 
-use super::cut_short::CutShort;
+use super::again::Again;
+use super::keys::Keys;
+use super::life::Life;
+use super::supervised::bury;
+use crate::handled::{Handled, discard};
+use crate::handling::reason;
 use crate::manager::SharedManager;
 use crate::settings::Concurrency;
+use crate::supervision::{End, Standing, Supervisor};
 
 /// What the handlers that run at the same time have in common.
-pub(super) struct Crew<M> {
+pub(super) struct Crew<M: SharedManager> {
     pub(super) manager: Arc<M>,
     pub(super) cx: Context,
-    pub(super) cut_short: CutShort,
-}
-
-/// Handles the manager's events on tasks of their own until the inbox is closed and empty, and all have ended.
-pub(super) async fn shared<M: SharedManager>(
-    crew: Crew<M>,
-    receiver: &mut Receiver<M::Inbox>,
-    concurrency: Concurrency,
-) -> Arc<M> {
-    let Crew { manager, cx, cut_short } = crew;
-    let _membership = cx.one_of_itself(concurrency.limit());
-    let handle = |message: M::Inbox| {
-        let (manager, mut cx) = (Arc::clone(&manager), cx.another());
-        async move { manager.handle_shared(message, &mut cx).await }
-    };
-    match concurrency {
-        Concurrency::Unordered(_) => unordered(receiver, concurrency.limit(), &cut_short, handle).await,
-        Concurrency::PerKey(_) => per_key(receiver, concurrency.limit(), &cut_short, handle).await,
-    }
-    manager
-}
-
-async fn unordered<I, F>(
-    receiver: &mut Receiver<I>,
-    limit: usize,
-    cut_short: &CutShort,
-    handle: impl Fn(I) -> F,
-) where
-    I: Message,
-    F: Future<Output = ()> + Send + 'static,
-{
-    let mut running = Running { tasks: JoinSet::new(), cut_short };
-    loop {
-        if running.tasks.len() < limit {
-            let next = tokio::select! {
-                biased;
-                Some(_) = running.tasks.join_next() => continue,
-                next = receiver.recv() => next,
-            };
-            match next {
-                Some(message) => drop(running.tasks.spawn(handle(message))),
-                None => break,
-            }
-        } else {
-            receiver.let_in();
-            running.tasks.join_next().await;
-        }
-    }
-    while running.tasks.join_next().await.is_some() {}
+    pub(super) life: Arc<Life>,
+    supervisor: Option<Box<Supervisor<M>>>,
+    /// Keeps the inbox open until it is closed.
+    open: Inbox<M::Inbox>,
 }
 
 /// For how many events, per handler that may run, the dispatcher holds back behind their key before it takes no
 /// more from the inbox.
 const HELD_BACK_PER_HANDLER: usize = 16;
 
-async fn per_key<I, F>(
-    receiver: &mut Receiver<I>,
-    limit: usize,
-    cut_short: &CutShort,
-    handle: impl Fn(I) -> F,
-) where
-    I: Message,
-    F: Future<Output = ()> + Send + 'static,
-{
-    let mut running = Running { tasks: JoinSet::new(), cut_short };
-    let office = receiver.office().clone();
-    let mut keys = Keys { busy: HashMap::new(), held_back: 0, cut_short, office };
-    let run = |running: &mut Running<'_, Option<Key>>, key, message| {
-        let handling = handle(message);
-        running.tasks.spawn(async move {
-            // Should it panic all the same, the key is free again.
-            let _ = AssertUnwindSafe(handling).catch_unwind().await;
-            key
-        });
-    };
-    let mut open = true;
-    while open || !running.tasks.is_empty() {
-        let takes_more =
-            open && running.tasks.len() < limit && keys.held_back < limit * HELD_BACK_PER_HANDLER;
-        if !takes_more {
-            receiver.let_in();
-        }
-        tokio::select! {
-            biased;
-            Some(ended) = running.tasks.join_next() => {
-                // Nobody aborts it while this runs.
-                if let Ok(key) = ended && let Some(message) = keys.next(key) {
-                    run(&mut running, key, message);
+impl<M: SharedManager> Crew<M> {
+    pub(super) fn new(
+        manager: M,
+        cx: Context,
+        life: Arc<Life>,
+        supervisor: Option<Box<Supervisor<M>>>,
+        open: Inbox<M::Inbox>,
+    ) -> Self {
+        Self { manager: Arc::new(manager), cx, life, supervisor, open }
+    }
+
+    /// Handles the manager's events on tasks of their own until the inbox is closed and empty, and all have ended,
+    /// or there are no restarts left.
+    pub(super) async fn work(
+        &mut self,
+        receiver: &mut Receiver<M::Inbox>,
+        concurrency: Concurrency,
+    ) -> Result<(), End> {
+        let _membership = self.cx.one_of_itself(concurrency.limit());
+        let mut running = Running { tasks: JoinSet::new(), life: Arc::clone(&self.life) };
+        let mut keys = match concurrency {
+            Concurrency::Unordered(_) => None,
+            Concurrency::PerKey(_) => Some(Keys::new(Arc::clone(&self.life), receiver.office().clone())),
+        };
+        let ended = self.dispatch(receiver, concurrency.limit(), &mut keys, &mut running).await;
+        if ended.is_err() {
+            // Nobody waits for those that still run but their own requesters.
+            drop(keys);
+            receiver.close();
+            while let Some(message) = receiver.try_recv() {
+                discard(message, Loss::unhandled(Reason::Stopped), receiver.office());
+            }
+            while let Some(Ended { handled, attempts, .. }) = running.next().await {
+                if let Handled::Undone(undone) = handled {
+                    self.life.note(&undone.reason);
+                    undone.give_up(attempts, receiver.office());
                 }
             }
-            next = receiver.recv(), if takes_more => match next {
-                None => open = false,
-                Some(message) => {
-                    let key = message.key();
-                    if let Some(message) = keys.begin(key, message) {
-                        run(&mut running, key, message);
+        }
+        ended
+    }
+
+    async fn dispatch(
+        &mut self,
+        receiver: &mut Receiver<M::Inbox>,
+        limit: usize,
+        keys: &mut Option<Keys<M::Inbox>>,
+        running: &mut Running<M::Inbox>,
+    ) -> Result<(), End> {
+        let office = receiver.office().clone();
+        let mut open = true;
+        while open || !running.tasks.is_empty() {
+            if self.is_recalled() {
+                self.make_way(receiver, keys, running).await?;
+            }
+            let held_back = keys.as_ref().map_or(0, Keys::held_back);
+            let takes_more = open && running.tasks.len() < limit && held_back < limit * HELD_BACK_PER_HANDLER;
+            if !takes_more {
+                receiver.let_in();
+            }
+            tokio::select! {
+                biased;
+                Some(ended) = running.next() => {
+                    let key = ended.key;
+                    match self.settle(ended, &office).await? {
+                        Some((message, attempt)) => self.begin(running, key, message, attempt),
+                        None => self.begin_next(running, keys, key),
                     }
                 }
-            },
+                () = recalled(self.standing()), if self.supervisor.is_some() => {}
+                next = receiver.recv(), if takes_more => match (next, &mut *keys) {
+                    (None, _) => open = false,
+                    (Some(message), None) => self.begin(running, None, message, 1),
+                    (Some(message), Some(keys)) => {
+                        let key = message.key();
+                        if let Some(message) = keys.begin(key, message) {
+                            self.begin(running, key, message, 1);
+                        }
+                    }
+                },
+            }
+        }
+        Ok(())
+    }
+
+    fn begin(&self, running: &mut Running<M::Inbox>, key: Option<Key>, message: M::Inbox, attempts: u32) {
+        let (manager, mut cx) = (Arc::clone(&self.manager), self.cx.another());
+        let generation = self.generation();
+        running.tasks.spawn(async move {
+            // Should a panic get out all the same, the key is free again.
+            let handling = AssertUnwindSafe(manager.handle_shared(message, &mut cx)).catch_unwind().await;
+            let handled = handling
+                .unwrap_or_else(|payload| Handled::undone(None, reason(RequestError::from_panic(&*payload))));
+            Ended { key, attempts, generation, handled }
+        });
+    }
+
+    fn begin_next(
+        &self,
+        running: &mut Running<M::Inbox>,
+        keys: &mut Option<Keys<M::Inbox>>,
+        key: Option<Key>,
+    ) {
+        if let Some(message) = keys.as_mut().and_then(|keys| keys.next(key)) {
+            self.begin(running, key, message, 1);
         }
     }
+
+    /// After a handler: a new manager if this one fell, and the event if it is to be delivered again, with the number
+    /// of that attempt.
+    async fn settle(
+        &mut self,
+        ended: Ended<M::Inbox>,
+        office: &DeadLetterOffice,
+    ) -> Result<Option<(M::Inbox, u32)>, End> {
+        let Ended { attempts, generation, handled, .. } = ended;
+        let Handled::Undone(undone) = handled else { return Ok(None) };
+        self.life.note(&undone.reason);
+        let reason = undone.reason.clone();
+        let redeliver = match &self.supervisor {
+            Some(supervisor) if self.life.falls_by(&reason) => supervisor.redeliver,
+            _ => 0,
+        };
+        let again = Again::after(attempts, redeliver, undone, office, &self.life);
+        // Of several that run when it falls, the first takes it down.
+        if generation == self.generation() && self.life.falls_by(&reason) {
+            self.replace(Some(reason)).await?;
+        }
+        Ok(again.and_then(Again::begin))
+    }
+
+    /// The group is made anew: this manager as soon as its handlers have ended.
+    async fn make_way(
+        &mut self,
+        receiver: &mut Receiver<M::Inbox>,
+        keys: &mut Option<Keys<M::Inbox>>,
+        running: &mut Running<M::Inbox>,
+    ) -> Result<(), End> {
+        let office = receiver.office().clone();
+        let mut next = Vec::new();
+        receiver.let_in();
+        while let Some(ended) = running.next().await {
+            let key = ended.key;
+            let again = self.settle(ended, &office).await?;
+            next.push((key, again));
+        }
+        if self.is_recalled() {
+            // Nobody else has it, unless it has given itself away.
+            if let Some(manager) = Arc::get_mut(&mut self.manager) {
+                super::engine::stopping(manager, &self.cx).await;
+            }
+            self.replace(None).await?;
+        }
+        for (key, again) in next {
+            match again {
+                Some((message, attempt)) => self.begin(running, key, message, attempt),
+                None => self.begin_next(running, keys, key),
+            }
+        }
+        Ok(())
+    }
+
+    /// Handlers that run finish with the old one.
+    async fn replace(&mut self, fell: Option<Reason>) -> Result<(), End> {
+        if let Some(supervisor) = &mut self.supervisor {
+            let new = supervisor.revive(fell, &mut self.cx, &self.open).await?;
+            bury(std::mem::replace(&mut self.manager, Arc::new(new)));
+        }
+        Ok(())
+    }
+
+    fn is_recalled(&self) -> bool {
+        self.standing().is_some_and(Standing::is_recalled)
+    }
+
+    fn generation(&self) -> u64 {
+        self.standing().map_or(0, |standing| standing.generation)
+    }
+
+    fn standing(&self) -> Option<&Standing> {
+        self.supervisor.as_ref().map(|supervisor| &supervisor.standing)
+    }
+}
+
+/// Ready when the manager is called back by its group.
+async fn recalled(standing: Option<&Standing>) {
+    poll_fn(|task| match standing {
+        Some(standing) if standing.is_recalled_or_wakes(task.waker()) => Poll::Ready(()),
+        _ => Poll::Pending,
+    })
+    .await;
+}
+
+/// A handler that has run.
+struct Ended<I> {
+    key: Option<Key>,
+    /// Which attempt it was with its event.
+    attempts: u32,
+    /// Of its manager.
+    generation: u64,
+    handled: Handled<I>,
 }
 
 /// The handlers that run.
-struct Running<'c, T: 'static> {
-    tasks: JoinSet<T>,
-    cut_short: &'c CutShort,
+struct Running<I: 'static> {
+    tasks: JoinSet<Ended<I>>,
+    life: Arc<Life>,
 }
 
-impl<T: 'static> Drop for Running<'_, T> {
+impl<I: Send + 'static> Running<I> {
+    /// The next that ends; `None` if none runs.
+    async fn next(&mut self) -> Option<Ended<I>> {
+        // Nobody aborts them while this runs, and no panic gets out of them.
+        loop {
+            if let Ok(ended) = self.tasks.join_next().await? {
+                return Some(ended);
+            }
+        }
+    }
+}
+
+impl<I: 'static> Drop for Running<I> {
     /// With handlers left, this is an end from outside: they end with it.
     fn drop(&mut self) {
         while self.tasks.try_join_next().is_some() {}
-        self.cut_short.add(self.tasks.len());
-    }
-}
-
-/// The keys that are being handled, with the events that wait for theirs.
-struct Keys<'c, I: Message> {
-    busy: HashMap<Option<Key>, VecDeque<I>>,
-    held_back: usize,
-    cut_short: &'c CutShort,
-    office: DeadLetterOffice,
-}
-
-impl<I: Message> Keys<'_, I> {
-    /// The message itself if its key is free, which is busy from now on.
-    fn begin(&mut self, key: Option<Key>, message: I) -> Option<I> {
-        match self.busy.get_mut(&key) {
-            Some(waiting) => {
-                waiting.push_back(message);
-                self.held_back += 1;
-                None
-            }
-            None => {
-                self.busy.insert(key, VecDeque::new());
-                Some(message)
-            }
-        }
-    }
-
-    /// The next of that key, which is free if there is none.
-    fn next(&mut self, key: Option<Key>) -> Option<I> {
-        let next = self.busy.get_mut(&key).and_then(VecDeque::pop_front);
-        match next {
-            Some(_) => self.held_back -= 1,
-            None => drop(self.busy.remove(&key)),
-        }
-        next
-    }
-}
-
-impl<I: Message> Drop for Keys<'_, I> {
-    /// With events left, this is an end from outside: whoever waits for them is told.
-    fn drop(&mut self) {
-        self.cut_short.add(self.held_back);
-        for message in self.busy.drain().flat_map(|(_, waiting)| waiting) {
-            message.discard(Loss::unhandled(Reason::Stopped), &self.office);
-        }
+        self.life.add_cut_short(self.tasks.len());
     }
 }

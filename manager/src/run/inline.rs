@@ -2,10 +2,13 @@ use std::fmt;
 use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll, Waker};
 
-use edri_event::Meta;
-use edri_router::{Context, Inbox};
+use edri_event::{Event, Meta};
+use edri_router::{Context, DeadLetterOffice, Envelope, Inbox, Loss, Reason, RequestError, Watching};
 use try_lock::{Locked, TryLock};
 
+use super::life::Life;
+use crate::handled::{Handled, Undone, discard};
+use crate::handling::{Lent, judge};
 use crate::manager::Manager;
 
 /// Where a manager that runs inline is while nobody handles anything with it.
@@ -18,24 +21,37 @@ use crate::manager::Manager;
 pub(crate) struct Slot<M: Manager> {
     place: TryLock<Place<M>>,
     inbox: Inbox<M::Inbox>,
+    life: Arc<Life>,
 }
 
-struct Place<M> {
+struct Place<M: Manager> {
     seat: Option<Box<Seat<M>>>,
+    /// The manager, taken down by an event: its own task sees to it, and nobody else has it.
+    fallen: Option<Box<Seat<M>>>,
     /// The manager's own task, waiting until a handler that waits gives the manager back.
     owner: Option<Waker>,
+    /// The same, to be woken if the manager falls.
+    rescuer: Option<Waker>,
 }
 
 /// A manager and the context its handlers get.
-pub(crate) struct Seat<M> {
+pub(crate) struct Seat<M: Manager> {
     pub(crate) manager: M,
     pub(crate) cx: Context,
+    /// The event that has taken the manager down.
+    pub(crate) fallen: Option<Box<Undone<M::Inbox>>>,
 }
 
 impl<M: Manager> Slot<M> {
     /// Empty until the manager has started.
-    pub(crate) fn new(inbox: Inbox<M::Inbox>) -> Arc<Self> {
-        Arc::new(Self { place: TryLock::new(Place { seat: None, owner: None }), inbox })
+    pub(crate) fn new(inbox: Inbox<M::Inbox>, life: Arc<Life>) -> Arc<Self> {
+        let place = Place { seat: None, fallen: None, owner: None, rescuer: None };
+        Arc::new(Self { place: TryLock::new(place), inbox, life })
+    }
+
+    /// Where what is lost here goes.
+    pub(crate) fn office(&self) -> &DeadLetterOffice {
+        self.inbox.office()
     }
 
     /// Calls `call` with the manager, if it is free.
@@ -45,7 +61,27 @@ impl<M: Manager> Slot<M> {
         if self.inbox.is_occupied() {
             return None;
         }
-        place.seat.as_deref_mut().map(call)
+        let seat = place.seat.as_deref_mut()?;
+        let called = call(seat);
+        if seat.fallen.is_some() {
+            place.fall();
+        }
+        Some(called)
+    }
+
+    /// A handler has not ended well: what is left to be done with its event, once the manager has been given back.
+    #[cold]
+    pub(crate) fn note(
+        &self,
+        undone: Box<Undone<M::Inbox>>,
+        seat: &mut Seat<M>,
+    ) -> Option<Box<Undone<M::Inbox>>> {
+        self.life.note(&undone.reason);
+        if self.life.falls_by(&undone.reason) {
+            seat.fallen = Some(undone);
+            return None;
+        }
+        Some(undone)
     }
 
     /// The manager for as long as a handler needs it, if it is free.
@@ -70,7 +106,7 @@ impl<M: Manager> Slot<M> {
             cx.waker().wake_by_ref();
             return Poll::Pending;
         };
-        match place.seat.take() {
+        match place.fallen.take().or_else(|| place.seat.take()) {
             Some(seat) => Poll::Ready(seat),
             None => {
                 place.owner = Some(cx.waker().clone());
@@ -79,9 +115,22 @@ impl<M: Manager> Slot<M> {
         }
     }
 
+    /// For the manager's own task: whether a sender's event has taken the manager down; `waker` is woken when one does.
+    pub(crate) fn has_fallen_or_wakes(&self, waker: &Waker) -> bool {
+        let Some(mut place) = self.place.try_lock() else {
+            waker.wake_by_ref();
+            return false;
+        };
+        place.rescuer = Some(waker.clone());
+        place.fallen.is_some()
+    }
+
     pub(crate) fn put(&self, seat: Box<Seat<M>>) {
         let mut place = self.lock_empty();
         place.seat = Some(seat);
+        if place.seat.as_ref().is_some_and(|seat| seat.fallen.is_some()) {
+            place.fall();
+        }
         let owner = place.owner.take();
         drop(place);
         if let Some(owner) = owner {
@@ -101,6 +150,27 @@ impl<M: Manager> Slot<M> {
     }
 }
 
+impl<M: Manager> Place<M> {
+    #[cold]
+    fn fall(&mut self) {
+        self.fallen = self.seat.take();
+        // Woken under the lock: this is rare, and the task that is woken needs it only when it is polled.
+        if let Some(rescuer) = self.rescuer.take() {
+            rescuer.wake();
+        }
+    }
+}
+
+impl<M: Manager> Drop for Slot<M> {
+    /// Nobody has come for a manager that fell: its loop has been ended from outside.
+    fn drop(&mut self) {
+        let fallen = self.place.try_lock().and_then(|mut place| place.fallen.take());
+        if let Some(message) = fallen.and_then(|seat| seat.fallen).and_then(|undone| undone.message) {
+            discard(message, Loss::after(1, Reason::Stopped), self.inbox.office());
+        }
+    }
+}
+
 /// A manager in the hands of a handler that may wait; dropping it lets the next one have it.
 pub struct Held<M: Manager> {
     slot: Arc<Slot<M>>,
@@ -114,6 +184,40 @@ impl<M: Manager> Held<M> {
         match &mut self.seat {
             Some(seat) => (&mut seat.manager, &seat.cx),
             None => unreachable!("the seat is given back only by drop"),
+        }
+    }
+
+    /// The watch over the handler of `event` that is about to begin.
+    pub fn watch(&mut self, event: &'static str) -> Option<Box<Watching>> {
+        self.seat.as_mut().and_then(|seat| seat.cx.watch(event))
+    }
+
+    /// The handler of a request has ended.
+    pub fn settle_request<T>(self, outcome: &Result<T, RequestError>) {
+        self.settle(judge(outcome));
+    }
+
+    /// The handler of a notification has ended.
+    pub fn settle_notification<E: Event>(
+        self,
+        outcome: Result<(), RequestError>,
+        event: Lent<E>,
+        wrap: fn(Envelope<E>) -> M::Inbox,
+    ) {
+        if let Some(seat) = &self.seat {
+            let handled = event.settle(outcome, &seat.cx, wrap);
+            self.settle(handled);
+        }
+    }
+
+    fn settle(mut self, handled: Handled<M::Inbox>) {
+        let Handled::Undone(undone) = handled else { return };
+        let slot = Arc::clone(&self.slot);
+        let undone = self.seat.as_mut().and_then(|seat| slot.note(undone, seat));
+        // Given back first: what follows is the code of others.
+        drop(self);
+        if let Some(undone) = undone {
+            undone.give_up(1, slot.office());
         }
     }
 }
