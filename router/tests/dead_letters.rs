@@ -7,35 +7,13 @@ use std::sync::Arc;
 
 use edri_event::{Event, Notification, Priority};
 use edri_router::{
-    Capacity, DeadLetter, DeadLetterOffice, Delivered, Envelope, Inbox, InboxSettings, Loss, Message,
-    Overflow, Reason, Receiver, Registration, Router, Subscription, ToInbox, Undelivered,
+    Capacity, DeadLetter, Delivered, Envelope, InboxSettings, Loss, Message, Overflow, Reason, Receiver,
+    Router, Undelivered,
 };
 use futures_util::FutureExt as _;
 use proptest::prelude::*;
-use support::{Ask, Holding, Ping, responder, settings};
+use support::{Ask, Holding, Ping, lost, named, responder, settings};
 use tokio_test::{assert_pending, assert_ready_ok, task};
-
-/// What waits of the lost events: number, reason, and whose it was.
-fn lost(letters: &mut Subscription<Undelivered<Ping>>) -> Vec<(u64, Reason, Option<String>)> {
-    std::iter::from_fn(|| letters.try_recv())
-        .map(|lost| {
-            let consumer = lost.letter.consumer.as_deref().map(str::to_owned);
-            (lost.event.0, lost.letter.reason.clone(), consumer)
-        })
-        .collect()
-}
-
-/// A subscriber with a name, whose losses are handed in, and whose receiving end the test holds.
-fn named<E: Notification>(
-    router: &Router,
-    name: &str,
-    settings: InboxSettings,
-) -> (Receiver<Envelope<E>>, Registration) {
-    let name: Arc<str> = name.into();
-    let office = DeadLetterOffice::new(router, Arc::clone(&name));
-    let (inbox, receiver) = Inbox::reporting(settings, office);
-    (receiver, router.attach_subscriber(Arc::new(ToInbox::new(name, inbox, std::convert::identity))))
-}
 
 #[test]
 fn what_nobody_subscribes_to_is_a_dead_letter() {
@@ -243,54 +221,6 @@ fn losing_holds_no_lock_while_the_users_code_runs() {
     router.try_notify(Noisy(router.clone(), 3)).unwrap();
     assert_eq!(pings.try_recv().unwrap().0, 3);
     assert_eq!(letters.try_recv().unwrap().event, Ping::name(), "the one before it");
-}
-
-/// Behaviour 20: a consumer that is gone is taken off, and routing goes on.
-#[test]
-fn a_consumer_that_is_gone_is_taken_off_and_routing_goes_on() {
-    let router = Router::new();
-    let mut undelivered = router.dead_letters::<Ping>();
-    let (gone, _kept) = named::<Ping>(&router, "gone", InboxSettings::default());
-    let (also_gone, _also_kept) = named::<Ping>(&router, "also gone", InboxSettings::default());
-    drop(also_gone);
-    assert_eq!(router.try_notify(Ping(1)).unwrap().accepted, 1);
-    drop(gone);
-    assert_eq!(lost(&mut undelivered), [(1, Reason::Stopped, Some("gone".to_owned()))]);
-    assert_eq!(router.try_notify(Ping(2)).unwrap(), Delivered::default());
-    assert_eq!(lost(&mut undelivered), [(2, Reason::NoSubscriber, None)]);
-
-    let mut steady = router.subscribe::<Ping>();
-    assert_ready_ok!(task::spawn(router.notify(Ping(3))).poll());
-    assert_eq!(steady.try_recv().unwrap().0, 3);
-    assert!(lost(&mut undelivered).is_empty());
-}
-
-#[test]
-fn a_batch_for_consumers_that_are_gone_is_lost_once_and_goes_to_the_others() {
-    for gone in 1..4 {
-        let router = Router::new();
-        let mut undelivered = router.dead_letters::<Ping>();
-        let kept: Vec<_> =
-            (0..gone).map(|_| named::<Ping>(&router, "gone", settings(2, Overflow::Wait))).collect();
-        let mut sending = task::spawn(router.notify_all((0..400).map(Ping)));
-        assert_pending!(sending.poll());
-        let _registrations: Vec<_> = kept
-            .into_iter()
-            .map(|(receiver, registration)| {
-                drop(receiver);
-                registration
-            })
-            .collect();
-        assert!(sending.poll().is_ready());
-        drop(sending);
-        let (of_them, of_nobody): (Vec<_>, Vec<_>) =
-            lost(&mut undelivered).into_iter().partition(|(_, _, consumer)| consumer.is_some());
-        assert_eq!(of_them.len(), gone * 2 + 1, "two in each inbox, one in the first line");
-        assert_eq!(
-            of_nobody.into_iter().map(|(number, ..)| number).collect::<Vec<_>>(),
-            (3..400).collect::<Vec<_>>()
-        );
-    }
 }
 
 #[derive(Clone, Debug)]

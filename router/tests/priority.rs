@@ -5,7 +5,7 @@ mod support;
 use edri_event::{Notification, Priority};
 use edri_router::{Inbox, Overflow, Router, ToInbox};
 use proptest::prelude::*;
-use support::{Ping, settings, waiting};
+use support::{Ping, settings, subscriber, waiting};
 use tokio_test::{assert_pending, assert_ready_ok, task};
 
 const LANES: [Priority; 3] = [Priority::Normal, Priority::High, Priority::Control];
@@ -111,6 +111,37 @@ mod in_line {
         assert_eq!(subscription.try_recv().unwrap().0, 1_000);
         assert_ready_ok!(urgent.poll());
         assert_eq!(waiting(&mut subscription), (2..101).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_control_event_is_let_in_and_taken_as_soon_as_there_is_room() {
+        let router = Router::new();
+        let mut subscription = router.subscribe_with::<Ping>(settings(100, Overflow::Wait));
+        (0..100).for_each(|number| send(&router, number, Priority::Normal));
+        let mut normal = task::spawn(router.notify(Ping(100)));
+        assert_pending!(normal.poll());
+        assert_eq!(subscription.try_recv().unwrap().0, 0);
+        let mut in_line = task::spawn(router.notify(Ping(101)));
+        assert_pending!(in_line.poll());
+        assert_eq!(subscription.try_recv().unwrap().0, 1, "senders are let in some at a time");
+        assert_pending!(in_line.poll());
+        let mut urgent = task::spawn(router.notify(Ping(1_000)).priority(Priority::Control));
+        assert_pending!(urgent.poll());
+        assert_eq!(subscription.try_recv().unwrap().0, 1_000);
+    }
+
+    #[test]
+    fn when_the_last_urgent_event_was_taken_back_the_receiver_goes_on_with_what_it_has_in_hand() {
+        let router = Router::new();
+        let (mut receiver, _inbox, _registration) = subscriber::<Ping>(&router, settings(4, Overflow::Wait));
+        (0..4).for_each(|number| send(&router, number, Priority::Normal));
+        assert!(receiver.try_recv().is_some());
+        send(&router, 4, Priority::Normal);
+        let mut urgent = task::spawn(router.notify(Ping(9)).priority(Priority::High));
+        assert_pending!(urgent.poll());
+        assert!(receiver.next_in_hand().is_none(), "something urgent waits");
+        drop(urgent);
+        assert_eq!(receiver.next_in_hand().map(|ping| ping.event.0), Some(1));
     }
 
     #[test]

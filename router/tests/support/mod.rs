@@ -9,8 +9,8 @@ use std::task::{Context, Poll};
 
 use edri_event::{Notification, Request, Tunnel};
 use edri_router::{
-    Asked, Envelope, Inbox, InboxSettings, Opening, Overflow, Receiver, Registration, Router, Subscription,
-    ToInbox,
+    Asked, DeadLetterOffice, Envelope, Inbox, InboxSettings, Opening, Overflow, Reason, Receiver,
+    Registration, Router, Subscription, ToInbox, Undelivered,
 };
 
 /// A notification that is a number.
@@ -48,6 +48,28 @@ pub(crate) fn subscriber<E: Notification>(
     let (inbox, receiver) = Inbox::new(settings);
     let to = ToInbox::new("subscriber".into(), inbox.clone(), std::convert::identity);
     (receiver, inbox, router.attach_subscriber(Arc::new(to)))
+}
+
+/// A subscriber with a name, whose losses are handed in, and whose receiving end the test holds.
+pub(crate) fn named<E: Notification>(
+    router: &Router,
+    name: &str,
+    settings: InboxSettings,
+) -> (Receiver<Envelope<E>>, Registration) {
+    let name: Arc<str> = name.into();
+    let office = DeadLetterOffice::new(router, Arc::clone(&name));
+    let (inbox, receiver) = Inbox::reporting(settings, office);
+    (receiver, router.attach_subscriber(Arc::new(ToInbox::new(name, inbox, std::convert::identity))))
+}
+
+/// What waits of the lost events: number, reason, and whose it was.
+pub(crate) fn lost(letters: &mut Subscription<Undelivered<Ping>>) -> Vec<(u64, Reason, Option<String>)> {
+    std::iter::from_fn(|| letters.try_recv())
+        .map(|lost| {
+            let consumer = lost.letter.consumer.as_deref().map(str::to_owned);
+            (lost.event.0, lost.letter.reason.clone(), consumer)
+        })
+        .collect()
 }
 
 /// A responder whose receiving end, and sending end, the test holds.
