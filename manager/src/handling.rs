@@ -113,16 +113,19 @@ pub struct Entrusted<'c, E: Event + Sync> {
 
 impl<'c, E: Event + Sync> Entrusted<'c, E> {
     /// To be lent.
+    #[inline]
     pub fn new(event: Shared<E>, cx: &'c Context) -> Self {
         Self { lent: Lent::new(event), cx }
     }
 
     /// What is lent.
+    #[inline]
     pub fn lent(&mut self) -> &mut Lent<E> {
         &mut self.lent
     }
 
     /// As [`Lent::settle`].
+    #[inline]
     pub fn settle<I>(
         mut self,
         outcome: Result<(), RequestError>,
@@ -133,13 +136,18 @@ impl<'c, E: Event + Sync> Entrusted<'c, E> {
 }
 
 impl<E: Event + Sync> Drop for Entrusted<'_, E> {
+    #[inline]
     fn drop(&mut self) {
         if let Some(event) = self.lent.0.take() {
-            let cx = self.cx;
-            let office = DeadLetterOffice::new(cx.router(), cx.name().into());
-            discard(Envelope { event, meta: cx.meta().clone() }, Loss::after(1, Reason::Stopped), &office);
+            hand_in(event, self.cx);
         }
     }
+}
+
+#[cold]
+fn hand_in<E: Event + Sync>(event: Shared<E>, cx: &Context) {
+    let office = DeadLetterOffice::new(cx.router(), cx.name().into());
+    discard(Envelope { event, meta: cx.meta().clone() }, Loss::after(1, Reason::Stopped), &office);
 }
 
 /// A tunnel is about to be accepted; the verdict is for [`settle_tunnel`].

@@ -35,9 +35,10 @@ impl Context {
     /// [limited](Self::limited).
     #[inline]
     pub fn watch(&mut self, event: &'static str) -> Option<Box<Watching>> {
-        let watch = self.watch.as_mut()?;
-        Watch::renew(watch);
-        Some(Box::new(Watching::new(Arc::clone(watch), event, Arc::clone(&self.name))))
+        match &mut self.watch {
+            None => None,
+            Some(watch) => Some(Watching::over(watch, event, &self.name)),
+        }
     }
 
     /// From here on this event is being handled.
