@@ -1,9 +1,11 @@
 //! A sensor that breaks now and then, and the program that goes on: restarts, a poison event that is set aside, and
 //! an end that is told when there is no hope.
 //!
-//! ```sh
+//! ```text
 //! cargo run --example supervision
 //! ```
+
+#![allow(clippy::print_stdout, reason = "an example shows what it does")]
 
 use std::time::Duration;
 

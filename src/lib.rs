@@ -78,6 +78,8 @@ mod guide {
     mod workers {}
     #[doc = include_str!("../docs/src/errors.md")]
     mod errors {}
+    #[doc = include_str!("../docs/src/supervision.md")]
+    mod supervision {}
     #[doc = include_str!("../docs/src/promises.md")]
     mod promises {}
     #[doc = include_str!("../docs/src/benchmarks.md")]

@@ -2,8 +2,8 @@
 
 use edri_event::{Event, Failure, Request, Tunnel};
 use edri_router::{
-    Accepted, Asked, Context, DeadLetterOffice, Envelope, Loss, Opening, Reason, ReplyTo, RequestError, Shared,
-    Verdict,
+    Accepted, Asked, Context, DeadLetterOffice, Envelope, Loss, Opening, Reason, ReplyTo, RequestError,
+    Shared, Verdict,
 };
 
 use crate::handled::{Handled, discard};
@@ -89,12 +89,7 @@ impl<E> Lent<E> {
     }
 
     #[cold]
-    fn undone<I>(
-        self,
-        error: RequestError,
-        cx: &Context,
-        wrap: fn(Envelope<E>) -> I,
-    ) -> Handled<I>
+    fn undone<I>(self, error: RequestError, cx: &Context, wrap: fn(Envelope<E>) -> I) -> Handled<I>
     where
         E: Event,
     {
@@ -126,11 +121,7 @@ impl<'c, E: Event + Sync> Entrusted<'c, E> {
 
     /// As [`Lent::settle`].
     #[inline]
-    pub fn settle<I>(
-        mut self,
-        outcome: Result<(), RequestError>,
-        wrap: fn(Envelope<E>) -> I,
-    ) -> Handled<I> {
+    pub fn settle<I>(mut self, outcome: Result<(), RequestError>, wrap: fn(Envelope<E>) -> I) -> Handled<I> {
         std::mem::replace(&mut self.lent, Lent(None)).settle(outcome, self.cx, wrap)
     }
 }
@@ -206,11 +197,7 @@ pub(crate) fn as_failure(reason: &Reason) -> Failure {
 }
 
 /// The end of a hook; what went wrong is told to the log.
-pub(crate) fn settle_hook(
-    hook: &str,
-    outcome: Result<(), RequestError>,
-    cx: &Context,
-) -> Result<(), Reason> {
+pub(crate) fn settle_hook(hook: &str, outcome: Result<(), RequestError>, cx: &Context) -> Result<(), Reason> {
     outcome.map_err(|error| {
         tracing::error!(manager = cx.name(), "the hook `{hook}` ended badly: {error}");
         reason(error)

@@ -210,7 +210,8 @@ impl<M: Manager> Host<M> {
                 Some((make, Member::new(Arc::clone(&name), group, restart)))
             }
         };
-        let limit = asked.handler_timeout.map(|limit| Arc::new(HandlerLimit::new(limit.after, limit.overdue)));
+        let limit =
+            asked.handler_timeout.map(|limit| Arc::new(HandlerLimit::new(limit.after, limit.overdue)));
         let member = supervised.as_ref().map(|(_, member)| Arc::clone(member));
         let life = Life::new(Rare { member: member.clone(), limit: limit.clone() });
 

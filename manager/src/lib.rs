@@ -71,8 +71,8 @@ pub use managed::{Managed, State, Troubles};
 pub use manager::{Manager, SharedManager};
 pub use settings::{Concurrency, Mode, Settings};
 pub use supervision::{
-    Backoff, Budget, End, Essential, Group, HandlerTimeout, Jitter, ManagerRestarted, ManagerStopped, Restart,
-    Supervision,
+    Backoff, Budget, End, Essential, Group, HandlerTimeout, Jitter, ManagerRestarted, ManagerStopped,
+    Restart, Supervision,
 };
 
 /// What `#[manager]` writes into your crate. Not part of the public API.
@@ -86,7 +86,8 @@ pub mod __private {
 
     pub use crate::entrance::{CallNotification, CallRequest};
     pub use crate::handling::{
-        Entrusted, Lent, begin, begin_request, begin_request_alone, begin_tunnel, event_name, judge, settle_tunnel,
+        Entrusted, Lent, begin, begin_request, begin_request_alone, begin_tunnel, event_name, judge,
+        settle_tunnel,
     };
     pub use crate::manager::SyncFor;
     pub use crate::outcome::IntoAnswer;

@@ -39,11 +39,19 @@ async fn when_one_falls_all_are_made_anew() {
         let mut told = routers[1].subscribe::<ManagerRestarted>();
         routers[0].notify(books[0].tell((0, 0), How::Panics)).await.unwrap();
         sleep(SECOND / 2).await;
-        assert_eq!([managed[0].state(), managed[1].state()], [State::Restarting, State::Restarting], "{mode}");
+        assert_eq!(
+            [managed[0].state(), managed[1].state()],
+            [State::Restarting, State::Restarting],
+            "{mode}"
+        );
         sleep(SECOND).await;
         assert_eq!([books[0].instances(), books[1].instances()], [2, 2], "{mode}");
         assert_eq!([managed[0].troubles().restarts, managed[1].troubles().restarts], [1, 1], "{mode}");
-        assert_eq!([books[0].stopped(), books[1].stopped()], [vec![], vec![1]], "{mode}: the sound one is told");
+        assert_eq!(
+            [books[0].stopped(), books[1].stopped()],
+            [vec![], vec![1]],
+            "{mode}: the sound one is told"
+        );
         let told = told.recv().await.unwrap();
         assert_eq!((&*told.name, &*told.fallen, told.attempt), ("second", "first", 1), "{mode}");
         // The other way round.
@@ -87,7 +95,10 @@ async fn they_share_one_budget_and_stop_together_when_it_is_spent() {
         }
         for (member, restarts) in managed.iter_mut().zip([2, 2]) {
             let end = member.stopped().await;
-            assert!(matches!(&end, End::GaveUp { fallen, restarts: 2, .. } if fallen == "first"), "{mode}: {end}");
+            assert!(
+                matches!(&end, End::GaveUp { fallen, restarts: 2, .. } if fallen == "first"),
+                "{mode}: {end}"
+            );
             assert_eq!(member.troubles().restarts, restarts, "{mode}");
         }
         for router in &routers {

@@ -154,7 +154,11 @@ async fn a_poison_event_is_delivered_again_first_in_line_and_then_set_aside() {
             ended(managed).await;
             let begun = [((0, 0), 1), ((0, 0), 2), ((0, 0), 3), ((0, 1), 4)];
             assert_eq!(book.begun(), begun, "{mode}, now: {now}");
-            assert_eq!(book.lost(), [((0, 0), Loss::after(3, panicked("out of luck")))], "{mode}, now: {now}");
+            assert_eq!(
+                book.lost(),
+                [((0, 0), Loss::after(3, panicked("out of luck")))],
+                "{mode}, now: {now}"
+            );
         }
     }
 }
@@ -344,7 +348,10 @@ async fn a_stop_at_its_deadline_loses_nothing_in_silence() {
         let left = managed.stop(Instant::now() + Duration::from_millis(10)).await;
         settled().await;
         let lost: Vec<_> = book.lost().into_iter().map(|(id, loss)| (id.1, loss.attempts)).collect();
-        assert!(lost.contains(&(0, 1)) && lost.contains(&(1, 0)) && lost.len() == 2, "{mode}: {lost:?}, {left}");
+        assert!(
+            lost.contains(&(0, 1)) && lost.contains(&(1, 0)) && lost.len() == 2,
+            "{mode}: {lost:?}, {left}"
+        );
     }
 }
 
@@ -364,7 +371,8 @@ async fn a_handler_that_is_ended_at_a_deadline_does_not_take_its_event_along() {
 #[tokio::test(start_paused = true)]
 async fn what_is_given_as_a_value_cannot_be_restarted() {
     let (router, book) = (Router::new(), Book::default());
-    let error = Host::new(support::Clerk::new(1, &book)).restart(Restart::Always).start(&router).await.unwrap_err();
+    let error =
+        Host::new(support::Clerk::new(1, &book)).restart(Restart::Always).start(&router).await.unwrap_err();
     let text = "the manager clerk did not start: cannot_restart: it is to be restarted, and was given as a value: \
                 expected `Host::from_fn`, which can make new ones";
     assert_eq!(error.to_string(), text);

@@ -116,7 +116,11 @@ impl Watching {
         self.sleep = None;
         self.watch.tell();
         let HandlerLimit { after, overdue, .. } = *self.watch.limit;
-        tracing::warn!(event = self.event, manager = &*self.manager, "a handler has taken longer than {after:?}");
+        tracing::warn!(
+            event = self.event,
+            manager = &*self.manager,
+            "a handler has taken longer than {after:?}"
+        );
         match overdue {
             Overdue::Tell => Poll::Pending,
             Overdue::Abandon => Poll::Ready(()),

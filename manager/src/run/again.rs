@@ -49,6 +49,10 @@ impl<I: Message> Drop for Again<I> {
 
 impl<I: Message> std::fmt::Debug for Again<I> {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("Again").field("attempts", &self.attempts).field("reason", &self.reason).finish()
+        formatter
+            .debug_struct("Again")
+            .field("attempts", &self.attempts)
+            .field("reason", &self.reason)
+            .finish()
     }
 }

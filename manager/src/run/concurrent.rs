@@ -87,8 +87,7 @@ impl<M: SharedManager> Crew<M> {
                 self.make_way(receiver, keys, running).await?;
             }
             let held_back = keys.as_ref().map_or(0, Keys::held_back);
-            let takes_more =
-                open && running.tasks.len() < limit && held_back < limit * HELD_BACK_PER_HANDLER;
+            let takes_more = open && running.tasks.len() < limit && held_back < limit * HELD_BACK_PER_HANDLER;
             if !takes_more {
                 receiver.let_in();
             }
@@ -123,9 +122,8 @@ impl<M: SharedManager> Crew<M> {
         running.tasks.spawn(async move {
             // Should a panic get out all the same, the key is free again.
             let handling = AssertUnwindSafe(manager.handle_shared(message, &mut cx)).catch_unwind().await;
-            let handled = handling.unwrap_or_else(|payload| {
-                Handled::undone(None, reason(RequestError::from_panic(&*payload)))
-            });
+            let handled = handling
+                .unwrap_or_else(|payload| Handled::undone(None, reason(RequestError::from_panic(&*payload))));
             Ended { key, attempts, generation, handled }
         });
     }

@@ -31,11 +31,7 @@ pub(crate) struct Member {
 }
 
 impl Member {
-    pub(crate) fn new(
-        name: Arc<str>,
-        group: Group,
-        restart: Restart,
-    ) -> Arc<Self> {
+    pub(crate) fn new(name: Arc<str>, group: Group, restart: Restart) -> Arc<Self> {
         Arc::new(Self {
             name,
             group,

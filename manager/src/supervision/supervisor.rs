@@ -62,7 +62,9 @@ impl<M: Manager> Supervisor<M> {
         let mut fell = fell;
         loop {
             let round = match &fell {
-                Some(reason) => member.group.fall(self.standing.generation, &member.name, reason, Instant::now()),
+                Some(reason) => {
+                    member.group.fall(self.standing.generation, &member.name, reason, Instant::now())
+                }
                 None => member.group.round(),
             };
             let round = round.map_err(|spent| self.give_up(spent))?;

@@ -1,7 +1,11 @@
 //! A manager that keeps books: what was begun, handled, and lost. Written by hand, since what is lost goes through its
 //! inbox.
 
-#![allow(dead_code, clippy::unwrap_used, reason = "not every test uses all of it, and fails where it cannot go on")]
+#![allow(
+    dead_code,
+    clippy::unwrap_used,
+    reason = "not every test uses all of it, and fails where it cannot go on"
+)]
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -239,7 +243,11 @@ impl Clerk {
         self.now(event.id, event.how).map(|()| self.instance)
     }
 
-    fn handle_it_now(&self, message: ClerkInbox, cx: &mut Context) -> Result<Handled<ClerkInbox>, ClerkInbox> {
+    fn handle_it_now(
+        &self,
+        message: ClerkInbox,
+        cx: &mut Context,
+    ) -> Result<Handled<ClerkInbox>, ClerkInbox> {
         match message {
             ClerkInbox::TellNow(envelope) => {
                 let mut event = Lent::new(begin(envelope, cx));
@@ -309,14 +317,19 @@ impl Manager for Clerk {
                 })
             }),
         );
-        entrance.request(ClerkInbox::AskNow, CallRequest::Now(|clerk, event: AskNow, _| clerk.ask_now(event)));
+        entrance
+            .request(ClerkInbox::AskNow, CallRequest::Now(|clerk, event: AskNow, _| clerk.ask_now(event)));
     }
 
     async fn handle(&mut self, message: ClerkInbox, cx: &mut Context) -> Handled<ClerkInbox> {
         self.handle_shared(message, cx).await
     }
 
-    fn handle_now(&mut self, message: ClerkInbox, cx: &mut Context) -> Result<Handled<ClerkInbox>, ClerkInbox> {
+    fn handle_now(
+        &mut self,
+        message: ClerkInbox,
+        cx: &mut Context,
+    ) -> Result<Handled<ClerkInbox>, ClerkInbox> {
         self.handle_it_now(message, cx)
     }
 
