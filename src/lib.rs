@@ -86,6 +86,8 @@ mod guide {
     mod errors {}
     #[doc = include_str!("../docs/src/dead-letters.md")]
     mod dead_letters {}
+    #[doc = include_str!("../docs/src/supervision.md")]
+    mod supervision {}
     #[doc = include_str!("../docs/src/promises.md")]
     mod promises {}
     #[cfg(feature = "testing")]

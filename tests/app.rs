@@ -431,3 +431,58 @@ mod signals {
         }
     }
 }
+
+#[derive(Request)]
+#[request(response = ())]
+struct Break;
+
+/// Falls when it is told to.
+struct Fragile;
+
+#[manager]
+impl Fragile {
+    #[request]
+    fn fall(&mut self, _fall: Break) {
+        panic!("out of luck");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_program_ends_with_an_error_when_an_essential_manager_has_given_up() {
+    let (log, mut told) = Log::new();
+    let fragile = Host::from_fn(|| Fragile).name("heart").budget(1, 60 * SECOND).essential();
+    let app = App::new().manager(Member::called("other", &log)).manager(fragile).start().await.unwrap();
+    let router = app.router().clone();
+    let running = tokio::spawn(app.run());
+    for _ in 0..2 {
+        assert!(matches!(router.request(Break).await, Err(RequestError::Panicked { .. })));
+        sleep(SECOND).await;
+    }
+    let error = running.await.unwrap().unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "the manager heart, which is essential, has stopped: heart fell once more after 1 restarts: the handler \
+         panicked: out of luck"
+    );
+    assert!(matches!(error, Error::Lost { name, .. } if name == "heart"));
+    assert_eq!(lines(&mut told).last().unwrap(), "other stopped, served: false", "the rest ended in order");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_program_goes_on_without_a_manager_that_is_not_essential() {
+    let fragile = Host::from_fn(|| Fragile).budget(0, SECOND);
+    let app = App::new().manager(fragile).start().await.unwrap();
+    let router = app.router().clone();
+    let work = async {
+        assert!(matches!(router.request(Break).await, Err(RequestError::Panicked { .. })));
+        sleep(60 * SECOND).await;
+        assert!(matches!(router.request(Break).await, Err(RequestError::NoResponder { .. })));
+    };
+    assert!(app.run_until(work).await.unwrap().is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_essential_manager_that_is_told_to_stop_is_not_lost() {
+    let app = App::new().manager(Host::from_fn(|| Fragile).essential()).start().await.unwrap();
+    assert!(app.run_until(sleep(SECOND)).await.unwrap().is_some());
+}

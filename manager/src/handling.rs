@@ -121,28 +121,37 @@ pub struct Entrusted<'c, E: Event + Sync> {
 
 impl<'c, E: Event + Sync> Entrusted<'c, E> {
     /// To be lent.
+    #[inline]
     pub fn new(event: Shared<E>, cx: &'c Context) -> Self {
         Self { lent: Lent::new(event), cx }
     }
 
     /// What is lent.
+    #[inline]
     pub fn lent(&mut self) -> &mut Lent<E> {
         &mut self.lent
     }
 
     /// As [`Lent::settle`].
+    #[inline]
     pub fn settle<I>(mut self, outcome: Result<(), RequestError>, wrap: fn(Envelope<E>) -> I) -> Handled<I> {
         std::mem::replace(&mut self.lent, Lent(None)).settle(outcome, self.cx, wrap)
     }
 }
 
 impl<E: Event + Sync> Drop for Entrusted<'_, E> {
+    #[inline]
     fn drop(&mut self) {
         if let Some(event) = self.lent.0.take() {
-            let envelope = Envelope { event, meta: self.cx.meta().clone() };
-            discard(envelope, Loss::after(1, Reason::Stopped), &self.cx.office());
+            hand_in(event, self.cx);
         }
     }
+}
+
+#[cold]
+fn hand_in<E: Event + Sync>(event: Shared<E>, cx: &Context) {
+    let envelope = Envelope { event, meta: cx.meta().clone() };
+    discard(envelope, Loss::after(1, Reason::Stopped), &cx.office());
 }
 
 /// A tunnel is about to be accepted; the verdict is for [`settle_tunnel`]. `None` if its deadline has passed.

@@ -40,10 +40,13 @@ impl Context {
     /// [limited](Self::limited).
     #[inline]
     pub fn watch(&mut self, event: &'static str) -> Option<Box<Watching>> {
-        let watch = self.watch.as_mut()?;
-        Watch::renew(watch);
-        let watch = Arc::clone(watch);
-        Some(Box::new(Watching::new(watch, event, Arc::clone(&self.scope().name))))
+        match &mut self.watch {
+            None => None,
+            Some(watch) => match self.router.scope() {
+                Some(scope) => Some(Watching::over(watch, event, &scope.name)),
+                None => None,
+            },
+        }
     }
 
     /// Tells the wait graph that this is one of `size` who handle the events of one inbox at the same time, where

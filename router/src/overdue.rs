@@ -96,9 +96,13 @@ pub struct Watching {
 }
 
 impl Watching {
-    pub(crate) fn new(watch: Arc<Watch>, event: &'static str, manager: Arc<str>) -> Self {
+    /// Kept out of the way of those who are not limited.
+    #[cold]
+    pub(crate) fn over(watch: &mut Arc<Watch>, event: &'static str, manager: &Arc<str>) -> Box<Self> {
+        Watch::renew(watch);
         let until = Instant::now() + watch.limit.after;
-        Self { watch, event, manager, until, sleep: None }
+        let (watch, manager) = (Arc::clone(watch), Arc::clone(manager));
+        Box::new(Self { watch, event, manager, until, sleep: None })
     }
 
     /// Called while the handler waits; ready when it is to be given up.

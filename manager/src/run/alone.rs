@@ -1,5 +1,5 @@
 use std::future::{Future, poll_fn};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::task::{Poll, Waker};
 
 use edri_router::{Context, Message, Receiver};
@@ -72,7 +72,10 @@ pub(super) async fn mailbox<M: Manager, O: Overseer>(
 ) -> Left<M> {
     loop {
         let handled = match next_that_waits(&mut manager, &mut cx, receiver, overseer).await {
-            Next::Waits(message) => wait_for(manager.handle(message, &mut cx), receiver, life).await,
+            Next::Waits(message) => {
+                let handling = pin!(manager.handle(message, &mut cx));
+                wait_for(handling, receiver, life).await
+            }
             Next::Undone(undone) => Handled::Undone(undone),
             Next::Closed => return Left::Closed(manager, cx),
             Next::Recalled => return Left::Recalled(manager, cx),
@@ -116,7 +119,10 @@ pub(super) async fn inline<M: Manager, O: Overseer>(
         {
             let handled = match handle_now(&mut seat.manager, message, &mut seat.cx, receiver, overseer) {
                 Ok(handled) => handled,
-                Err(waits) => wait_for(seat.manager.handle(waits, &mut seat.cx), receiver, life).await,
+                Err(waits) => {
+                    let handling = pin!(seat.manager.handle(waits, &mut seat.cx));
+                    wait_for(handling, receiver, life).await
+                }
             };
             if let Handled::Undone(undone) = handled
                 && let Some(undone) = life.judge(undone, receiver)
@@ -207,14 +213,14 @@ fn handle_now<M: Manager, O: Overseer>(
     manager.handle_now(message, cx)
 }
 
-/// A handler that may wait, to its end; senders that wait for room do not wait for it.
+/// A handler that may wait, to its end; senders that wait for room do not wait for it. It comes pinned: to move it
+/// would cost more than the rest of this.
 pub(super) async fn wait_for<I: Message>(
-    handling: impl Future<Output = Handled<I>>,
+    mut handling: Pin<&mut impl Future<Output = Handled<I>>>,
     receiver: &mut Receiver<I>,
     life: &Life,
 ) -> Handled<I> {
     let begun = life.begin();
-    let mut handling = pin!(handling);
     let handled = poll_fn(|task| {
         let polled = handling.as_mut().poll(task);
         if polled.is_pending() {

@@ -1,3 +1,4 @@
+use std::pin::pin;
 use std::sync::Arc;
 
 use edri_router::{Context, Inbox, Receiver, caught_now};
@@ -65,7 +66,10 @@ impl<M: Manager> Supervised<M> {
         while let Some((message, attempts)) = next.take() {
             let handled = match manager.handle_now(message, cx) {
                 Ok(handled) => handled,
-                Err(waits) => wait_for(manager.handle(waits, cx), &mut self.receiver, &self.life).await,
+                Err(waits) => {
+                    let handling = pin!(manager.handle(waits, cx));
+                    wait_for(handling, &mut self.receiver, &self.life).await
+                }
             };
             let Handled::Undone(undone) = handled else { break };
             self.life.note(&undone.reason);
