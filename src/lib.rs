@@ -76,6 +76,8 @@ mod guide {
     mod managers {}
     #[doc = include_str!("../docs/src/workers.md")]
     mod workers {}
+    #[doc = include_str!("../docs/src/deadlines.md")]
+    mod deadlines {}
     #[doc = include_str!("../docs/src/errors.md")]
     mod errors {}
     #[doc = include_str!("../docs/src/promises.md")]

@@ -172,7 +172,7 @@ impl Router {
         F: Fn(R) -> A + Send + Sync + 'static,
         A: Future<Output = Result<R::Response, Failure>> + Send + 'static,
     {
-        self.attach_responder(Arc::new(Closure::new(respond)))
+        self.attach_responder(Arc::new(Closure::new(closure_name(R::name()), respond)))
     }
 
     /// As [`respond`](Self::respond), with a [context](Context): what the closure asks through
@@ -208,8 +208,8 @@ impl Router {
         F: Fn(R, Context) -> A + Send + Sync + 'static,
         A: Future<Output = Result<R::Response, Failure>> + Send + 'static,
     {
-        let name = format!("a closure that answers {}", R::name()).into();
-        self.attach_responder(Arc::new(ClosureWith::new(self.downgrade(), name, respond)))
+        let closure = ClosureWith::new(self.downgrade(), closure_name(R::name()), respond);
+        self.attach_responder(Arc::new(closure))
     }
 
     /// Who waits for whose answer at this moment, among those who ask on behalf of an event: managers and workers,
@@ -316,6 +316,10 @@ impl Router {
 
 fn subscription_name(event: &str) -> Arc<str> {
     format!("a subscription to {event}").into()
+}
+
+fn closure_name(request: &str) -> Arc<str> {
+    format!("a closure that answers {request}").into()
 }
 
 impl Default for Router {
