@@ -214,7 +214,7 @@ impl Router {
 
     /// Who waits for whose answer at this moment, among those who ask on behalf of an event: managers and workers,
     /// through their [context's router](Context::router). [`WaitGraph::cycles`] are deadlocks; each is also told to
-    /// the log, at level `WARN`, when it closes.
+    /// the log, at level `WARN`, when it closes (unless it takes a look at more than 256 waits to see that).
     ///
     /// It takes a moment's look at each wait; others go on meanwhile.
     pub fn wait_graph(&self) -> WaitGraph {
