@@ -82,6 +82,8 @@ mod guide {
     mod replay {}
     #[doc = include_str!("../docs/src/sharing.md")]
     mod sharing {}
+    #[doc = include_str!("../docs/src/deadlines.md")]
+    mod deadlines {}
     #[doc = include_str!("../docs/src/errors.md")]
     mod errors {}
     #[doc = include_str!("../docs/src/dead-letters.md")]

@@ -9,6 +9,9 @@ use serde::{Deserialize, Serialize};
 /// Every [`Error`] becomes a failure with the code [`Failure::ERROR`], so that `?` works in a handler. For that
 /// reason a `Failure` is not itself an `Error`; [`into_error`](Failure::into_error) makes it one.
 ///
+/// A code is a promise that a handler makes to its callers. What came along with `?` is none, also where it could be
+/// told apart, as by the kind of an [`io::Error`](std::io::Error): give those a code that callers are to know.
+///
 /// ```
 /// use edri_event::Failure;
 ///

@@ -193,7 +193,7 @@ impl Router {
         F: Fn(R) -> A + Send + Sync + 'static,
         A: Future<Output = Result<R::Response, Failure>> + Send + 'static,
     {
-        self.attach_responder(Arc::new(Closure::new(respond)))
+        self.attach_responder(Arc::new(Closure::new(closure_name(R::name()), respond)))
     }
 
     /// As [`respond`](Self::respond), with a [context](Context): what the closure asks through
@@ -229,13 +229,13 @@ impl Router {
         F: Fn(R, Context) -> A + Send + Sync + 'static,
         A: Future<Output = Result<R::Response, Failure>> + Send + 'static,
     {
-        let name = format!("a closure that answers {}", R::name()).into();
-        self.attach_responder(Arc::new(ClosureWith::new(self.downgrade(), name, respond)))
+        let closure = ClosureWith::new(self.downgrade(), closure_name(R::name()), respond);
+        self.attach_responder(Arc::new(closure))
     }
 
     /// Who waits for whose answer at this moment, among those who ask on behalf of an event: managers and workers,
     /// through their [context's router](Context::router). [`WaitGraph::cycles`] are deadlocks; each is also told to
-    /// the log, at level `WARN`, when it closes.
+    /// the log, at level `WARN`, when it closes (unless it takes a look at more than 256 waits to see that).
     ///
     /// It takes a moment's look at each wait; others go on meanwhile.
     pub fn wait_graph(&self) -> WaitGraph {
@@ -378,6 +378,10 @@ impl Router {
             }
         })
     }
+}
+
+fn closure_name(request: &str) -> Arc<str> {
+    format!("a closure that answers {request}").into()
 }
 
 impl Default for Router {

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::task::Wake;
 use std::time::Duration;
 
-use edri_event::{Event as _, Meta, Request};
+use edri_event::{Event as _, Failure, Meta, Request};
 use edri_router::{
     Context, InboxSettings, OpenError, Overflow, RequestError, Router, TunnelError, has_expired,
 };
@@ -94,6 +94,32 @@ async fn the_deadline_reaches_through_closures() {
     asked.reply.answer(Ok(7));
     assert!(asking.is_woken());
     assert_eq!(assert_ready_ok!(asking.poll()), 7);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_fails_of_the_deadline_is_a_time_out_to_whoever_set_it() {
+    let router = Router::new();
+    let (mut receiver, _inbox, _registration) = responder::<Ask>(&router, InboxSettings::default());
+    for (seconds, answer, expected) in [
+        (1, Ok(7), Ok(7)),
+        (0, Err(RequestError::Failed(Failure::new("late", "no time"))), Err("failed")),
+        (1, Err(RequestError::Failed(Failure::new("late", "no time"))), Err("timed out")),
+        (1, Err(RequestError::Cancelled), Err("timed out")),
+        (1, Err(RequestError::Expired), Err("expired")),
+    ] {
+        let mut asking = task::spawn(router.request(Ask(1)).timeout(SECOND));
+        assert_pending!(asking.poll());
+        // All at the same moment: the answer, and the end of the time.
+        advance(SECOND * seconds).await;
+        receiver.try_recv().unwrap().reply.answer(answer);
+        let outcome = assert_ready!(asking.poll()).map_err(|error| match error {
+            RequestError::Failed(_) => "failed",
+            RequestError::TimedOut { .. } => "timed out",
+            RequestError::Expired => "expired",
+            _ => "otherwise",
+        });
+        assert_eq!(outcome, expected);
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -276,7 +302,7 @@ async fn an_opening_has_a_deadline_until_it_is_taken_in() {
     let opening = receiver.try_recv().unwrap();
     assert!(has_expired(&opening.meta));
     assert!(receiver.try_recv().is_none());
-    opening.tunnel.abort(edri_event::Failure::new("late", "too late"));
+    opening.tunnel.abort(Failure::new("late", "too late"));
     assert!(matches!(opened.recv().await, Some(Err(TunnelError::Aborted(_)))));
 }
 

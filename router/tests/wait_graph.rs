@@ -379,6 +379,25 @@ async fn a_task_that_a_handler_has_started_is_not_the_handler() {
     drop(cx);
 }
 
+#[test]
+fn there_is_a_bound_to_how_many_are_seen() {
+    let (warnings, _guard) = Warnings::listen();
+    let router = Router::new();
+    let _held = router.respond(|_: Hold| std::future::pending());
+    let cx = Context::new(router.clone(), "clerk".into());
+    let mut asking: Vec<_> = (0..5_000).map(|_| task::spawn(cx.router().request(Hold))).collect();
+    asking.iter_mut().for_each(|asking| assert_pending!(asking.poll()));
+    let graph = router.wait_graph();
+    assert_eq!((graph.waits.len(), graph.omitted), (4_096, 904));
+    assert!(graph.to_string().ends_with("\nand 904 more"));
+    // The seen and the unseen leave as they came.
+    asking.truncate(4_500);
+    assert_eq!(router.wait_graph().omitted, 404);
+    drop(asking);
+    assert!(router.wait_graph().is_empty());
+    assert_eq!(warnings.take(), Vec::<String>::new());
+}
+
 #[tokio::test(start_paused = true)]
 async fn it_is_data() {
     let town = Town::new(&[1, 2]);

@@ -67,6 +67,12 @@ impl TimeLimit {
         Ok(due)
     }
 
+    /// The time that was given, if it is over.
+    pub(crate) fn over(&self) -> Option<Duration> {
+        let Begun { since, due, .. } = self.begun.as_ref()?;
+        (Instant::now() >= *due).then(|| *due - *since)
+    }
+
     /// Ready with the time that was given, once it is over.
     pub(crate) fn poll_over(&mut self, cx: &mut Context<'_>) -> Poll<Duration> {
         let Some(Begun { since, due, sleep }) = &mut self.begun else { return Poll::Pending };

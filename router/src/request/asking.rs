@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use super::answer::{Answer, Observed};
 use super::error::RequestError;
 use super::reply::Reply;
-use crate::behalf::{OnBehalf, Overdue, TimeLimit, poll_here, running_here};
+use crate::behalf::{OnBehalf, Overdue, Scope, TimeLimit, poll_here, running_here};
 use crate::budget::poll_share;
 use crate::envelope::Envelope;
 use crate::notify::Outstanding;
@@ -200,20 +200,19 @@ impl<'r, R: Request> Asking<'r, R> {
 
     /// The time runs from here on. Says why not to ask at all, if there is a reason.
     fn take_limits(&mut self) -> Result<(), RequestError> {
-        if let Some(scope) = self.router.scope() {
-            if scope.is_cancelled() {
-                return Err(RequestError::Cancelled);
-            }
-            if let Some(deadline) = scope.deadline() {
-                self.rare().limit.set_at(deadline);
+        if let Some(deadline) = self.router.scope().and_then(Scope::deadline) {
+            self.rare().limit.set_at(deadline);
+        }
+        if let Some(rare) = &mut self.rare {
+            let due = rare.limit.begin().map_err(|Overdue| RequestError::Expired)?;
+            if let (Some(due), Some((_, meta))) = (due, &mut self.call) {
+                meta.set_deadline(due.into_std());
             }
         }
-        let Some(rare) = &mut self.rare else { return Ok(()) };
-        let due = rare.limit.begin().map_err(|Overdue| RequestError::Expired)?;
-        if let (Some(due), Some((_, meta))) = (due, &mut self.call) {
-            meta.set_deadline(due.into_std());
+        match self.router.scope().is_some_and(Scope::is_cancelled) {
+            true => Err(RequestError::Cancelled),
+            false => Ok(()),
         }
-        Ok(())
     }
 
     #[inline]
@@ -293,6 +292,19 @@ impl<'r, R: Request> Asking<'r, R> {
             Stage::Idle | Stage::Telling(_) => None,
         };
         on_behalf.poll_cancelled(self.router, R::name(), under_way, cx).map(|()| RequestError::Cancelled)
+    }
+
+    /// A handler that has the same deadline fails of it at the same moment, or leaves; which of the two is noticed
+    /// first would be chance.
+    #[inline]
+    fn in_time(&self, outcome: Outcome<R>) -> Outcome<R> {
+        match (&outcome, &self.rare) {
+            (Err(RequestError::Failed(_) | RequestError::Cancelled), Some(rare)) => match rare.limit.over() {
+                Some(after) => Err(RequestError::TimedOut { event: R::name(), after }),
+                None => outcome,
+            },
+            _ => outcome,
+        }
     }
 
     /// Goes over to telling the observers; at once if there are none.
@@ -390,7 +402,10 @@ impl<R: Request> Future for Asking<'_, R> {
                 this.stage = Stage::Idle;
                 Poll::Ready(Ok(response))
             }
-            Poll::Ready(outcome) => this.finish(outcome, cx),
+            Poll::Ready(outcome) => {
+                let outcome = this.in_time(outcome);
+                this.finish(outcome, cx)
+            }
             Poll::Pending => match this.poll_given_up(cx) {
                 Poll::Ready(given_up) => this.finish(Err(given_up), cx),
                 Poll::Pending => Poll::Pending,

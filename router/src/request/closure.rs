@@ -14,11 +14,14 @@ use crate::route::{Answering, Patience, Respond, Ticket};
 use crate::router::WeakRouter;
 
 /// A closure as a responder: it runs on the requester's own task, so that any number run at once.
-pub(crate) struct Closure<F>(F);
+pub(crate) struct Closure<F> {
+    name: Arc<str>,
+    respond: F,
+}
 
 impl<F> Closure<F> {
-    pub(crate) fn new(respond: F) -> Self {
-        Self(respond)
+    pub(crate) fn new(name: Arc<str>, respond: F) -> Self {
+        Self { name, respond }
     }
 }
 
@@ -30,13 +33,17 @@ where
 {
     fn ask(&self, call: &mut Option<(R, Meta)>, _: Priority, _: Patience, _: &Waker) -> Answering<R> {
         let Some((event, _)) = call.take() else { return Answering::Gone };
-        answering(|| (self.0)(event))
+        answering(|| (self.respond)(event))
     }
 
     fn withdraw(&self, _ticket: Ticket) {}
 
     fn name(&self) -> &str {
-        std::any::type_name::<F>()
+        &self.name
+    }
+
+    fn part(&self) -> Arc<str> {
+        Arc::clone(&self.name)
     }
 }
 

@@ -13,7 +13,7 @@ pub enum RequestError {
         /// The event's name.
         event: &'static str,
     },
-    /// No answer came in the time the requester gave.
+    /// No answer came in the time the requester gave, or inherited from the event it handles.
     #[error("no answer to {event} within {after:?}")]
     TimedOut {
         /// The event's name.
@@ -39,11 +39,12 @@ pub enum RequestError {
     /// The responder's handler took longer than it may, and was given up.
     #[error("the responder's handler took too long and was given up")]
     Abandoned,
-    /// The request's deadline had passed before the responder began with it.
+    /// The request's deadline had passed before the responder began with it, or before it was made.
     #[error("the deadline had passed before the responder began with the request")]
     Expired,
-    /// The responder gave the request up without an answer.
-    #[error("the responder dropped the request without an answer")]
+    /// The responder gave the request up without an answer; or the request was made by a handler, and whoever it was
+    /// made for has gone away.
+    #[error("the request was given up: by its responder, without an answer, or with whom it was made for")]
     Cancelled,
 }
 

@@ -13,7 +13,7 @@ use tokio::time::Instant;
 
 use super::ends::{Accepted, Opened, tunnel};
 use super::error::OpenError;
-use crate::behalf::{Overdue, TimeLimit};
+use crate::behalf::{Overdue, Scope, TimeLimit};
 use crate::dead_letter::{DeadLetterOffice, Loss, Reason};
 use crate::inbox::{Capacity, Message};
 use crate::notify::Outstanding;
@@ -105,21 +105,21 @@ impl<'r, T: Tunnel> Open<'r, T> {
 
     /// The time runs from here on. Says why not to open it at all, if there is a reason.
     fn take_limits(&mut self) -> Result<(), OpenError> {
-        if let Some(scope) = self.router.scope() {
-            if scope.is_cancelled() {
-                return Err(OpenError::Cancelled { event: T::name() });
-            }
-            self.watch = scope.requester.as_ref().map(Watch::new);
-            if let Some(deadline) = scope.deadline() {
-                self.limit.get_or_insert_default().set_at(deadline);
+        if let Some(deadline) = self.router.scope().and_then(Scope::deadline) {
+            self.limit.get_or_insert_default().set_at(deadline);
+        }
+        if let Some(limit) = &mut self.limit {
+            let due = limit.begin().map_err(|Overdue| OpenError::Expired { event: T::name() })?;
+            if let (Some(due), Some((_, meta))) = (due, &mut self.event) {
+                meta.set_deadline(due.into_std());
             }
         }
-        let Some(limit) = &mut self.limit else { return Ok(()) };
-        let due = limit.begin().map_err(|Overdue| OpenError::Expired { event: T::name() })?;
-        if let (Some(due), Some((_, meta))) = (due, &mut self.event) {
-            meta.set_deadline(due.into_std());
+        let Some(scope) = self.router.scope() else { return Ok(()) };
+        self.watch = scope.requester.as_ref().map(Watch::new);
+        match scope.is_cancelled() {
+            true => Err(OpenError::Cancelled { event: T::name() }),
+            false => Ok(()),
         }
-        Ok(())
     }
 
     /// Ready when there is no time, or nobody, left to wait for room.

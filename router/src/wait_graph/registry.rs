@@ -77,8 +77,9 @@ const SHARDS: usize = 16;
 /// How many waits a shard holds; there may be more, which are not seen.
 const WAITS_PER_SHARD: usize = 4_096;
 
-/// How many waits are looked at to find out whether a new one closes a cycle.
-const LOOKED_AT: usize = 1_024;
+/// How many waits are looked at, at the most, to find out whether a new one closes a cycle. A handler that asks thousands
+/// of a part that asks thousands is not to pay for each pair.
+const LOOKED_AT: usize = 256;
 
 /// More cycles than can close while one is being told.
 const TOLD: usize = 16;
@@ -128,9 +129,9 @@ impl Waits {
         entered.by_part.entry(part).or_default().push(Arc::clone(&wait));
         drop(entered);
         // Entered first and looked afterwards: of two that close a cycle, the later one sees it.
-        let ahead = self.obstacles(&wait);
-        if !ahead.is_empty() {
-            self.look_ahead(&wait, ahead);
+        match self.obstacles(&wait) {
+            Some(ahead) if !ahead.is_empty() => self.look_ahead(&wait, ahead),
+            Some(_) | None => {}
         }
         Waiting { waits: self, part, wait: Some(wait) }
     }
@@ -162,15 +163,19 @@ impl Waits {
     }
 
     /// The waits that may keep this one from ending: those of the handler that works on its request, or, where none
-    /// is seen to, those of all handlers of the part that is asked, if none of them can be free.
-    fn obstacles(&self, wait: &Wait) -> Vec<Arc<Wait>> {
+    /// is seen to, those of all handlers of the part that is asked, if none of them can be free. `None` if they are
+    /// too many to be looked at.
+    fn obstacles(&self, wait: &Wait) -> Option<Vec<Arc<Wait>>> {
         let target = wait.target();
         let entered = self.shard(target).lock();
-        let Some(waits) = entered.by_part.get(&target) else { return Vec::new() };
+        let Some(waits) = entered.by_part.get(&target) else { return Some(Vec::new()) };
+        if waits.len() > LOOKED_AT {
+            return None;
+        }
         let serving: Vec<_> =
             waits.iter().filter(|other| other.serves == Some(wait.request)).cloned().collect();
         let busy = waits.first().is_some_and(|other| waits.len() >= other.at_a_time());
-        if serving.is_empty() && busy { waits.clone() } else { serving }
+        Some(if serving.is_empty() && busy { waits.clone() } else { serving })
     }
 
     #[cold]
@@ -178,14 +183,22 @@ impl Waits {
         let mut seen = HashSet::from([Arc::as_ptr(new)]);
         let mut waits = vec![Arc::clone(new)];
         let mut next = ahead;
+        let home = new.part();
+        let mut comes_home = new.target() == home;
         while let Some(wait) = next.pop() {
             if seen.insert(Arc::as_ptr(&wait)) {
+                let Some(ahead) = self.obstacles(&wait) else { return };
                 if waits.len() >= LOOKED_AT {
                     return;
                 }
-                next.extend(self.obstacles(&wait));
+                comes_home |= wait.target() == home;
+                next.extend(ahead);
                 waits.push(wait);
             }
+        }
+        // The usual case: it ends somewhere else.
+        if !comes_home {
+            return;
         }
         // Asked when all have been seen: those that are unanswered now were so together.
         waits.retain(|wait| wait.is_unanswered());
