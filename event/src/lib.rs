@@ -5,6 +5,7 @@
 //!                 ├─ Request        asks; exactly one responder answers
 //!                 └─ Tunnel         opens a two-way typed stream
 //! meta      what travels beside an event: identity, key, deadline, progress
+//! trace     which trace an event belongs to, as W3C writes it
 //! failure   what a handler answers when it cannot
 //! codec     how a shareable event becomes bytes, and schema: whether two ends mean the same bytes
 //! ```
@@ -42,6 +43,7 @@ mod priority;
 mod progress;
 mod retention;
 mod schema;
+mod trace;
 
 pub use codec::{Codec, CodecError, MessagePack, Postcard, Wire};
 pub use edri_event_derive::{Notification, Request, Tunnel};
@@ -53,6 +55,7 @@ pub use priority::Priority;
 pub use progress::{Progress, ProgressSink};
 pub use retention::Retention;
 pub use schema::Fingerprint;
+pub use trace::{TraceContext, TraceContextError, TraceFlags};
 
 /// What the derives write into your crate. Not part of the public API.
 #[doc(hidden)]

@@ -5,8 +5,9 @@ use std::task::Waker;
 
 use edri_event::{Event, Failure, Meta, Notification, Priority, Request, Tunnel};
 use edri_router::{
-    Answer, Answering, Asked, Context, Deliver, Delivery, Envelope, Inbox, Observable, Opening, Patience,
-    Registration, RequestError, Respond, Router, Running, Ticket, ToInbox, Wait, caught_now,
+    Answer, Answering, Asked, Context, Deliver, Delivery, Envelope, EventInfo, Handled, Handler, HandlerSpan,
+    Inbox, Observable, Opening, Patience, Registration, RequestError, Respond, Router, Running, Ticket,
+    ToInbox, Wait, caught_now, is_traced,
 };
 
 use crate::handling::settle;
@@ -61,7 +62,7 @@ impl<'r, M: Manager> Entrance<'r, M> {
         wrap: fn(Envelope<E>) -> M::Inbox,
         call: CallNotification<M, E>,
     ) {
-        let subscriber = self.subscriber(wrap, call);
+        let subscriber = self.subscriber(Handled::Notification, wrap, call);
         self.registrations.push(self.router.attach_subscriber::<E>(subscriber));
     }
 
@@ -71,7 +72,7 @@ impl<'r, M: Manager> Entrance<'r, M> {
         wrap: fn(Envelope<Answer<R>>) -> M::Inbox,
         call: CallNotification<M, Answer<R>>,
     ) {
-        let observer = self.subscriber(wrap, call);
+        let observer = self.subscriber(Handled::Response, wrap, call);
         self.registrations.push(self.router.attach_observer::<R>(observer));
     }
 
@@ -92,13 +93,14 @@ impl<'r, M: Manager> Entrance<'r, M> {
 
     fn subscriber<E: Event + Sync>(
         &self,
+        kind: Handled,
         wrap: fn(Envelope<E>) -> M::Inbox,
         call: CallNotification<M, E>,
     ) -> Arc<dyn Deliver<Envelope<E>>> {
         let inbox = self.to_inbox(wrap);
         match &self.slot {
             None => Arc::new(inbox),
-            Some(slot) => Arc::new(InlineNotification { slot: Arc::clone(slot), inbox, call }),
+            Some(slot) => Arc::new(InlineNotification { kind, slot: Arc::clone(slot), inbox, call }),
         }
     }
 
@@ -113,6 +115,29 @@ struct InlineRequest<M: Manager, R: Request> {
     call: CallRequest<M, R>,
 }
 
+impl<M: Manager, R: Request> InlineRequest<M, R> {
+    /// As it is called where nobody listens, within a span.
+    #[cold]
+    fn call_traced(
+        &self,
+        handle: fn(&mut M, R, &Context) -> Result<R::Response, Failure>,
+        call: &mut Option<(R, Meta)>,
+    ) -> Option<Option<Outcome<R>>> {
+        self.slot.call(|seat| {
+            let (event, meta) = call.take()?;
+            let info = || EventInfo::new::<R>(Handled::Request, &meta);
+            let span = HandlerSpan::nested(info, Handler::Manager(seat.cx.name()));
+            let within = span.enter();
+            let outcome = caught_now(|| {
+                seat.cx.begin(meta);
+                handle(&mut seat.manager, event, &seat.cx)
+            });
+            within.left();
+            Some(outcome)
+        })
+    }
+}
+
 impl<M: Manager, R: Request> Respond<R> for InlineRequest<M, R> {
     #[inline]
     fn ask(
@@ -124,14 +149,17 @@ impl<M: Manager, R: Request> Respond<R> for InlineRequest<M, R> {
     ) -> Answering<R> {
         match self.call {
             CallRequest::Now(handle) => {
-                let answered = self.slot.call(|seat| {
-                    let (event, meta) = call.take()?;
-                    // All that is the user's code, what is dropped included, is within.
-                    Some(caught_now(|| {
-                        seat.cx.begin(meta);
-                        handle(&mut seat.manager, event, &seat.cx)
-                    }))
-                });
+                let answered = match is_traced() {
+                    false => self.slot.call(|seat| {
+                        let (event, meta) = call.take()?;
+                        // All that is the user's code, what is dropped included, is within.
+                        Some(caught_now(|| {
+                            seat.cx.begin(meta);
+                            handle(&mut seat.manager, event, &seat.cx)
+                        }))
+                    }),
+                    true => self.call_traced(handle, call),
+                };
                 if let Some(Some(outcome)) = answered {
                     return Answering::Answered(outcome);
                 }
@@ -139,7 +167,11 @@ impl<M: Manager, R: Request> Respond<R> for InlineRequest<M, R> {
             CallRequest::Later(handle) => {
                 if let Some((event, meta)) = call.take() {
                     match self.slot.take(meta) {
-                        Ok(held) => return Answering::Running(handle(held, event)),
+                        Ok(held) => {
+                            return Answering::Running(traced::<M, R, _>(Handled::Request, held, |held| {
+                                handle(held, event)
+                            }));
+                        }
                         Err(meta) => *call = Some((event, meta)),
                     }
                 }
@@ -158,15 +190,62 @@ impl<M: Manager, R: Request> Respond<R> for InlineRequest<M, R> {
 }
 
 struct InlineNotification<M: Manager, E> {
+    kind: Handled,
     slot: Arc<Slot<M>>,
     inbox: ToInbox<M::Inbox, Envelope<E>>,
     call: CallNotification<M, E>,
+}
+
+impl<M: Manager, E: Event + Sync> InlineNotification<M, E> {
+    /// As it is called where nobody listens, within a span.
+    #[cold]
+    fn call_traced(
+        &self,
+        handle: fn(&mut M, &E, &Context) -> Result<(), Failure>,
+        parcel: &mut Option<Envelope<E>>,
+    ) -> Option<Option<()>> {
+        self.slot.call(|seat| {
+            let Envelope { event, meta } = parcel.take()?;
+            let info = || EventInfo::new::<E>(self.kind, &meta);
+            let span = HandlerSpan::nested(info, Handler::Manager(seat.cx.name()));
+            let within = span.enter();
+            let outcome = caught_now(|| {
+                seat.cx.begin(meta);
+                let outcome = handle(&mut seat.manager, &event, &seat.cx);
+                drop(event);
+                outcome
+            });
+            settle::<E>(outcome, &seat.cx);
+            within.left();
+            Some(())
+        })
+    }
+}
+
+/// A handler that may wait, on the sender's task; within a span if somebody listens.
+fn traced<M: Manager, E: Event, T: 'static>(
+    kind: Handled,
+    mut held: Held<M>,
+    handle: impl FnOnce(Held<M>) -> Running<T>,
+) -> Running<T> {
+    if !is_traced() {
+        return handle(held);
+    }
+    let (_, cx) = held.parts();
+    let info = || EventInfo::new::<E>(kind, cx.meta());
+    let span = HandlerSpan::nested(info, Handler::Manager(cx.name()));
+    Box::pin(span.around(handle(held)))
 }
 
 impl<M: Manager, E: Event + Sync> Deliver<Envelope<E>> for InlineNotification<M, E> {
     #[inline]
     fn deliver(&self, parcel: &mut Option<Envelope<E>>, lane: Priority, wait: Wait<'_>) -> Delivery {
         match (&self.call, wait) {
+            (CallNotification::Now(handle), _) if is_traced() => {
+                if let Some(Some(())) = self.call_traced(*handle, parcel) {
+                    return Delivery::Accepted;
+                }
+            }
             (CallNotification::Now(handle), _) => {
                 let delivered = self.slot.call(|seat| {
                     let Envelope { event, meta } = parcel.take()?;
@@ -188,7 +267,9 @@ impl<M: Manager, E: Event + Sync> Deliver<Envelope<E>> for InlineNotification<M,
                     let Envelope { event, meta } = envelope;
                     match self.slot.take(meta) {
                         Ok(held) => {
-                            return Delivery::Running(handle(held, Envelope { event, meta: Meta::new() }));
+                            let envelope = Envelope { event, meta: Meta::new() };
+                            let running = traced::<M, E, _>(self.kind, held, |held| handle(held, envelope));
+                            return Delivery::Running(running);
                         }
                         Err(meta) => *parcel = Some(Envelope { event, meta }),
                     }

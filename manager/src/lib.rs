@@ -71,8 +71,8 @@ pub use settings::{Concurrency, Mode, Settings};
 pub mod __private {
     pub use edri_event::{Failure, Key, Request};
     pub use edri_router::{
-        Answer, Asked, Context, DeadLetterOffice, Envelope, Loss, Message, Opening, Overflow, Running,
-        caught, caught_now,
+        Answer, Asked, Context, DeadLetterOffice, Envelope, EventInfo, Handled, Loss, Message, Opening,
+        Overflow, Running, caught, caught_now,
     };
 
     pub use crate::entrance::{CallNotification, CallRequest};

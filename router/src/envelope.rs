@@ -4,6 +4,7 @@ use std::sync::Arc;
 use edri_event::{Event, Meta};
 
 use crate::dead_letter::{DeadLetterOffice, Loss};
+use crate::trace::{EventInfo, Handled};
 
 /// A notification as one subscriber gets it: its own if it is the only one, shared among them otherwise.
 #[derive(Debug)]
@@ -56,6 +57,10 @@ pub struct Envelope<E> {
 impl<E: Event + Sync> crate::Message for Envelope<E> {
     fn key(&self) -> Option<edri_event::Key> {
         self.meta.key().or_else(|| self.event.key())
+    }
+
+    fn info(&self) -> Option<EventInfo<'_>> {
+        Some(EventInfo::new::<E>(Handled::Notification, &self.meta))
     }
 
     fn discard(self, loss: Loss, office: &DeadLetterOffice) {

@@ -10,6 +10,7 @@
 //! subscription   notifications as a `Stream`
 //! dead_letter    what nobody handled
 //! context        what a handler may know
+//! trace          which event led to which
 //! ```
 //!
 //! A sender looks the event's type up in a snapshot of the routes and pushes into the inbox of each subscriber,
@@ -53,6 +54,7 @@ mod route;
 mod router;
 mod subscription;
 mod sync;
+mod trace;
 mod tunnel;
 
 pub use context::Context;
@@ -67,6 +69,7 @@ pub use request::{Answer, Asked, Asking, Observable, Reply, ReplyTo, RequestErro
 pub use route::{Answering, Deliver, Delivery, Patience, Respond, Running, Ticket, ToInbox, Wait};
 pub use router::Router;
 pub use subscription::Subscription;
+pub use trace::{EventInfo, Handled, Handler, HandlerSpan, Traced, Within, current_trace, is_traced};
 pub use tunnel::{
     Accepted, Open, OpenError, Opened, Opening, TunnelEnd, TunnelError, TunnelReceiver, TunnelSender, Verdict,
 };

@@ -2,7 +2,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use edri_event::{Failure, Meta};
-use edri_router::{Asked, RequestError, SharedReceiver, caught};
+use edri_router::{Asked, EventInfo, Handled, Handler, HandlerSpan, RequestError, SharedReceiver, caught};
 
 use crate::worker::{Worker, WorkerContext};
 
@@ -44,9 +44,11 @@ impl<W: Worker> Place<W> {
         if reply.is_abandoned() {
             return Some(worker);
         }
+        let info = || Some(EventInfo::new::<W::Job>(Handled::Request, &meta));
+        let span = HandlerSpan::open(info, Handler::Worker(self.cx.name()));
         self.cx.cx.begin_request::<W::Job>(meta, &reply);
         // Called within the block: a `run` that is no `async fn` may panic before it gives its future.
-        let outcome = caught(async { worker.run(event, &self.cx).await }).await;
+        let outcome = span.around(caught(async { worker.run(event, &self.cx).await })).await;
         // Whoever has its answer finds nothing of its job left here: no sink for progress, no busy worker.
         self.cx.cx.begin(Meta::new());
         drop(busy);

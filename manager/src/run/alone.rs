@@ -2,7 +2,7 @@ use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::task::{Poll, ready};
 
-use edri_router::{Context, Message, Receiver};
+use edri_router::{Context, HandlerSpan, Message, Receiver, is_traced};
 
 use super::cut_short::CutShort;
 use super::inline::{Seat, Slot};
@@ -15,8 +15,10 @@ pub(super) async fn mailbox<M: Manager>(
     mut cx: Context,
     cut_short: &CutShort,
 ) -> (M, Context) {
+    let mut span = HandlerSpan::closed();
     while let Some(message) = next_that_waits(&mut manager, &mut cx, receiver).await {
-        wait_for(manager.handle(message, &mut cx), receiver, cut_short).await;
+        span.reopen(|| message.info(), &cx);
+        wait_for(manager.handle(message, &mut cx), &mut span, receiver, cut_short).await;
     }
     (manager, cx)
 }
@@ -30,13 +32,20 @@ pub(super) async fn inline<M: Manager>(
     cut_short: &CutShort,
 ) -> (M, Context) {
     slot.put(Box::new(Seat { manager, cx }));
+    let mut span = HandlerSpan::closed();
     loop {
         let open = poll_fn(|task| receiver.poll_occupied(task)).await;
         let mut seat = poll_fn(|task| slot.poll_take(task)).await;
         // What waits is taken only with the manager in hand: no later event of its sender can overtake it.
         while let Some(message) = receiver.try_recv() {
-            if let Some(message) = handle_now(&mut seat.manager, message, &mut seat.cx, receiver) {
-                wait_for(seat.manager.handle(message, &mut seat.cx), receiver, cut_short).await;
+            let waits = match is_traced() {
+                false => handle_now(&mut seat.manager, message, &mut seat.cx, receiver),
+                true => Some(message),
+            };
+            if let Some(message) = waits {
+                let Seat { manager, cx } = &mut *seat;
+                span.reopen(|| message.info(), cx);
+                wait_for(manager.handle(message, cx), &mut span, receiver, cut_short).await;
             }
             tokio::task::coop::consume_budget().await;
         }
@@ -57,6 +66,10 @@ async fn next_that_waits<M: Manager>(
 ) -> Option<M::Inbox> {
     poll_fn(|task| {
         while let Some(message) = ready!(receiver.poll_recv(task)) {
+            // Where somebody listens all go the same way, which has a place for their spans.
+            if is_traced() {
+                return Poll::Ready(Some(message));
+            }
             if let Some(waits) = handle_now(manager, message, cx, receiver) {
                 return Poll::Ready(Some(waits));
             }
@@ -90,18 +103,22 @@ fn handle_now<M: Manager>(
 /// A handler that may wait, to its end; senders that wait for room do not wait for it.
 async fn wait_for<I: Message>(
     handling: impl Future<Output = ()>,
+    span: &mut HandlerSpan,
     receiver: &mut Receiver<I>,
     cut_short: &CutShort,
 ) {
     let begun = cut_short.begin();
     let mut handling = pin!(handling);
     poll_fn(|task| {
+        let within = span.enter();
         let polled = handling.as_mut().poll(task);
+        within.left();
         if polled.is_pending() {
             receiver.let_in();
         }
         polled
     })
     .await;
+    span.close();
     begun.ended();
 }

@@ -4,7 +4,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use edri_event::Key;
-use edri_router::{Context, DeadLetterOffice, Loss, Message, Reason, Receiver};
+use edri_router::{Context, DeadLetterOffice, Handler, HandlerSpan, Loss, Message, Reason, Receiver};
 use futures_util::FutureExt as _;
 use tokio::task::JoinSet;
 
@@ -28,7 +28,8 @@ pub(super) async fn shared<M: SharedManager>(
     let Crew { manager, cx, cut_short } = crew;
     let handle = |message: M::Inbox| {
         let (manager, mut cx) = (Arc::clone(&manager), cx.clone());
-        async move { manager.handle_shared(message, &mut cx).await }
+        let span = HandlerSpan::open(|| message.info(), Handler::Manager(cx.name()));
+        span.around(async move { manager.handle_shared(message, &mut cx).await })
     };
     match concurrency {
         Concurrency::Unordered(_) => unordered(receiver, concurrency.limit(), &cut_short, handle).await,

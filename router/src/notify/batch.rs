@@ -11,6 +11,7 @@ use super::outstanding::Outstanding;
 use crate::envelope::{Envelope, Shared};
 use crate::route::{Deliver, NotificationRoute, Wait};
 use crate::router::Router;
+use crate::trace::{SenderSpan, mark};
 
 /// How many events are handed over at a time.
 const CHUNK: usize = 256;
@@ -49,6 +50,7 @@ fn with_identity<E: Notification>(event: E) -> Envelope<E> {
     if E::SHAREABLE {
         meta.set_id(EventId::fresh());
     }
+    mark(&mut meta, SenderSpan::MayEnd);
     Envelope { event: Shared::Own(event), meta }
 }
 

@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use edri_event::{EventId, Key, Meta, Notification, Priority};
+use edri_event::{EventId, Key, Meta, Notification, Priority, TraceContext};
 use tokio::task::coop;
 
 use super::outcome::{Delivered, NotifyError};
@@ -14,6 +14,7 @@ use super::outstanding::{Count, Outstanding};
 use crate::envelope::{Envelope, Shared};
 use crate::route::{Deliver, Delivery, NotificationRoute, Wait};
 use crate::router::Router;
+use crate::trace::{SenderSpan, is_traced, mark};
 
 /// A notification about to be sent: await it. Made by [`Router::notify`].
 ///
@@ -55,6 +56,15 @@ impl<'r, E: Notification> Notify<'r, E> {
         self
     }
 
+    /// Says that it belongs to a trace that came from another system, as in a `traceparent` header. What is sent from
+    /// within a handler belongs to the handler's own without being told.
+    pub fn trace(mut self, trace: TraceContext) -> Self {
+        if let Some(parcel) = &mut self.parcel {
+            parcel.meta.set_trace(trace);
+        }
+        self
+    }
+
     /// As awaiting it, but where a subscriber would make it wait, that subscriber refuses it.
     pub(crate) fn try_now(mut self) -> Result<Delivered, NotifyError> {
         match self.dispatch(Wait::Never) {
@@ -70,6 +80,11 @@ impl<'r, E: Notification> Notify<'r, E> {
             && let Some(parcel) = &mut self.parcel
         {
             parcel.meta.set_id(EventId::fresh());
+        }
+        if is_traced()
+            && let Some(parcel) = &mut self.parcel
+        {
+            mark(&mut parcel.meta, SenderSpan::MayEnd);
         }
         let (parcel, lane) = (&mut self.parcel, self.lane);
         self.router.table().with(TypeId::of::<E>(), |route: Option<&NotificationRoute<E>>| match route {

@@ -5,6 +5,7 @@ use edri_event::{Event, Meta, Priority, Request};
 use super::error::RequestError;
 use crate::envelope::{Envelope, Shared};
 use crate::route::{Deliver, Observer, Roster};
+use crate::trace::{SenderSpan, mark};
 
 /// The outcome of one request, as observers see it: exactly what its requester saw, failures included.
 ///
@@ -62,7 +63,9 @@ impl<R: Request> Observed<R> {
         self.observers.iter().map(move |observer| {
             let request = (observer.copy_request)(&self.request);
             let outcome = outcome.as_ref().map(observer.copy_response).map_err(RequestError::clone);
-            (&observer.to, Envelope { event: Shared::Own(Answer { request, outcome }), meta: Meta::new() })
+            let mut meta = Meta::new();
+            mark(&mut meta, SenderSpan::MayEnd);
+            (&observer.to, Envelope { event: Shared::Own(Answer { request, outcome }), meta })
         })
     }
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
-use edri_event::{EventId, Key, Meta, Priority, Progress, ProgressSink, Request};
+use edri_event::{EventId, Key, Meta, Priority, Progress, ProgressSink, Request, TraceContext};
 use tokio::time::{Instant, Sleep};
 
 use super::answer::{Answer, Observed};
@@ -18,6 +18,7 @@ use crate::envelope::Envelope;
 use crate::notify::Outstanding;
 use crate::route::{Answering, Patience, RequestRoute, Respond, Running, Ticket, Wait};
 use crate::router::Router;
+use crate::trace::{SenderSpan, mark};
 
 /// Requests for a unit of tokio's budget. Those that are queued wait for their answer, and yield thereby; those
 /// that are answered inline are calls.
@@ -120,6 +121,12 @@ impl<'r, R: Request> Asking<'r, R> {
         self.meta(|meta| meta.set_progress(ProgressSink::new(report)))
     }
 
+    /// Says that it belongs to a trace that came from another system, as in a `traceparent` header. What is sent from
+    /// within a handler belongs to the handler's own without being told.
+    pub fn trace(self, trace: TraceContext) -> Self {
+        self.meta(|meta| meta.set_trace(trace))
+    }
+
     fn meta(mut self, set: impl FnOnce(&mut Meta)) -> Self {
         if let Some((_, meta)) = &mut self.call {
             set(meta);
@@ -133,6 +140,7 @@ impl<'r, R: Request> Asking<'r, R> {
             if R::SHAREABLE {
                 meta.set_id(EventId::fresh());
             }
+            mark(meta, SenderSpan::Outlasts);
             // A time-out beyond all clocks is no deadline.
             let timeout = self.rare.as_ref().and_then(|rare| rare.timeout.as_ref());
             if let Some(deadline) = timeout.and_then(|timeout| Instant::now().checked_add(timeout.after)) {

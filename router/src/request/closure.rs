@@ -8,6 +8,7 @@ use futures_util::FutureExt as _;
 
 use super::error::RequestError;
 use crate::route::{Answering, Patience, Respond, Ticket};
+use crate::trace::{self, EventInfo, Handled, Handler, HandlerSpan};
 
 /// A closure as a responder: it runs on the requester's own task, so that any number run at once.
 pub(crate) struct Closure<F>(pub(crate) F);
@@ -19,11 +20,16 @@ where
     A: Future<Output = Result<R::Response, Failure>> + Send + 'static,
 {
     fn ask(&self, call: &mut Option<(R, Meta)>, _: Priority, _: Patience, _: &Waker) -> Answering<R> {
-        let Some((event, _)) = call.take() else { return Answering::Gone };
+        let Some((event, meta)) = call.take() else { return Answering::Gone };
+        let closure = Handler::Closure(std::any::type_name::<F>());
+        let span = HandlerSpan::nested(|| EventInfo::new::<R>(Handled::Request, &meta), closure);
         // A plain closure may panic before it gives its future.
-        match catch_unwind(AssertUnwindSafe(|| (self.0)(event))) {
-            Ok(answering) => Answering::Running(Box::pin(caught(answering))),
-            Err(payload) => Answering::Answered(Err(RequestError::from_panic(&*payload))),
+        let within = span.enter();
+        let answering = caught_now(|| Ok((self.0)(event)));
+        within.left();
+        match answering {
+            Ok(answering) => Answering::Running(Box::pin(span.around(caught(answering)))),
+            Err(panicked) => Answering::Answered(Err(panicked)),
         }
     }
 
@@ -45,10 +51,18 @@ pub fn caught_now<T>(answer: impl FnOnce() -> Result<T, Failure>) -> Result<T, R
     outcome(catch_unwind(AssertUnwindSafe(answer)))
 }
 
-#[inline]
+/// The handler's span is told.
+#[cold]
+fn told(error: RequestError) -> RequestError {
+    trace::failed(&error);
+    error
+}
+
+#[inline(always)]
 fn outcome<T>(ended: thread::Result<Result<T, Failure>>) -> Result<T, RequestError> {
     match ended {
-        Ok(answer) => answer.map_err(RequestError::Failed),
-        Err(payload) => Err(RequestError::from_panic(&*payload)),
+        Ok(Ok(answer)) => Ok(answer),
+        Ok(Err(failure)) => Err(told(RequestError::Failed(failure))),
+        Err(payload) => Err(told(RequestError::from_panic(&*payload))),
     }
 }

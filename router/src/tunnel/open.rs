@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use edri_event::{EventId, Failure, Key, Meta, Priority, Tunnel};
+use edri_event::{EventId, Failure, Key, Meta, Priority, TraceContext, Tunnel};
 use tokio::task::coop;
 
 use super::ends::{Accepted, Opened, tunnel};
@@ -16,6 +16,7 @@ use crate::inbox::{Capacity, Message};
 use crate::notify::Outstanding;
 use crate::route::{Deliver, Delivery, TunnelRoute, Wait};
 use crate::router::Router;
+use crate::trace::{EventInfo, Handled, SenderSpan, mark};
 
 /// A tunnel about to be opened: await it. Made by [`Router::open`].
 ///
@@ -77,6 +78,15 @@ impl<'r, T: Tunnel> Open<'r, T> {
         self
     }
 
+    /// Says that it belongs to a trace that came from another system, as in a `traceparent` header. What is sent from
+    /// within a handler belongs to the handler's own without being told.
+    pub fn trace(mut self, trace: TraceContext) -> Self {
+        if let Some((_, meta)) = &mut self.event {
+            meta.set_trace(trace);
+        }
+        self
+    }
+
     fn begin(
         &mut self,
         event: T,
@@ -86,6 +96,7 @@ impl<'r, T: Tunnel> Open<'r, T> {
         if T::SHAREABLE {
             meta.set_id(EventId::fresh());
         }
+        mark(&mut meta, SenderSpan::MayEnd);
         let key = meta.key().or_else(|| event.key());
         let (opened, tunnel) = tunnel(self.window);
         let mut parcel = Some(Opening { event, meta, tunnel });
@@ -146,6 +157,10 @@ impl<T: Tunnel> Future for Open<'_, T> {
 impl<T: Tunnel> Message for Opening<T> {
     fn key(&self) -> Option<Key> {
         self.meta.key().or_else(|| self.event.key())
+    }
+
+    fn info(&self) -> Option<EventInfo<'_>> {
+        Some(EventInfo::new::<T>(Handled::Tunnel, &self.meta))
     }
 
     /// The opener is told: it is no dead letter.
