@@ -52,7 +52,7 @@ mod error;
 pub mod prelude;
 pub mod runtime;
 
-pub use app::{App, Left, Report, RunningApp};
+pub use app::{App, Left, LeftKind, OrderError, Report, RunningApp, Signal};
 pub use edri_event as event;
 pub use edri_manager as manager;
 pub use edri_manager::manager;

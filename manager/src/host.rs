@@ -9,6 +9,7 @@ use tokio::sync::oneshot;
 use crate::entrance::Entrance;
 use crate::managed::Managed;
 use crate::manager::{Manager, SharedManager};
+use crate::placement::{Placement, Role};
 use crate::run::{CutShort, Engine, Run, Slot};
 use crate::settings::{Concurrency, Mode, Settings};
 
@@ -26,6 +27,7 @@ use crate::settings::{Concurrency, Mode, Settings};
 pub struct Host<M: Manager> {
     manager: M,
     settings: Settings,
+    placement: Placement,
     run: fn(M, Engine<M>) -> Run,
 }
 
@@ -42,7 +44,7 @@ pub struct StartError {
 impl<M: Manager> Host<M> {
     /// With the settings that the manager itself brings.
     pub fn new(manager: M) -> Self {
-        Self { manager, settings: M::settings(), run: M::run }
+        Self { manager, settings: M::settings(), placement: Placement::default(), run: M::run }
     }
 
     /// Gives it another name.
@@ -75,6 +77,29 @@ impl<M: Manager> Host<M> {
         self
     }
 
+    /// Says that events come into the program by it: at the end it is stopped before those that handle them.
+    pub fn source(mut self) -> Self {
+        self.placement.role = Role::Source;
+        self
+    }
+
+    /// Says that the manager of this name has to be there for as long as this one is: in a program it is started
+    /// before, and stopped after it. May be said for several.
+    pub fn needs(mut self, manager: impl Into<Cow<'static, str>>) -> Self {
+        self.placement.needs.push(manager.into());
+        self
+    }
+
+    /// How it will be run.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// Where it stands among others.
+    pub fn placement(&self) -> &Placement {
+        &self.placement
+    }
+
     /// Starts it, and waits until its `started` hook has ended. Events that come meanwhile wait for it.
     ///
     /// Needs a tokio runtime.
@@ -94,7 +119,7 @@ impl<M: Manager> Host<M> {
     }
 
     fn spawn(self, router: &Router) -> (Managed, oneshot::Receiver<Result<(), Failure>>) {
-        let Self { manager, settings, run } = self;
+        let Self { manager, settings, run, placement: _ } = self;
         let name: Arc<str> = settings.name.into();
         let office = DeadLetterOffice::new(router, Arc::clone(&name));
         let (inbox, receiver) = Inbox::reporting(settings.inbox, office);

@@ -4,6 +4,7 @@
 //! manager     the trait, which `#[manager]` writes
 //! settings    how one is run: inbox, mode, concurrency
 //! host        starting one; managed: a running one
+//! placement   where it stands among others at the end of a program
 //! entrance    its events on the routes: by inbox, or inline
 //! run         the loops
 //! handling    what happens around each handler
@@ -56,6 +57,7 @@ mod host;
 mod managed;
 mod manager;
 mod outcome;
+mod placement;
 mod run;
 mod settings;
 
@@ -64,6 +66,7 @@ pub use entrance::Entrance;
 pub use host::{Host, IntoHost, StartError};
 pub use managed::Managed;
 pub use manager::{Manager, SharedManager};
+pub use placement::{Placement, Role};
 pub use settings::{Concurrency, Mode, Settings};
 
 /// What `#[manager]` writes into your crate. Not part of the public API.

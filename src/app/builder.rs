@@ -3,24 +3,33 @@ use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
 
-use edri_manager::IntoHost;
+use edri_manager::{IntoHost, Placement};
 use edri_router::Router;
 use edri_worker::{Pool, Worker};
 
+use super::order::{Order, order};
 use super::part::Part;
 use super::running::RunningApp;
 use crate::error::Error;
 
 /// A program about to be started: its managers and its workers.
 ///
-/// Pools start first, then managers, each in the order in which they were added. At the end managers stop in
-/// the reverse order, then pools.
+/// Pools start first, then managers, each in the order in which they were added, but for managers that
+/// [need](edri_manager::Host::needs) others. At the end [sources](edri_manager::Host::source) stop first, then the other
+/// managers, each before those that it needs and otherwise in the reverse order, then pools.
 #[must_use = "a program runs when it is started"]
 pub struct App {
     router: Router,
     pools: Vec<Start>,
-    managers: Vec<Start>,
+    managers: Vec<NewManager>,
     grace: Duration,
+}
+
+/// A manager that has not been started.
+struct NewManager {
+    name: String,
+    placement: Placement,
+    start: Start,
 }
 
 type Starting<'r> = Pin<Box<dyn Future<Output = Result<Box<dyn Part>, Error>> + Send + 'r>>;
@@ -40,9 +49,13 @@ impl App {
     /// Adds a manager: itself, or a [`Host`](edri_manager::Host) with settings.
     pub fn manager<H: IntoHost>(mut self, manager: H) -> Self {
         let host = manager.into_host();
-        self.managers.push(Box::new(move |router| {
-            Box::pin(async move { Ok(Box::new(host.start(router).await?) as Box<dyn Part>) })
-        }));
+        self.managers.push(NewManager {
+            name: host.settings().name.clone().into_owned(),
+            placement: host.placement().clone(),
+            start: Box::new(move |router| {
+                Box::pin(async move { Ok(Box::new(host.start(router).await?) as Box<dyn Part>) })
+            }),
+        });
         self
     }
 
@@ -64,14 +77,26 @@ impl App {
     /// Starts everything.
     ///
     /// # Errors
-    /// When a part does not start. Those that had started are told to stop, and end in their own time.
+    /// When managers cannot be put in an order; nothing has been started then. When a part does not start. Those that
+    /// had started are told to stop, and end in their own time.
     pub async fn start(self) -> Result<RunningApp, Error> {
         let Self { router, pools, managers, grace } = self;
-        let mut parts = Vec::new();
-        for start in pools.into_iter().chain(managers) {
-            parts.push(start(&router).await?);
+        let placed: Vec<_> = managers.iter().map(|new| (&*new.name, &new.placement)).collect();
+        let Order { start, stop, sources } = order(&placed)?;
+        let mut pool_parts = Vec::new();
+        for start in pools {
+            pool_parts.push(start(&router).await?);
         }
-        Ok(RunningApp::new(router, parts, grace))
+        let mut new: Vec<_> = managers.into_iter().map(|new| Some(new.start)).collect();
+        let mut started: Vec<_> = new.iter().map(|_| None).collect();
+        for index in start {
+            if let Some(start) = new[index].take() {
+                started[index] = Some(start(&router).await?);
+            }
+        }
+        let managers = stop.into_iter().filter_map(|index| started[index].take());
+        let parts = managers.chain(pool_parts.into_iter().rev()).collect();
+        Ok(RunningApp::new(router, parts, sources, grace))
     }
 }
 

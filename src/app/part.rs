@@ -4,31 +4,63 @@ use std::pin::Pin;
 use edri_event::Request;
 use edri_manager::Managed;
 use edri_worker::RunningPool;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep_until};
 
-use super::report::Left;
+use super::report::{Left, LeftKind};
 
 /// A started part of a program.
 pub(super) trait Part: Send {
+    /// Takes no more in from here on.
+    fn close(&mut self);
+
     /// Stops it, at the deadline wherever it stands, and says what was left.
     fn stop(self: Box<Self>, deadline: Instant) -> Pin<Box<dyn Future<Output = Left> + Send>>;
 }
 
 impl Part for Managed {
+    fn close(&mut self) {
+        Managed::close(self);
+    }
+
     fn stop(self: Box<Self>, deadline: Instant) -> Pin<Box<dyn Future<Output = Left> + Send>> {
         Box::pin(async move {
             let name = self.name().to_owned();
-            Left { events: (*self).stop(deadline).await, running: 0, name }
+            let on = || None;
+            let (events, on) = noting(on, deadline, (*self).stop(deadline)).await;
+            Left { kind: LeftKind::Manager, events, running: 0, on: on.filter(|_| events > 0), name }
         })
     }
 }
 
 impl<R: Request> Part for RunningPool<R> {
+    fn close(&mut self) {
+        RunningPool::close(self);
+    }
+
     fn stop(self: Box<Self>, deadline: Instant) -> Pin<Box<dyn Future<Output = Left> + Send>> {
         Box::pin(async move {
             let name = self.name().to_owned();
-            let unfinished = (*self).stop(deadline).await;
-            Left { events: unfinished.waiting, running: unfinished.running, name }
+            let on = || Some(R::name().to_owned());
+            let (unfinished, on) = noting(on, deadline, (*self).stop(deadline)).await;
+            let (events, running) = (unfinished.waiting, unfinished.running);
+            Left { kind: LeftKind::Pool, events, running, on: on.filter(|_| running > 0), name }
         })
+    }
+}
+
+/// Stops a part, and notes at the deadline what it is `on`: the moment before it is ended.
+async fn noting<T>(
+    on: impl FnOnce() -> Option<String>,
+    deadline: Instant,
+    stopping: impl Future<Output = T>,
+) -> (T, Option<String>) {
+    let mut stopping = std::pin::pin!(stopping);
+    tokio::select! {
+        biased;
+        () = sleep_until(deadline) => {
+            let on = on();
+            (stopping.await, on)
+        }
+        stopped = &mut stopping => (stopped, None),
     }
 }

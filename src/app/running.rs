@@ -15,14 +15,19 @@ use crate::error::Error;
 #[must_use = "dropping it stops the program"]
 pub struct RunningApp {
     router: Router,
-    /// In the order in which they were started.
+    /// In the order in which they will be stopped.
     parts: Vec<Box<dyn Part>>,
+    /// So many of them, the first, bring events in, and stop together.
+    sources: usize,
     grace: Duration,
 }
 
+/// Of the time to shut down, the part with this divisor is kept for those that are stopped after one that is stuck.
+const KEPT: u32 = 8;
+
 impl RunningApp {
-    pub(super) fn new(router: Router, parts: Vec<Box<dyn Part>>, grace: Duration) -> Self {
-        Self { router, parts, grace }
+    pub(super) fn new(router: Router, parts: Vec<Box<dyn Part>>, sources: usize, grace: Duration) -> Self {
+        Self { router, parts, sources, grace }
     }
 
     /// The program's router.
@@ -34,8 +39,13 @@ impl RunningApp {
     ///
     /// # Errors
     /// [`Error::Unfinished`] if something was left when the [grace](crate::App::grace) was over,
-    /// [`Error::Interrupted`] if a second signal came first. From `main` each ends the process with exit code 1;
-    /// an orderly end with 0.
+    /// [`Error::Interrupted`] if a second signal came first: nothing more is waited for then.
+    ///
+    /// # Exit codes
+    /// Of a program whose `main` has [`#[edri::main]`](macro@crate::main) and ends with this: 0 for an orderly end, 1 if
+    /// something was left, and after a second signal what shells say of a program that was ended by it: 130 for SIGINT,
+    /// 143 for SIGTERM. See [`Error::exit_code`] for other ways to end. Should the program be so blocked that it does not
+    /// notice the second signal within a second, it is ended with the same code from another thread.
     pub async fn run(self) -> Result<(), Error> {
         self.run_until(pending::<Infallible>()).await.map(drop)
     }
@@ -46,7 +56,7 @@ impl RunningApp {
     /// # Errors
     /// As [`run`](Self::run).
     pub async fn run_until<T>(self, work: impl Future<Output = T>) -> Result<Option<T>, Error> {
-        let mut signals = Signals::listen()?;
+        let mut signals = Signals::listen().await?;
         let output = tokio::select! {
             output = work => Some(output),
             signal = signals.next() => {
@@ -62,22 +72,30 @@ impl RunningApp {
             }
             signal = signals.next() => {
                 tracing::warn!("{signal}: ending at once");
-                Err(Error::Interrupted)
+                Err(Error::Interrupted { signal })
             }
         }
     }
 
-    /// Shuts down in order: managers in the reverse order of their addition, then pools; each takes no more in,
-    /// handles what waits, and ends. When `deadline` is over, what is left is ended wherever it stands, and
-    /// whoever waits for an answer is told.
+    /// Shuts down in order: [sources](edri_manager::Host::source), then managers, each before those that it
+    /// [needs](edri_manager::Host::needs) and otherwise in the reverse order of their start, then pools. Each takes no
+    /// more in, handles what waits, and ends before the next one is told. When `deadline` is over, what is left is ended
+    /// wherever it stands, and whoever waits for an answer is told.
+    ///
+    /// One that is stuck does not take all of the time: an eighth of it is kept for those after it.
     pub async fn shutdown(self, deadline: Duration) -> Report {
         let begun = Instant::now();
+        let Self { mut parts, sources, .. } = self;
+        parts.iter_mut().take(sources).for_each(|source| source.close());
         let mut left = Vec::new();
-        for part in self.parts.into_iter().rev() {
-            let part = part.stop(begun + deadline).await;
+        let mut later = u32::try_from(parts.len()).unwrap_or(u32::MAX).saturating_sub(1);
+        let kept_for_each = deadline / KEPT / later.max(1);
+        for part in parts {
+            let part = part.stop(begun + deadline.saturating_sub(kept_for_each * later)).await;
             if part.events > 0 || part.running > 0 {
                 left.push(part);
             }
+            later = later.saturating_sub(1);
         }
         Report { took: begun.elapsed(), left }
     }

@@ -14,7 +14,7 @@ use tracing_subscriber::registry::{LookupSpan, Registry};
 
 /// All spans of events being handled since this thread began to listen, and what was logged.
 #[derive(Clone, Default)]
-pub struct Spans(Arc<Mutex<Kept>>);
+pub(crate) struct Spans(Arc<Mutex<Kept>>);
 
 #[derive(Default)]
 struct Kept {
@@ -24,28 +24,28 @@ struct Kept {
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Span {
-    pub fields: HashMap<&'static str, String>,
+pub(crate) struct Span {
+    pub(crate) fields: HashMap<&'static str, String>,
     /// The field `event` of the span around it.
-    pub parent: Option<String>,
-    pub closed: bool,
+    pub(crate) parent: Option<String>,
+    pub(crate) closed: bool,
 }
 
 impl Spans {
     /// Listens to this thread.
-    pub fn listen(level: LevelFilter) -> (Self, DefaultGuard) {
+    pub(crate) fn listen(level: LevelFilter) -> (Self, DefaultGuard) {
         let spans = Self::default();
         let listening = tracing::subscriber::set_default(Registry::default().with(level).with(spans.clone()));
         (spans, listening)
     }
 
     /// In the order in which they were opened.
-    pub fn all(&self) -> Vec<Span> {
+    pub(crate) fn all(&self) -> Vec<Span> {
         self.0.lock().unwrap().spans.clone()
     }
 
     /// The only one of an event.
-    pub fn of(&self, event: &str) -> Span {
+    pub(crate) fn of(&self, event: &str) -> Span {
         let all = self.all();
         let mut found = all.iter().filter(|span| span.field("event") == event);
         let span = found.next().unwrap_or_else(|| panic!("no span of {event} in {all:?}"));
@@ -53,14 +53,14 @@ impl Spans {
         span.clone()
     }
 
-    pub fn logged(&self) -> Vec<String> {
+    pub(crate) fn logged(&self) -> Vec<String> {
         self.0.lock().unwrap().logged.clone()
     }
 }
 
 impl Span {
     /// What was recorded, or nothing.
-    pub fn field(&self, name: &str) -> &str {
+    pub(crate) fn field(&self, name: &str) -> &str {
         self.fields.get(name).map_or("", String::as_str)
     }
 }
