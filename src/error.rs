@@ -42,6 +42,15 @@ pub enum Error {
         /// The second one.
         signal: Signal,
     },
+    /// Metrics cannot be served to Prometheus.
+    #[cfg(feature = "prometheus")]
+    #[error("metrics cannot be served at {address}: {reason}")]
+    Prometheus {
+        /// Where they were to be served.
+        address: std::net::SocketAddr,
+        /// What was in the way.
+        reason: String,
+    },
     /// The operating system refused something.
     #[error(transparent)]
     Io(#[from] std::io::Error),

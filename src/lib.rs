@@ -44,11 +44,16 @@
 //! | [`worker`] | the `Worker` trait and pools of tasks and threads |
 //! | [`mod@manager`] | `#[manager]`, the `Manager` trait and the loops that run managers |
 //! | this crate | [`App`], [`prelude`], [`macro@main`] |
+//!
+//! Features, all off by default: `opentelemetry` joins traces by OpenTelemetry's ids, `metrics` tells the facade of that
+//! name what managers and pools have done, `prometheus` serves that over HTTP.
 
 extern crate self as edri;
 
 mod app;
 mod error;
+#[cfg(feature = "metrics")]
+mod observe;
 pub mod prelude;
 pub mod runtime;
 

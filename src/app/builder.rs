@@ -11,6 +11,8 @@ use super::order::{Order, order};
 use super::part::Part;
 use super::running::RunningApp;
 use crate::error::Error;
+#[cfg(feature = "metrics")]
+use crate::observe::Observe;
 
 /// A program about to be started: its managers and its workers.
 ///
@@ -23,6 +25,8 @@ pub struct App {
     pools: Vec<Start>,
     managers: Vec<NewManager>,
     grace: Duration,
+    #[cfg(feature = "metrics")]
+    observe: Observe,
 }
 
 /// A manager that has not been started.
@@ -43,7 +47,14 @@ impl App {
 
     /// A program on a router that exists already.
     pub fn on(router: Router) -> Self {
-        Self { router, pools: Vec::new(), managers: Vec::new(), grace: Duration::from_secs(10) }
+        Self {
+            router,
+            pools: Vec::new(),
+            managers: Vec::new(),
+            grace: Duration::from_secs(10),
+            #[cfg(feature = "metrics")]
+            observe: Observe::nothing(),
+        }
     }
 
     /// Adds a manager: itself, or a [`Host`](edri_manager::Host) with settings.
@@ -74,13 +85,34 @@ impl App {
         self
     }
 
+    /// Tells the facade [`metrics`](https://docs.rs/metrics), `every` so often, what managers and pools have done: the
+    /// guide lists the metrics. Needs a recorder, which the program installs; [`prometheus`](Self::prometheus) brings one.
+    #[cfg(feature = "metrics")]
+    pub fn metrics(mut self, every: Duration) -> Self {
+        self.observe.every = Some(every);
+        self
+    }
+
+    /// Serves metrics for Prometheus to fetch: `http://address/metrics`, from the start until the program has shut down.
+    /// It installs the recorder of this process, so that the program's own metrics are served, too. They are
+    /// [published](Self::metrics) every second unless told otherwise.
+    ///
+    /// Whoever reaches the address reads them: choose it with care.
+    #[cfg(feature = "prometheus")]
+    pub fn prometheus(mut self, address: impl Into<std::net::SocketAddr>) -> Self {
+        self.observe.prometheus = Some(address.into());
+        self
+    }
+
     /// Starts everything.
     ///
     /// # Errors
     /// When managers cannot be put in an order; nothing has been started then. When a part does not start. Those that
     /// had started are told to stop, and end in their own time.
     pub async fn start(self) -> Result<RunningApp, Error> {
-        let Self { router, pools, managers, grace } = self;
+        #[cfg(feature = "metrics")]
+        let observe = self.observe;
+        let Self { router, pools, managers, grace, .. } = self;
         let placed: Vec<_> = managers.iter().map(|new| (&*new.name, &new.placement)).collect();
         let Order { start, stop, sources } = order(&placed)?;
         let mut pool_parts = Vec::new();
@@ -96,7 +128,10 @@ impl App {
         }
         let managers = stop.into_iter().filter_map(|index| started[index].take());
         let parts = managers.chain(pool_parts.into_iter().rev()).collect();
-        Ok(RunningApp::new(router, parts, sources, grace))
+        let app = RunningApp::new(router, parts, sources, grace);
+        #[cfg(feature = "metrics")]
+        let app = app.observed(observe)?;
+        Ok(app)
     }
 }
 

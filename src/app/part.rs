@@ -7,11 +7,17 @@ use edri_worker::RunningPool;
 use tokio::time::{Instant, sleep_until};
 
 use super::report::{Left, LeftKind};
+#[cfg(feature = "metrics")]
+use crate::observe::{Count, PartFigures, PartKind, Workers};
 
 /// A started part of a program.
-pub(super) trait Part: Send {
+pub(super) trait Part: Send + Sync {
     /// Takes no more in from here on.
     fn close(&mut self);
+
+    /// Its numbers.
+    #[cfg(feature = "metrics")]
+    fn figures(&self) -> PartFigures;
 
     /// Stops it, at the deadline wherever it stands, and says what was left.
     fn stop(self: Box<Self>, deadline: Instant) -> Pin<Box<dyn Future<Output = Left> + Send>>;
@@ -20,6 +26,17 @@ pub(super) trait Part: Send {
 impl Part for Managed {
     fn close(&mut self) {
         Managed::close(self);
+    }
+
+    #[cfg(feature = "metrics")]
+    fn figures(&self) -> PartFigures {
+        PartFigures {
+            name: self.name().to_owned(),
+            kind: PartKind::Manager,
+            counts: counts(self.tally()),
+            waiting: self.waiting(),
+            workers: None,
+        }
     }
 
     fn stop(self: Box<Self>, deadline: Instant) -> Pin<Box<dyn Future<Output = Left> + Send>> {
@@ -37,6 +54,17 @@ impl<R: Request> Part for RunningPool<R> {
         RunningPool::close(self);
     }
 
+    #[cfg(feature = "metrics")]
+    fn figures(&self) -> PartFigures {
+        PartFigures {
+            name: self.name().to_owned(),
+            kind: PartKind::Pool,
+            counts: counts(self.tally()),
+            waiting: self.waiting(),
+            workers: Some(Workers { busy: self.busy(), size: self.size() }),
+        }
+    }
+
     fn stop(self: Box<Self>, deadline: Instant) -> Pin<Box<dyn Future<Output = Left> + Send>> {
         Box::pin(async move {
             let name = self.name().to_owned();
@@ -46,6 +74,12 @@ impl<R: Request> Part for RunningPool<R> {
             Left { kind: LeftKind::Pool, events, running, on: on.filter(|_| running > 0), name }
         })
     }
+}
+
+#[cfg(feature = "metrics")]
+fn counts(tally: edri_router::Tally) -> std::collections::BTreeMap<Count, u64> {
+    [(Count::Accepted, tally.accepted), (Count::Rejected, tally.rejected), (Count::Dropped, tally.dropped)]
+        .into()
 }
 
 /// Stops a part, and notes at the deadline what it is `on`: the moment before it is ended.

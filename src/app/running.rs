@@ -1,6 +1,7 @@
 use std::convert::Infallible;
 use std::fmt;
 use std::future::{Future, pending};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use edri_router::Router;
@@ -10,24 +11,46 @@ use super::part::Part;
 use super::report::Report;
 use super::signals::Signals;
 use crate::error::Error;
+#[cfg(feature = "metrics")]
+use crate::observe::{Figures, Observe, Observing};
 
 /// A program at work. Dropping it tells everything to stop, and waits for nothing.
 #[must_use = "dropping it stops the program"]
 pub struct RunningApp {
     router: Router,
     /// In the order in which they will be stopped.
-    parts: Vec<Box<dyn Part>>,
+    parts: Parts,
     /// So many of them, the first, bring events in, and stop together.
     sources: usize,
     grace: Duration,
+    #[cfg(feature = "metrics")]
+    observing: Observing,
 }
+
+/// Shared with those who watch.
+type Parts = Arc<Mutex<Vec<Box<dyn Part>>>>;
 
 /// Of the time to shut down, the part with this divisor is kept for those that are stopped after one that is stuck.
 const KEPT: u32 = 8;
 
 impl RunningApp {
     pub(super) fn new(router: Router, parts: Vec<Box<dyn Part>>, sources: usize, grace: Duration) -> Self {
-        Self { router, parts, sources, grace }
+        Self {
+            router,
+            parts: Arc::new(Mutex::new(parts)),
+            sources,
+            grace,
+            #[cfg(feature = "metrics")]
+            observing: Observing::default(),
+        }
+    }
+
+    /// Tells those who watch from outside, from here on.
+    #[cfg(feature = "metrics")]
+    pub(super) fn observed(mut self, observe: Observe) -> Result<Self, Error> {
+        let parts = Arc::clone(&self.parts);
+        self.observing = observe.start(move || figures(&parts))?;
+        Ok(self)
     }
 
     /// The program's router.
@@ -85,7 +108,8 @@ impl RunningApp {
     /// One that is stuck does not take all of the time: an eighth of it is kept for those after it.
     pub async fn shutdown(self, deadline: Duration) -> Report {
         let begun = Instant::now();
-        let Self { mut parts, sources, .. } = self;
+        let sources = self.sources;
+        let mut parts = std::mem::take(&mut *lock(&self.parts));
         parts.iter_mut().take(sources).for_each(|source| source.close());
         let mut left = Vec::new();
         let mut later = u32::try_from(parts.len()).unwrap_or(u32::MAX).saturating_sub(1);
@@ -101,12 +125,23 @@ impl RunningApp {
     }
 }
 
+fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What there is to tell at this moment.
+#[cfg(feature = "metrics")]
+fn figures(parts: &Parts) -> Figures {
+    let parts = lock(parts).iter().map(|part| part.figures()).collect();
+    Figures { parts, ..Figures::default() }
+}
+
 impl fmt::Debug for RunningApp {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter
             .debug_struct("RunningApp")
             .field("router", &self.router)
-            .field("parts", &self.parts.len())
+            .field("parts", &lock(&self.parts).len())
             .finish()
     }
 }
