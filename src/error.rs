@@ -4,7 +4,7 @@ use edri_manager::{End, StartError};
 use edri_router::{NotifyError, OpenError, RequestError, TunnelError};
 use edri_worker::PoolError;
 
-use crate::app::Report;
+use crate::app::{OrderError, Report, Signal};
 
 /// Whatever can go wrong in a program's `main`; every error of the rooms below becomes one.
 ///
@@ -12,6 +12,9 @@ use crate::app::Report;
 #[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
+    /// Managers need others that are not there, or each other.
+    #[error(transparent)]
+    Order(#[from] OrderError),
     /// A manager did not start.
     #[error(transparent)]
     Start(#[from] StartError),
@@ -42,11 +45,36 @@ pub enum Error {
     #[error("{0}")]
     Unfinished(Report),
     /// A second signal came before the program had shut down.
-    #[error("interrupted by a second signal while shutting down")]
-    Interrupted,
+    #[error("interrupted by {signal}, the second signal, while shutting down")]
+    Interrupted {
+        /// The second one.
+        signal: Signal,
+    },
+    /// Metrics cannot be served to Prometheus.
+    #[cfg(feature = "prometheus")]
+    #[error("metrics cannot be served at {address}: {reason}")]
+    Prometheus {
+        /// Where they were to be served.
+        address: std::net::SocketAddr,
+        /// What was in the way.
+        reason: String,
+    },
     /// The operating system refused something.
     #[error(transparent)]
     Io(#[from] std::io::Error),
+}
+
+impl Error {
+    /// The exit code for a program that ends with it: 130 or 143 after a second signal, 1 otherwise.
+    ///
+    /// `#[edri::main]` takes care of it for a `main` that returns this error, itself or in a `Box<dyn Error>`. Others end
+    /// with [`std::process::exit`].
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Interrupted { signal } => signal.exit_code(),
+            _ => 1,
+        }
+    }
 }
 
 impl fmt::Debug for Error {

@@ -43,18 +43,23 @@
 //! | [`router`] | routes, inboxes, requests, tunnels, subscriptions |
 //! | [`worker`] | the `Worker` trait and pools of tasks and threads |
 //! | [`mod@manager`] | `#[manager]`, the `Manager` trait and the loops that run managers |
-//! | this crate | [`App`], [`prelude`], [`macro@main`]; with the feature `testing`, what tests of programs need |
+//! | this crate | [`App`], [`prelude`], [`macro@main`] |
+//!
+//! Features, all off by default: `opentelemetry` joins traces by OpenTelemetry's ids, `metrics` tells the facade of that
+//! name what managers and pools have done, `prometheus` serves that over HTTP, `testing` is what tests of programs need.
 
 extern crate self as edri;
 
 mod app;
 mod error;
+#[cfg(feature = "metrics")]
+mod observe;
 pub mod prelude;
 pub mod runtime;
 #[cfg(feature = "testing")]
 pub mod testing;
 
-pub use app::{App, Left, Report, RunningApp};
+pub use app::{App, Left, LeftKind, OrderError, Report, RunningApp, Signal};
 pub use edri_event as event;
 pub use edri_manager as manager;
 pub use edri_manager::manager;

@@ -1,6 +1,10 @@
 //! The runtime behind [`#[edri::main]`](macro@crate::main).
 
+use std::any::Any;
 use std::future::Future;
+use std::process;
+
+use crate::error::Error;
 
 /// Which runtime a program gets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -11,12 +15,13 @@ pub struct Settings {
     pub worker_threads: Option<usize>,
 }
 
-/// Runs a program to its end, on a runtime of its own.
+/// Runs a program to its end, on a runtime of its own. One that was interrupted ends the process, with the exit code
+/// for it.
 ///
 /// # Panics
 /// If the operating system does not give what a runtime needs, or `worker_threads` is 0.
 #[doc(hidden)]
-pub fn run<T>(settings: Settings, program: impl Future<Output = T>) -> T {
+pub fn run<T: 'static>(settings: Settings, program: impl Future<Output = T>) -> T {
     let mut builder = if settings.multi_thread {
         tokio::runtime::Builder::new_multi_thread()
     } else {
@@ -30,8 +35,38 @@ pub fn run<T>(settings: Settings, program: impl Future<Output = T>) -> T {
             let output = runtime.block_on(program);
             // A handler that blocks its thread does not keep the program from ending.
             runtime.shutdown_background();
+            if let Some(error @ Error::Interrupted { .. }) = error_of(&output) {
+                eprintln!("Error: {error}");
+                process::exit(error.exit_code().into());
+            }
             output
         }
         Err(error) => panic!("the runtime could not be started: {error}"),
+    }
+}
+
+/// What a `main` ends with, where it is an error of ours: the standard library has one exit code for all errors.
+fn error_of(output: &dyn Any) -> Option<&Error> {
+    if let Some(result) = output.downcast_ref::<Result<(), Error>>() {
+        return result.as_ref().err();
+    }
+    let result = output.downcast_ref::<Result<(), Box<dyn std::error::Error>>>()?;
+    result.as_ref().err()?.downcast_ref()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Signal;
+
+    #[test]
+    fn the_second_signal_decides_the_exit_code() {
+        let interrupted = || Error::Interrupted { signal: Signal::Interrupt };
+        let plain: Result<(), Error> = Err(interrupted());
+        let boxed: Result<(), Box<dyn std::error::Error>> = Err(interrupted().into());
+        assert_eq!(error_of(&plain).map(Error::exit_code), Some(130));
+        assert_eq!(error_of(&boxed).map(Error::exit_code), Some(130));
+        assert_eq!(Error::Interrupted { signal: Signal::Terminate }.exit_code(), 143);
+        assert!(error_of(&()).is_none() && error_of(&Ok::<(), Error>(())).is_none());
     }
 }

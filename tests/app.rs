@@ -1,4 +1,4 @@
-//! The life of a whole program: how its parts start, how they end, and what a signal does to it.
+//! The life of a whole program: how its parts start and how they end.
 
 #![allow(clippy::unwrap_used, reason = "the helpers of tests are tests")]
 
@@ -233,9 +233,12 @@ async fn what_is_stuck_is_in_the_report_and_whoever_waits_for_it_is_told() {
 
 fn is_readable(report: &Report) {
     let text = report.to_string();
-    for part in ["shut down after 5.", "Stuck: 3", "stuck-pool: 3", "1 still running"] {
-        assert!(text.contains(part), "no {part:?} in: {text}");
-    }
+    let lines: Vec<_> = text.lines().collect();
+    assert!(lines[0].starts_with("shut down after 5.") && lines[0].ends_with("s, left:"), "{text}");
+    assert_eq!(lines[1], "  part        kind     events  running  on");
+    assert!(lines[2].starts_with("  Stuck       manager       3        0  "), "{text}");
+    assert_eq!(lines[3], format!("  stuck-pool  pool          3        1  {}", <Job as Event>::name()));
+    assert_eq!(lines.len(), 4);
 }
 
 /// Has workers of its own, which nobody else can reach.
@@ -333,105 +336,6 @@ fn main_runs_on_the_runtime_it_names() {
     assert_eq!(spread_over_three(), (RuntimeFlavor::MultiThread, 3));
     assert_eq!(on_one(), (RuntimeFlavor::CurrentThread, 1));
 }
-
-/// The example `serve` from outside.
-#[cfg(unix)]
-mod signals {
-    use std::io::{BufRead as _, BufReader, Lines, Read as _};
-    use std::process::{Child, ChildStdout, Command, Stdio};
-    use std::sync::mpsc;
-    use std::thread;
-    use std::time::Duration;
-
-    struct Serve {
-        child: Child,
-        said: Lines<BufReader<ChildStdout>>,
-    }
-
-    impl Serve {
-        /// Ready for signals.
-        fn start(arguments: &[&str]) -> Self {
-            // Examples have no variable that tells where they are; they are beside the directory of the tests.
-            let tests = std::env::current_exe().unwrap();
-            let program = tests.ancestors().nth(2).unwrap().join("examples/serve");
-            let build = "build it with `cargo build --example serve`";
-            assert!(program.exists(), "{} is not there: {build}", program.display());
-            let mut child = Command::new(program)
-                .args(arguments)
-                .stdin(Stdio::null())
-                .stdout(Stdio::piped())
-                .stderr(Stdio::piped())
-                .spawn()
-                .unwrap();
-            let said = BufReader::new(child.stdout.take().unwrap()).lines();
-            let mut serve = Self { child, said };
-            assert_eq!(serve.line(), "ready");
-            serve
-        }
-
-        fn line(&mut self) -> String {
-            self.said.next().unwrap().unwrap()
-        }
-
-        fn signal(&self, name: &str) {
-            let command = format!("kill -{name} {}", self.child.id());
-            assert!(Command::new("sh").args(["-c", &command]).status().unwrap().success());
-        }
-
-        /// Its exit code, the rest of what it said, and its complaints.
-        fn end(mut self) -> (Option<i32>, Vec<String>, String) {
-            let said = self.said.by_ref().map(Result::unwrap).collect();
-            let mut complaints = String::new();
-            self.child.stderr.take().unwrap().read_to_string(&mut complaints).unwrap();
-            (self.child.wait().unwrap().code(), said, complaints)
-        }
-    }
-
-    impl Drop for Serve {
-        /// A failed test leaves nothing running.
-        fn drop(&mut self) {
-            let _ = self.child.kill();
-            let _ = self.child.wait();
-        }
-    }
-
-    /// A program that does not end is a failure and not a test that hangs.
-    fn within_a_minute<T: Send + 'static>(test: impl FnOnce() -> T + Send + 'static) -> T {
-        let (done, ended) = mpsc::channel();
-        thread::spawn(move || done.send(test()));
-        ended.recv_timeout(Duration::from_secs(60)).expect("it failed, or has not ended within a minute")
-    }
-
-    #[test]
-    fn a_signal_ends_a_program_in_order_with_exit_code_0() {
-        for name in ["TERM", "INT"] {
-            let ended = within_a_minute(move || {
-                let serve = Serve::start(&[]);
-                serve.signal(name);
-                serve.end()
-            });
-            let said = ["closed after 20 parcels".to_owned(), "delivered 20 parcels".to_owned()];
-            assert_eq!(ended, (Some(0), said.to_vec(), String::new()), "SIG{name}");
-        }
-    }
-
-    #[test]
-    fn a_second_signal_ends_a_program_that_is_stuck_at_once_with_exit_code_1() {
-        for names in [["TERM", "INT"], ["INT", "INT"]] {
-            let (code, said, complaints) = within_a_minute(move || {
-                let mut serve = Serve::start(&["stuck"]);
-                serve.signal(names[0]);
-                // It has heard the first, and waits for what is stuck.
-                assert_eq!(serve.line(), "closed after 20 parcels");
-                serve.signal(names[1]);
-                serve.end()
-            });
-            assert_eq!((code, said), (Some(1), Vec::new()), "{names:?}");
-            assert_eq!(complaints, "Error: interrupted by a second signal while shutting down\n");
-        }
-    }
-}
-
 #[derive(Request)]
 #[request(response = ())]
 struct Break;

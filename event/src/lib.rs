@@ -6,6 +6,7 @@
 //!                 └─ Tunnel         opens a two-way typed stream
 //! meta      what travels beside an event: identity, key, deadline, progress
 //! policy    which of several responders is asked; retention: what is kept of the past
+//! trace     which trace an event belongs to, as W3C writes it
 //! failure   what a handler answers when it cannot
 //! codec     how a shareable event becomes bytes, and schema: whether two ends mean the same bytes
 //! ```
@@ -44,6 +45,7 @@ mod priority;
 mod progress;
 mod retention;
 mod schema;
+mod trace;
 
 pub use codec::{Codec, CodecError, MessagePack, Postcard, Wire};
 pub use edri_event_derive::{Notification, Request, Tunnel};
@@ -56,6 +58,7 @@ pub use priority::Priority;
 pub use progress::{Progress, ProgressSink};
 pub use retention::Retention;
 pub use schema::Fingerprint;
+pub use trace::{TraceContext, TraceContextError, TraceFlags};
 
 /// What the derives write into your crate. Not part of the public API.
 #[doc(hidden)]

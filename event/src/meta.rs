@@ -2,10 +2,12 @@ use std::hash::{Hash, Hasher};
 use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
+use tracing::Span;
 
 use crate::hash::StableHasher;
 use crate::id::EventId;
 use crate::progress::ProgressSink;
+use crate::trace::TraceContext;
 
 /// What events have to have in common to be handled in order: same key, same order.
 ///
@@ -32,7 +34,24 @@ impl Key {
 #[derive(Clone, Debug, Default)]
 pub struct Meta {
     id: Option<EventId>,
-    rare: Option<Box<Rare>>,
+    rare: RareBox,
+}
+
+/// Dropped by a call only where there is something to drop: every event that is sent passes here.
+#[derive(Clone, Debug, Default)]
+struct RareBox(Option<Box<Rare>>);
+
+impl Drop for RareBox {
+    #[inline]
+    fn drop(&mut self) {
+        #[cold]
+        fn let_go(rare: Box<Rare>) {
+            drop(rare);
+        }
+        if let Some(rare) = self.0.take() {
+            let_go(rare);
+        }
+    }
 }
 
 #[derive(Clone, Debug, Default)]
@@ -41,12 +60,14 @@ struct Rare {
     deadline: Option<Instant>,
     progress: Option<ProgressSink>,
     sequence: Option<u64>,
+    trace: Option<TraceContext>,
+    sender: Option<Span>,
 }
 
 impl Meta {
     /// Nothing set, nothing allocated.
     pub const fn new() -> Self {
-        Self { id: None, rare: None }
+        Self { id: None, rare: RareBox(None) }
     }
 
     /// Sets the identity.
@@ -66,7 +87,7 @@ impl Meta {
 
     /// Takes the deadline away, and gives it.
     pub fn take_deadline(&mut self) -> Option<Instant> {
-        self.rare.as_mut().and_then(|rare| rare.deadline.take())
+        self.rare.0.as_mut().and_then(|rare| rare.deadline.take())
     }
 
     /// Sets where reports of progress go.
@@ -79,6 +100,16 @@ impl Meta {
         self.rare().sequence = Some(sequence);
     }
 
+    /// Sets the trace it belongs to, and the span under which it is sent.
+    pub fn set_trace(&mut self, trace: TraceContext) {
+        self.rare().trace = Some(trace);
+    }
+
+    /// Sets the span of a sender that waits until the event has been handled: the span stays open until then.
+    pub fn set_sender(&mut self, sender: Span) {
+        self.rare().sender = Some(sender);
+    }
+
     /// The identity; local events that nobody needs to tell apart have none.
     pub const fn id(&self) -> Option<EventId> {
         self.id
@@ -86,28 +117,39 @@ impl Meta {
 
     /// The key.
     pub fn key(&self) -> Option<Key> {
-        self.rare.as_ref().and_then(|rare| rare.key)
+        self.rare.0.as_ref().and_then(|rare| rare.key)
     }
 
     /// The time after which nobody waits for the work any more.
     #[inline]
     pub fn deadline(&self) -> Option<Instant> {
-        self.rare.as_ref().and_then(|rare| rare.deadline)
+        self.rare.0.as_ref().and_then(|rare| rare.deadline)
     }
 
     /// Where reports of progress go.
     pub fn progress(&self) -> Option<&ProgressSink> {
-        self.rare.as_ref().and_then(|rare| rare.progress.as_ref())
+        self.rare.0.as_ref().and_then(|rare| rare.progress.as_ref())
+    }
+
+    /// The trace it belongs to, and the span under which it was sent; there if somebody listens to traces, or the
+    /// sender gave one.
+    pub fn trace(&self) -> Option<TraceContext> {
+        self.rare.0.as_ref().and_then(|rare| rare.trace)
+    }
+
+    /// The span of a sender that waits for it to be handled.
+    pub fn sender(&self) -> Option<&Span> {
+        self.rare.0.as_ref().and_then(|rare| rare.sender.as_ref())
     }
 
     /// Its place in what a router [retains](crate::Retention) of its type, from 1; of other types, and before it is
     /// sent, none.
     pub fn sequence(&self) -> Option<u64> {
-        self.rare.as_ref().and_then(|rare| rare.sequence)
+        self.rare.0.as_ref().and_then(|rare| rare.sequence)
     }
 
     fn rare(&mut self) -> &mut Rare {
-        self.rare.get_or_insert_default()
+        self.rare.0.get_or_insert_default()
     }
 }
 

@@ -5,15 +5,15 @@ use std::task::Waker;
 
 use edri_event::{Event, Failure, Meta, Notification, Priority, Request, Tunnel};
 use edri_router::{
-    Answer, Answering, Asked, Context, Deliver, Delivery, Envelope, Inbox, Loss, Observable, Opening,
-    Patience, Registration, Replay, RequestError, Respond, Router, Running, Ticket, ToInbox, Wait,
-    caught_now, has_expired,
+    Answer, Answering, Asked, Context, Deliver, Delivery, Envelope, EventInfo, EventKind, Handler,
+    HandlerSpan, Inbox, Loss, Observable, Opening, Patience, Registration, Replay, RequestError, Respond,
+    Router, Running, Ticket, ToInbox, Wait, caught_now, has_expired, is_traced,
 };
 
-use crate::handled::Handled;
+use crate::handled::{Handled, Undone};
 use crate::handling::{Lent, judge};
 use crate::manager::Manager;
-use crate::run::{Held, Slot};
+use crate::run::{Held, Seat, Slot};
 
 /// Where a manager names the events it handles; see [`Manager::attach`].
 pub struct Entrance<'r, M: Manager> {
@@ -66,7 +66,7 @@ impl<'r, M: Manager> Entrance<'r, M> {
         wrap: fn(Envelope<E>) -> M::Inbox,
         call: CallNotification<M, E>,
     ) {
-        let subscriber = self.subscriber(wrap, call);
+        let subscriber = self.subscriber(EventKind::Notification, wrap, call);
         self.registrations.push(match &self.group {
             None => self.router.attach_subscriber::<E>(subscriber),
             Some(group) => self.router.attach_to_group::<E>(Arc::clone(group), subscriber),
@@ -83,7 +83,7 @@ impl<'r, M: Manager> Entrance<'r, M> {
         if self.group.is_some() {
             return self.notification(wrap, call);
         }
-        let subscriber = self.subscriber(wrap, call);
+        let subscriber = self.subscriber(EventKind::Notification, wrap, call);
         self.registrations.push(self.router.attach_subscriber_from::<E>(subscriber, from));
     }
 
@@ -93,7 +93,7 @@ impl<'r, M: Manager> Entrance<'r, M> {
         wrap: fn(Envelope<Answer<R>>) -> M::Inbox,
         call: CallNotification<M, Answer<R>>,
     ) {
-        let observer = self.subscriber(wrap, call);
+        let observer = self.subscriber(EventKind::Response, wrap, call);
         self.registrations.push(self.router.attach_observer::<R>(observer));
     }
 
@@ -104,7 +104,7 @@ impl<'r, M: Manager> Entrance<'r, M> {
         wrap: fn(Envelope<Answer<R>>) -> M::Inbox,
         call: CallNotification<M, Answer<R>>,
     ) {
-        let observer = self.subscriber(wrap, call);
+        let observer = self.subscriber(EventKind::Response, wrap, call);
         self.registrations.push(self.router.attach_observer_from::<R>(observer, from));
     }
 
@@ -125,13 +125,14 @@ impl<'r, M: Manager> Entrance<'r, M> {
 
     fn subscriber<E: Event + Sync>(
         &self,
+        kind: EventKind,
         wrap: fn(Envelope<E>) -> M::Inbox,
         call: CallNotification<M, E>,
     ) -> Arc<dyn Deliver<Envelope<E>>> {
         let inbox = self.to_inbox(wrap);
         match &self.slot {
             None => Arc::new(inbox),
-            Some(slot) => Arc::new(InlineNotification { slot: Arc::clone(slot), inbox, wrap, call }),
+            Some(slot) => Arc::new(InlineNotification { kind, slot: Arc::clone(slot), inbox, wrap, call }),
         }
     }
 
@@ -146,6 +147,46 @@ struct InlineRequest<M: Manager, R: Request> {
     call: CallRequest<M, R>,
 }
 
+impl<M: Manager, R: Request> InlineRequest<M, R> {
+    #[inline]
+    fn handle(
+        &self,
+        handle: fn(&mut M, R, &Context) -> Result<R::Response, Failure>,
+        call: &mut Option<(R, Meta)>,
+        seat: &mut Seat<M>,
+    ) -> Option<Outcome<R>> {
+        let (event, meta) = call.take()?;
+        // All that is the user's code, what is dropped included, is within.
+        let outcome = caught_now(|| {
+            seat.cx.begin(meta);
+            handle(&mut seat.manager, event, &seat.cx)
+        });
+        if let Handled::Undone(undone) = judge(&outcome) {
+            // Its requester is told: there is nothing else to be done.
+            self.slot.note(undone, seat);
+        }
+        Some(outcome)
+    }
+
+    /// The same within a span.
+    #[cold]
+    fn call_traced(
+        &self,
+        handle: fn(&mut M, R, &Context) -> Result<R::Response, Failure>,
+        call: &mut Option<(R, Meta)>,
+    ) -> Option<Option<Outcome<R>>> {
+        self.slot.call(|seat| {
+            let (_, meta) = call.as_ref()?;
+            let info = || EventInfo::new::<R>(EventKind::Request, meta);
+            let span = HandlerSpan::nested(info, Handler::Manager(seat.cx.name()));
+            let within = span.enter();
+            let outcome = self.handle(handle, call, seat);
+            within.left();
+            outcome
+        })
+    }
+}
+
 impl<M: Manager, R: Request> Respond<R> for InlineRequest<M, R> {
     #[inline]
     fn ask(
@@ -157,19 +198,10 @@ impl<M: Manager, R: Request> Respond<R> for InlineRequest<M, R> {
     ) -> Answering<R> {
         match self.call {
             CallRequest::Now(handle) => {
-                let answered = self.slot.call(|seat| {
-                    let (event, meta) = call.take()?;
-                    // All that is the user's code, what is dropped included, is within.
-                    let outcome = caught_now(|| {
-                        seat.cx.begin(meta);
-                        handle(&mut seat.manager, event, &seat.cx)
-                    });
-                    if let Handled::Undone(undone) = judge(&outcome) {
-                        // Its requester is told: there is nothing else to be done.
-                        self.slot.note(undone, seat);
-                    }
-                    Some(outcome)
-                });
+                let answered = match is_traced() {
+                    false => self.slot.call(|seat| self.handle(handle, call, seat)),
+                    true => self.call_traced(handle, call),
+                };
                 if let Some(Some(outcome)) = answered {
                     return Answering::Answered(outcome);
                 }
@@ -177,7 +209,11 @@ impl<M: Manager, R: Request> Respond<R> for InlineRequest<M, R> {
             CallRequest::Later(handle) => {
                 if let Some((event, meta)) = call.take() {
                     match self.slot.take(meta) {
-                        Ok(held) => return Answering::Running(handle(held, event)),
+                        Ok(held) => {
+                            return Answering::Running(traced::<M, R, _>(EventKind::Request, held, |held| {
+                                handle(held, event)
+                            }));
+                        }
                         Err(meta) => *call = Some((event, meta)),
                     }
                 }
@@ -204,10 +240,69 @@ impl<M: Manager, R: Request> Respond<R> for InlineRequest<M, R> {
 }
 
 struct InlineNotification<M: Manager, E> {
+    kind: EventKind,
     slot: Arc<Slot<M>>,
     inbox: ToInbox<M::Inbox, Envelope<E>>,
     wrap: fn(Envelope<E>) -> M::Inbox,
     call: CallNotification<M, E>,
+}
+
+type GivenUp<M> = Option<Box<Undone<<M as Manager>::Inbox>>>;
+
+impl<M: Manager, E: Event + Sync> InlineNotification<M, E> {
+    /// With what is left to be done with the event, once the manager has been given back.
+    #[inline]
+    fn handle(
+        &self,
+        handle: fn(&mut M, &E, &Context) -> Result<(), Failure>,
+        parcel: &mut Option<Envelope<E>>,
+        seat: &mut Seat<M>,
+    ) -> Option<GivenUp<M>> {
+        let Envelope { event, meta } = parcel.take()?;
+        let mut event = Lent::new(event);
+        let outcome = caught_now(|| {
+            seat.cx.begin(meta);
+            let outcome = handle(&mut seat.manager, event.get(), &seat.cx);
+            event.end(outcome)
+        });
+        match event.settle(outcome, &seat.cx, self.wrap) {
+            Handled::Done => Some(None),
+            Handled::Undone(undone) => Some(self.slot.note(undone, seat)),
+        }
+    }
+
+    /// The same within a span.
+    #[cold]
+    fn call_traced(
+        &self,
+        handle: fn(&mut M, &E, &Context) -> Result<(), Failure>,
+        parcel: &mut Option<Envelope<E>>,
+    ) -> Option<Option<GivenUp<M>>> {
+        self.slot.call(|seat| {
+            let meta = &parcel.as_ref()?.meta;
+            let info = || EventInfo::new::<E>(self.kind, meta);
+            let span = HandlerSpan::nested(info, Handler::Manager(seat.cx.name()));
+            let within = span.enter();
+            let handled = self.handle(handle, parcel, seat);
+            within.left();
+            handled
+        })
+    }
+}
+
+/// A handler that may wait, on the sender's task; within a span if somebody listens.
+fn traced<M: Manager, E: Event, T: 'static>(
+    kind: EventKind,
+    mut held: Held<M>,
+    handle: impl FnOnce(Held<M>) -> Running<T>,
+) -> Running<T> {
+    if !is_traced() {
+        return handle(held);
+    }
+    let (_, cx) = held.parts();
+    let info = || EventInfo::new::<E>(kind, cx.meta());
+    let span = HandlerSpan::nested(info, Handler::Manager(cx.name()));
+    Box::pin(span.around(handle(held)))
 }
 
 impl<M: Manager, E: Event + Sync> Deliver<Envelope<E>> for InlineNotification<M, E> {
@@ -219,19 +314,10 @@ impl<M: Manager, E: Event + Sync> Deliver<Envelope<E>> for InlineNotification<M,
         }
         match (&self.call, wait) {
             (CallNotification::Now(handle), _) => {
-                let delivered = self.slot.call(|seat| {
-                    let Envelope { event, meta } = parcel.take()?;
-                    let mut event = Lent::new(event);
-                    let outcome = caught_now(|| {
-                        seat.cx.begin(meta);
-                        let outcome = handle(&mut seat.manager, event.get(), &seat.cx);
-                        event.end(outcome)
-                    });
-                    match event.settle(outcome, &seat.cx, self.wrap) {
-                        Handled::Done => Some(None),
-                        Handled::Undone(undone) => Some(self.slot.note(undone, seat)),
-                    }
-                });
+                let delivered = match is_traced() {
+                    false => self.slot.call(|seat| self.handle(*handle, parcel, seat)),
+                    true => self.call_traced(*handle, parcel),
+                };
                 if let Some(Some(given_up)) = delivered {
                     if let Some(undone) = given_up {
                         undone.give_up(1, self.slot.office());
@@ -244,7 +330,9 @@ impl<M: Manager, E: Event + Sync> Deliver<Envelope<E>> for InlineNotification<M,
                     let Envelope { event, meta } = envelope;
                     match self.slot.take(meta) {
                         Ok(held) => {
-                            return Delivery::Running(handle(held, Envelope { event, meta: Meta::new() }));
+                            let envelope = Envelope { event, meta: Meta::new() };
+                            let running = traced::<M, E, _>(self.kind, held, |held| handle(held, envelope));
+                            return Delivery::Running(running);
                         }
                         Err(meta) => *parcel = Some(Envelope { event, meta }),
                     }

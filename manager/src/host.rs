@@ -11,6 +11,7 @@ use crate::entrance::Entrance;
 use crate::handling::as_failure;
 use crate::managed::Managed;
 use crate::manager::{Manager, SharedManager};
+use crate::placement::{Placement, Role};
 use crate::run::{Engine, Life, Rare, Run, Slot};
 use crate::settings::{Concurrency, Mode, Settings};
 use crate::supervision::{
@@ -32,6 +33,7 @@ pub struct Host<M: Manager> {
     source: Source<M>,
     settings: Settings,
     group: Option<Group>,
+    placement: Placement,
     run: fn(M, Engine<M>) -> Run,
 }
 
@@ -84,7 +86,8 @@ impl<M: Manager> Host<M> {
     }
 
     fn of(source: Source<M>) -> Self {
-        Self { source, settings: M::settings(), group: None, run: M::run }
+        let (settings, placement) = (M::settings(), Placement::default());
+        Self { source, settings, group: None, placement, run: M::run }
     }
 
     /// Gives it another name.
@@ -181,9 +184,27 @@ impl<M: Manager> Host<M> {
         self
     }
 
+    /// Says that events come into the program by it: at the end it is stopped before those that handle them.
+    pub fn source(mut self) -> Self {
+        self.placement.role = Role::Source;
+        self
+    }
+
+    /// Says that the manager of this name has to be there for as long as this one is: in a program it is started
+    /// before, and stopped after it. May be said for several.
+    pub fn needs(mut self, manager: impl Into<Cow<'static, str>>) -> Self {
+        self.placement.needs.push(manager.into());
+        self
+    }
+
     /// How it is going to be run.
     pub fn settings(&self) -> &Settings {
         &self.settings
+    }
+
+    /// Where it stands among others.
+    pub fn placement(&self) -> &Placement {
+        &self.placement
     }
 
     /// Starts it, and waits until its `started` hook has ended. Events that come meanwhile wait for it.
@@ -204,7 +225,7 @@ impl<M: Manager> Host<M> {
     }
 
     fn spawn(self, router: &Router) -> Result<(Managed, Started), Failure> {
-        let Self { source, settings, group, run } = self;
+        let Self { source, settings, group, placement: _, run } = self;
         let name: Arc<str> = settings.name.into();
         let (manager, make) = match source {
             Source::Given(manager) => (manager, None),

@@ -4,6 +4,7 @@
 //! manager     the trait, which `#[manager]` writes
 //! settings    how one is run: inbox, mode, concurrency
 //! host        starting one; managed: a running one
+//! placement   where it stands among others at the end of a program
 //! entrance    its events on the routes: by inbox, or inline
 //! run         the loops
 //! handling    what happens around each handler; handled: what comes of it
@@ -58,6 +59,7 @@ mod host;
 mod managed;
 mod manager;
 mod outcome;
+mod placement;
 mod run;
 mod settings;
 mod supervision;
@@ -69,6 +71,7 @@ pub use handled::{Handled, Undone};
 pub use host::{Host, IntoHost, StartError};
 pub use managed::{Managed, State, Troubles};
 pub use manager::{Manager, SharedManager};
+pub use placement::{Placement, Role};
 pub use settings::{Concurrency, Mode, Settings};
 pub use supervision::{
     Backoff, Budget, End, Essential, Group, HandlerTimeout, Jitter, ManagerRestarted, ManagerStopped,
@@ -80,8 +83,8 @@ pub use supervision::{
 pub mod __private {
     pub use edri_event::{Failure, Key, Request};
     pub use edri_router::{
-        Answer, Asked, Context, DeadLetterOffice, Envelope, Loss, Message, Opening, Overflow, Replay,
-        Running, Watched, caught, caught_now,
+        Answer, Asked, Context, DeadLetterOffice, Envelope, EventInfo, EventKind, Loss, Message, Opening,
+        Overflow, Replay, Running, Watched, caught, caught_now,
     };
 
     pub use crate::entrance::{CallNotification, CallRequest};

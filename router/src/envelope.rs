@@ -5,6 +5,7 @@ use edri_event::{Event, Meta};
 
 use crate::dead_letter::{DeadLetterOffice, Loss};
 use crate::history::History;
+use crate::trace::{EventInfo, EventKind};
 
 /// A notification as one subscriber gets it: its own if it is the only one, shared among them otherwise.
 #[derive(Debug)]
@@ -77,6 +78,10 @@ impl<E> Envelope<E> {
 impl<E: Event + Sync> crate::Message for Envelope<E> {
     fn key(&self) -> Option<edri_event::Key> {
         self.meta.key().or_else(|| self.event.key())
+    }
+
+    fn info(&self) -> Option<EventInfo<'_>> {
+        Some(EventInfo::new::<E>(EventKind::Notification, &self.meta))
     }
 
     fn discard(self, loss: Loss, office: &DeadLetterOffice) {

@@ -14,6 +14,7 @@
 //! behalf         what is sent while an event is handled: what it inherits
 //! wait_graph     who waits for whose answer, and deadlocks
 //! overdue        handlers that take longer than they may
+//! trace          which event led to which
 //! ```
 //!
 //! A sender looks the event's type up in a snapshot of the routes and pushes into the inbox of each subscriber,
@@ -61,6 +62,7 @@ mod router;
 mod subscribe;
 mod subscription;
 mod sync;
+mod trace;
 mod tunnel;
 mod wait_graph;
 
@@ -82,6 +84,7 @@ pub use route::{Answering, Deliver, Delivery, Patience, Respond, Running, Ticket
 pub use router::Router;
 pub use subscribe::Subscribe;
 pub use subscription::Subscription;
+pub use trace::{EventInfo, EventKind, Handler, HandlerSpan, Traced, Within, current_trace, is_traced};
 pub use tunnel::{
     Accepted, Open, OpenError, Opened, Opening, TunnelEnd, TunnelError, TunnelReceiver, TunnelSender, Verdict,
 };

@@ -3,24 +3,37 @@ use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
 
-use edri_manager::IntoHost;
+use edri_manager::{IntoHost, Placement};
 use edri_router::Router;
 use edri_worker::{Pool, Worker};
 
+use super::order::{Order, order};
 use super::part::{Essential, Part};
 use super::running::RunningApp;
 use crate::error::Error;
+#[cfg(feature = "metrics")]
+use crate::observe::Observe;
 
 /// A program about to be started: its managers and its workers.
 ///
-/// Pools start first, then managers, each in the order in which they were added. At the end managers stop in
-/// the reverse order, then pools.
+/// Pools start first, then managers, each in the order in which they were added, but for managers that
+/// [need](edri_manager::Host::needs) others. At the end [sources](edri_manager::Host::source) stop first, then the other
+/// managers, each before those that it needs and otherwise in the reverse order, then pools.
 #[must_use = "a program runs when it is started"]
 pub struct App {
     router: Router,
     pools: Vec<Start>,
-    managers: Vec<Start>,
+    managers: Vec<NewManager>,
     grace: Duration,
+    #[cfg(feature = "metrics")]
+    observe: Observe,
+}
+
+/// A manager that has not been started.
+struct NewManager {
+    name: String,
+    placement: Placement,
+    start: Start,
 }
 
 type Starting<'r> = Pin<Box<dyn Future<Output = Result<Box<dyn Part>, Error>> + Send + 'r>>;
@@ -34,22 +47,33 @@ impl App {
 
     /// A program on a router that exists already.
     pub fn on(router: Router) -> Self {
-        Self { router, pools: Vec::new(), managers: Vec::new(), grace: Duration::from_secs(10) }
+        Self {
+            router,
+            pools: Vec::new(),
+            managers: Vec::new(),
+            grace: Duration::from_secs(10),
+            #[cfg(feature = "metrics")]
+            observe: Observe::nothing(),
+        }
     }
 
     /// Adds a manager: itself, or a [`Host`](edri_manager::Host) with settings.
     pub fn manager<H: IntoHost>(mut self, manager: H) -> Self {
         let host = manager.into_host();
         let essential = host.settings().supervision.essential;
-        self.managers.push(Box::new(move |router| {
-            Box::pin(async move {
-                let managed = host.start(router).await?;
-                Ok(match essential {
-                    edri_manager::Essential::No => Box::new(managed) as Box<dyn Part>,
-                    edri_manager::Essential::Yes => Box::new(Essential(managed)),
+        self.managers.push(NewManager {
+            name: host.settings().name.clone().into_owned(),
+            placement: host.placement().clone(),
+            start: Box::new(move |router| {
+                Box::pin(async move {
+                    let managed = host.start(router).await?;
+                    Ok(match essential {
+                        edri_manager::Essential::No => Box::new(managed) as Box<dyn Part>,
+                        edri_manager::Essential::Yes => Box::new(Essential(managed)),
+                    })
                 })
-            })
-        }));
+            }),
+        });
         self
     }
 
@@ -68,17 +92,53 @@ impl App {
         self
     }
 
+    /// Tells the facade [`metrics`](https://docs.rs/metrics), `every` so often, what managers and pools have done: the
+    /// guide lists the metrics. Needs a recorder, which the program installs; [`prometheus`](Self::prometheus) brings one.
+    #[cfg(feature = "metrics")]
+    pub fn metrics(mut self, every: Duration) -> Self {
+        self.observe.every = Some(every);
+        self
+    }
+
+    /// Serves metrics for Prometheus to fetch: `http://address/metrics`, from the start until the program has shut down.
+    /// It installs the recorder of this process, so that the program's own metrics are served, too. They are
+    /// [published](Self::metrics) every second unless told otherwise.
+    ///
+    /// Whoever reaches the address reads them: choose it with care.
+    #[cfg(feature = "prometheus")]
+    pub fn prometheus(mut self, address: impl Into<std::net::SocketAddr>) -> Self {
+        self.observe.prometheus = Some(address.into());
+        self
+    }
+
     /// Starts everything.
     ///
     /// # Errors
-    /// When a part does not start. Those that had started are told to stop, and end in their own time.
+    /// When managers cannot be put in an order; nothing has been started then. When a part does not start. Those that
+    /// had started are told to stop, and end in their own time.
     pub async fn start(self) -> Result<RunningApp, Error> {
-        let Self { router, pools, managers, grace } = self;
-        let mut parts = Vec::new();
-        for start in pools.into_iter().chain(managers) {
-            parts.push(start(&router).await?);
+        #[cfg(feature = "metrics")]
+        let observe = self.observe;
+        let Self { router, pools, managers, grace, .. } = self;
+        let placed: Vec<_> = managers.iter().map(|new| (&*new.name, &new.placement)).collect();
+        let Order { start, stop, sources } = order(&placed)?;
+        let mut pool_parts = Vec::new();
+        for start in pools {
+            pool_parts.push(start(&router).await?);
         }
-        Ok(RunningApp::new(router, parts, grace))
+        let mut new: Vec<_> = managers.into_iter().map(|new| Some(new.start)).collect();
+        let mut started: Vec<_> = new.iter().map(|_| None).collect();
+        for index in start {
+            if let Some(start) = new[index].take() {
+                started[index] = Some(start(&router).await?);
+            }
+        }
+        let managers = stop.into_iter().filter_map(|index| started[index].take());
+        let parts = managers.chain(pool_parts.into_iter().rev()).collect();
+        let app = RunningApp::new(router, parts, sources, grace);
+        #[cfg(feature = "metrics")]
+        let app = app.observed(observe)?;
+        Ok(app)
     }
 }
 

@@ -3,17 +3,21 @@
 //! ```text
 //! builder    what it is made of
 //! part       a manager or a pool, once started
+//! order      who starts after whom, and stops before whom
 //! running    its life
 //! report     what was left at the end
 //! signals    when it is told to end
 //! ```
 
 mod builder;
+mod order;
 mod part;
 mod report;
 mod running;
 mod signals;
 
 pub use builder::App;
-pub use report::{Left, Report};
+pub use order::OrderError;
+pub use report::{Left, LeftKind, Report};
 pub use running::RunningApp;
+pub use signals::Signal;

@@ -5,13 +5,22 @@ use std::task::{Context, Poll, ready};
 use edri_event::Request;
 use edri_manager::{End, Managed};
 use edri_worker::RunningPool;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep_until};
 
-use super::report::Left;
+use super::report::{Left, LeftKind};
 use crate::error::Error;
+#[cfg(feature = "metrics")]
+use crate::observe::{Count, PartFigures, PartKind, Workers};
 
 /// A started part of a program.
-pub(super) trait Part: Send {
+pub(super) trait Part: Send + Sync {
+    /// Takes no more in from here on.
+    fn close(&mut self);
+
+    /// Its numbers.
+    #[cfg(feature = "metrics")]
+    fn figures(&self) -> PartFigures;
+
     /// Stops it, at the deadline wherever it stands, and says what was left.
     fn stop(self: Box<Self>, deadline: Instant) -> Pin<Box<dyn Future<Output = Left> + Send>>;
 
@@ -25,6 +34,15 @@ pub(super) trait Part: Send {
 pub(super) struct Essential(pub(super) Managed);
 
 impl Part for Essential {
+    fn close(&mut self) {
+        Part::close(&mut self.0);
+    }
+
+    #[cfg(feature = "metrics")]
+    fn figures(&self) -> PartFigures {
+        self.0.figures()
+    }
+
     fn stop(self: Box<Self>, deadline: Instant) -> Pin<Box<dyn Future<Output = Left> + Send>> {
         Part::stop(Box::new(self.0), deadline)
     }
@@ -39,20 +57,77 @@ impl Part for Essential {
 }
 
 impl Part for Managed {
+    fn close(&mut self) {
+        Managed::close(self);
+    }
+
+    #[cfg(feature = "metrics")]
+    fn figures(&self) -> PartFigures {
+        PartFigures {
+            name: self.name().to_owned(),
+            kind: PartKind::Manager,
+            counts: counts(self.tally()),
+            waiting: self.waiting(),
+            workers: None,
+        }
+    }
+
     fn stop(self: Box<Self>, deadline: Instant) -> Pin<Box<dyn Future<Output = Left> + Send>> {
         Box::pin(async move {
             let name = self.name().to_owned();
-            Left { events: (*self).stop(deadline).await, running: 0, name }
+            let on = || None;
+            let (events, on) = noting(on, deadline, (*self).stop(deadline)).await;
+            Left { kind: LeftKind::Manager, events, running: 0, on: on.filter(|_| events > 0), name }
         })
     }
 }
 
 impl<R: Request> Part for RunningPool<R> {
+    fn close(&mut self) {
+        RunningPool::close(self);
+    }
+
+    #[cfg(feature = "metrics")]
+    fn figures(&self) -> PartFigures {
+        PartFigures {
+            name: self.name().to_owned(),
+            kind: PartKind::Pool,
+            counts: counts(self.tally()),
+            waiting: self.waiting(),
+            workers: Some(Workers { busy: self.busy(), size: self.size() }),
+        }
+    }
+
     fn stop(self: Box<Self>, deadline: Instant) -> Pin<Box<dyn Future<Output = Left> + Send>> {
         Box::pin(async move {
             let name = self.name().to_owned();
-            let unfinished = (*self).stop(deadline).await;
-            Left { events: unfinished.waiting, running: unfinished.running, name }
+            let on = || Some(R::name().to_owned());
+            let (unfinished, on) = noting(on, deadline, (*self).stop(deadline)).await;
+            let (events, running) = (unfinished.waiting, unfinished.running);
+            Left { kind: LeftKind::Pool, events, running, on: on.filter(|_| running > 0), name }
         })
+    }
+}
+
+#[cfg(feature = "metrics")]
+fn counts(tally: edri_router::Tally) -> std::collections::BTreeMap<Count, u64> {
+    [(Count::Accepted, tally.accepted), (Count::Rejected, tally.rejected), (Count::Dropped, tally.dropped)]
+        .into()
+}
+
+/// Stops a part, and notes at the deadline what it is `on`: the moment before it is ended.
+async fn noting<T>(
+    on: impl FnOnce() -> Option<String>,
+    deadline: Instant,
+    stopping: impl Future<Output = T>,
+) -> (T, Option<String>) {
+    let mut stopping = std::pin::pin!(stopping);
+    tokio::select! {
+        biased;
+        () = sleep_until(deadline) => {
+            let on = on();
+            (stopping.await, on)
+        }
+        stopped = &mut stopping => (stopped, None),
     }
 }

@@ -1,6 +1,7 @@
 use std::convert::Infallible;
 use std::fmt;
 use std::future::{Future, pending, poll_fn};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -11,19 +12,46 @@ use super::part::Part;
 use super::report::Report;
 use super::signals::Signals;
 use crate::error::Error;
+#[cfg(feature = "metrics")]
+use crate::observe::{Figures, Observe, Observing};
 
 /// A program at work. Dropping it tells everything to stop, and waits for nothing.
 #[must_use = "dropping it stops the program"]
 pub struct RunningApp {
     router: Router,
-    /// In the order in which they were started.
-    parts: Vec<Box<dyn Part>>,
+    /// In the order in which they will be stopped.
+    parts: Parts,
+    /// So many of them, the first, bring events in, and stop together.
+    sources: usize,
     grace: Duration,
+    #[cfg(feature = "metrics")]
+    observing: Observing,
 }
 
+/// Shared with those who watch.
+type Parts = Arc<Mutex<Vec<Box<dyn Part>>>>;
+
+/// Of the time to shut down, the part with this divisor is kept for those that are stopped after one that is stuck.
+const KEPT: u32 = 8;
+
 impl RunningApp {
-    pub(super) fn new(router: Router, parts: Vec<Box<dyn Part>>, grace: Duration) -> Self {
-        Self { router, parts, grace }
+    pub(super) fn new(router: Router, parts: Vec<Box<dyn Part>>, sources: usize, grace: Duration) -> Self {
+        Self {
+            router,
+            parts: Arc::new(Mutex::new(parts)),
+            sources,
+            grace,
+            #[cfg(feature = "metrics")]
+            observing: Observing::default(),
+        }
+    }
+
+    /// Tells those who watch from outside, from here on.
+    #[cfg(feature = "metrics")]
+    pub(super) fn observed(mut self, observe: Observe) -> Result<Self, Error> {
+        let parts = Arc::clone(&self.parts);
+        self.observing = observe.start(move || figures(&parts))?;
+        Ok(self)
     }
 
     /// The program's router.
@@ -35,9 +63,15 @@ impl RunningApp {
     /// [essential](edri_manager::Host::essential) manager has ended by itself, then shuts down.
     ///
     /// # Errors
-    /// [`Error::Lost`] names the essential manager. [`Error::Unfinished`] if something was left when the [grace](crate::App::grace) was over,
-    /// [`Error::Interrupted`] if a second signal came first. From `main` each ends the process with exit code 1;
-    /// an orderly end with 0.
+    /// [`Error::Lost`] names the essential manager. [`Error::Unfinished`] if something was left when the
+    /// [grace](crate::App::grace) was over, [`Error::Interrupted`] if a second signal came first: nothing more is
+    /// waited for then.
+    ///
+    /// # Exit codes
+    /// Of a program whose `main` has [`#[edri::main]`](macro@crate::main) and ends with this: 0 for an orderly end, 1 if
+    /// something was left or lost, and after a second signal what shells say of a program that was ended by it: 130 for
+    /// SIGINT, 143 for SIGTERM. See [`Error::exit_code`] for other ways to end. Should the program be so blocked that it
+    /// does not notice the second signal within a second, it is ended with the same code from another thread.
     pub async fn run(self) -> Result<(), Error> {
         self.run_until(pending::<Infallible>()).await.map(drop)
     }
@@ -47,8 +81,8 @@ impl RunningApp {
     ///
     /// # Errors
     /// As [`run`](Self::run).
-    pub async fn run_until<T>(mut self, work: impl Future<Output = T>) -> Result<Option<T>, Error> {
-        let mut signals = Signals::listen()?;
+    pub async fn run_until<T>(self, work: impl Future<Output = T>) -> Result<Option<T>, Error> {
+        let mut signals = Signals::listen().await?;
         let output = tokio::select! {
             output = work => Ok(Some(output)),
             signal = signals.next() => {
@@ -70,34 +104,54 @@ impl RunningApp {
             }
             signal = signals.next() => {
                 tracing::warn!("{signal}: ending at once");
-                Err(Error::Interrupted)
+                Err(Error::Interrupted { signal })
             }
         }
     }
 
     /// Ready when a part has been lost without which the program is not to go on.
-    fn poll_lost(&mut self, cx: &mut Context<'_>) -> Poll<Error> {
-        let lost = self.parts.iter_mut().find_map(|part| match part.poll_lost(cx) {
+    fn poll_lost(&self, cx: &mut Context<'_>) -> Poll<Error> {
+        let lost = lock(&self.parts).iter_mut().find_map(|part| match part.poll_lost(cx) {
             Poll::Ready(lost) => Some(lost),
             Poll::Pending => None,
         });
         lost.map_or(Poll::Pending, Poll::Ready)
     }
 
-    /// Shuts down in order: managers in the reverse order of their addition, then pools; each takes no more in,
-    /// handles what waits, and ends. When `deadline` is over, what is left is ended wherever it stands, and
-    /// whoever waits for an answer is told.
+    /// Shuts down in order: [sources](edri_manager::Host::source), then managers, each before those that it
+    /// [needs](edri_manager::Host::needs) and otherwise in the reverse order of their start, then pools. Each takes no
+    /// more in, handles what waits, and ends before the next one is told. When `deadline` is over, what is left is ended
+    /// wherever it stands, and whoever waits for an answer is told.
+    ///
+    /// One that is stuck does not take all of the time: an eighth of it is kept for those after it.
     pub async fn shutdown(self, deadline: Duration) -> Report {
         let begun = Instant::now();
+        let sources = self.sources;
+        let mut parts = std::mem::take(&mut *lock(&self.parts));
+        parts.iter_mut().take(sources).for_each(|source| source.close());
         let mut left = Vec::new();
-        for part in self.parts.into_iter().rev() {
-            let part = part.stop(begun + deadline).await;
+        let mut later = u32::try_from(parts.len()).unwrap_or(u32::MAX).saturating_sub(1);
+        let kept_for_each = deadline / KEPT / later.max(1);
+        for part in parts {
+            let part = part.stop(begun + deadline.saturating_sub(kept_for_each * later)).await;
             if part.events > 0 || part.running > 0 {
                 left.push(part);
             }
+            later = later.saturating_sub(1);
         }
         Report { took: begun.elapsed(), left }
     }
+}
+
+fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What there is to tell at this moment.
+#[cfg(feature = "metrics")]
+fn figures(parts: &Parts) -> Figures {
+    let parts = lock(parts).iter().map(|part| part.figures()).collect();
+    Figures { parts, ..Figures::default() }
 }
 
 impl fmt::Debug for RunningApp {
@@ -105,7 +159,7 @@ impl fmt::Debug for RunningApp {
         formatter
             .debug_struct("RunningApp")
             .field("router", &self.router)
-            .field("parts", &self.parts.len())
+            .field("parts", &lock(&self.parts).len())
             .finish()
     }
 }

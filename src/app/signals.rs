@@ -1,41 +1,129 @@
+use std::fmt;
 use std::io;
+use std::process;
+use std::thread;
+use std::time::Duration;
 
-/// The signals that ask a program to end.
+use tokio::sync::{mpsc, oneshot};
+
+/// A signal that asks a program to end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Signal {
+    /// SIGINT; Ctrl-C where there are no signals.
+    Interrupt,
+    /// SIGTERM.
+    Terminate,
+}
+
+impl Signal {
+    /// What shells say of a program that was ended by it: 128 and its number.
+    pub const fn exit_code(self) -> u8 {
+        match self {
+            Self::Interrupt => 128 + 2,
+            Self::Terminate => 128 + 15,
+        }
+    }
+}
+
+impl fmt::Display for Signal {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Interrupt => "SIGINT",
+            Self::Terminate => "SIGTERM",
+        })
+    }
+}
+
+/// The signals that ask this program to end, heard on a thread of their own: a handler that blocks every thread of
+/// the program's runtime does not make it deaf.
 pub(super) struct Signals {
-    #[cfg(unix)]
+    heard: mpsc::Receiver<Signal>,
+}
+
+/// How long a program has to notice a second signal before it is ended from the thread that heard it.
+const UNTIL_NOTICED: Duration = Duration::from_secs(1);
+
+impl Signals {
+    /// From here on they are heard, until this is dropped.
+    pub(super) async fn listen() -> io::Result<Self> {
+        // Two matter: what comes beyond them changes nothing.
+        let (hear, heard) = mpsc::channel(2);
+        let (ready, told) = oneshot::channel();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        thread::Builder::new().name("edri-signals".to_owned()).spawn(move || {
+            runtime.block_on(async move {
+                match Listener::new() {
+                    Ok(listener) => {
+                        let _ = ready.send(Ok(()));
+                        listen_until_dropped(listener, hear).await;
+                    }
+                    Err(error) => drop(ready.send(Err(error))),
+                }
+            });
+        })?;
+        told.await.unwrap_or_else(|_| Err(io::Error::other("the thread that hears signals has ended")))?;
+        Ok(Self { heard })
+    }
+
+    /// The next one.
+    pub(super) async fn next(&mut self) -> Signal {
+        match self.heard.recv().await {
+            Some(signal) => signal,
+            // Nothing can be listened to any more: nothing will come.
+            None => std::future::pending().await,
+        }
+    }
+}
+
+async fn listen_until_dropped(mut listener: Listener, hear: mpsc::Sender<Signal>) {
+    for count in 1.. {
+        let signal = tokio::select! {
+            signal = listener.next() => signal,
+            () = hear.closed() => return,
+        };
+        let _ = hear.try_send(signal);
+        if count > 1 && tokio::time::timeout(UNTIL_NOTICED, hear.closed()).await.is_err() {
+            process::exit(signal.exit_code().into());
+        }
+    }
+}
+
+#[cfg(unix)]
+struct Listener {
     interrupt: tokio::signal::unix::Signal,
-    #[cfg(unix)]
     terminate: tokio::signal::unix::Signal,
 }
 
-impl Signals {
-    #[cfg(unix)]
-    pub(super) fn listen() -> io::Result<Self> {
+#[cfg(unix)]
+impl Listener {
+    fn new() -> io::Result<Self> {
         use tokio::signal::unix::{SignalKind, signal};
         Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
     }
 
-    /// The name of the next one.
-    #[cfg(unix)]
-    pub(super) async fn next(&mut self) -> &'static str {
+    async fn next(&mut self) -> Signal {
         tokio::select! {
-            _ = self.interrupt.recv() => "SIGINT",
-            _ = self.terminate.recv() => "SIGTERM",
+            _ = self.interrupt.recv() => Signal::Interrupt,
+            _ = self.terminate.recv() => Signal::Terminate,
         }
     }
+}
 
-    #[cfg(not(unix))]
-    pub(super) fn listen() -> io::Result<Self> {
-        Ok(Self {})
+#[cfg(not(unix))]
+struct Listener;
+
+#[cfg(not(unix))]
+impl Listener {
+    fn new() -> io::Result<Self> {
+        Ok(Self)
     }
 
-    /// The name of the next one.
-    #[cfg(not(unix))]
-    pub(super) async fn next(&mut self) -> &'static str {
+    async fn next(&mut self) -> Signal {
         if tokio::signal::ctrl_c().await.is_err() {
             // Nothing can be listened to: nothing will come.
             std::future::pending::<()>().await;
         }
-        "Ctrl-C"
+        Signal::Interrupt
     }
 }

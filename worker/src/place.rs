@@ -2,7 +2,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use edri_event::{Failure, Meta};
-use edri_router::{Asked, Membership, RequestError, SharedReceiver, caught, has_expired};
+use edri_router::{
+    Asked, EventInfo, EventKind, Handler, HandlerSpan, Membership, RequestError, SharedReceiver, caught,
+    has_expired,
+};
 
 use crate::worker::{Worker, WorkerContext};
 
@@ -51,9 +54,11 @@ impl<W: Worker> Place<W> {
             reply.answer(Err(RequestError::Expired));
             return Some(worker);
         }
+        let info = || Some(EventInfo::new::<W::Job>(EventKind::Request, &meta));
+        let span = HandlerSpan::open(info, Handler::Worker(self.cx.name()));
         self.cx.cx.begin_request::<W::Job>(meta, &reply);
         // Called within the block: a `run` that is no `async fn` may panic before it gives its future.
-        let outcome = caught(async { worker.run(event, &self.cx).await }).await;
+        let outcome = span.around(caught(async { worker.run(event, &self.cx).await })).await;
         // Whoever has its answer finds nothing of its job left here: no sink for progress, no busy worker.
         self.cx.cx.begin(Meta::new());
         drop(busy);

@@ -49,6 +49,12 @@ impl Expansion<'_> {
             let call = located_at(event.span(), quote!(#private::Message::key(payload)));
             quote!(Self::#variant(ref payload) => #call)
         });
+        let info = self.each(|Handler { variant, event, kind, .. }| {
+            let call = located_at(event.span(), quote!(#private::Message::info(payload)));
+            let response = (*kind == Kind::Response)
+                .then(|| quote!(.map(|info| info.handled_as(#private::EventKind::Response))));
+            quote!(Self::#variant(ref payload) => #call #response)
+        });
         let discard = self.each(|Handler { variant, event, .. }| {
             let call = located_at(event.span(), quote!(#private::Message::discard(payload, loss, office)));
             quote!(Self::#variant(payload) => #call)
@@ -66,6 +72,13 @@ impl Expansion<'_> {
                 fn key(&self) -> ::core::option::Option<#private::Key> {
                     match *self {
                         #(#key,)*
+                        #impossible_reference
+                    }
+                }
+
+                fn info(&self) -> ::core::option::Option<#private::EventInfo<'_>> {
+                    match *self {
+                        #(#info,)*
                         #impossible_reference
                     }
                 }

@@ -2,7 +2,7 @@ use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::task::{Poll, Waker};
 
-use edri_router::{Context, Message, Receiver};
+use edri_router::{Context, HandlerSpan, Message, Receiver, is_traced};
 
 use super::inline::{Seat, Slot};
 use super::life::Life;
@@ -70,11 +70,13 @@ pub(super) async fn mailbox<M: Manager, O: Overseer>(
     life: &Life,
     overseer: &O,
 ) -> Left<M> {
+    let mut span = HandlerSpan::closed();
     loop {
         let handled = match next_that_waits(&mut manager, &mut cx, receiver, overseer).await {
             Next::Waits(message) => {
+                span.reopen(|| message.info(), &cx);
                 let handling = pin!(manager.handle(message, &mut cx));
-                wait_for(handling, receiver, life).await
+                wait_for(handling, &mut span, receiver, life).await
             }
             Next::Undone(undone) => Handled::Undone(undone),
             Next::Closed => return Left::Closed(manager, cx),
@@ -98,6 +100,7 @@ pub(super) async fn inline<M: Manager, O: Overseer>(
     overseer: &O,
 ) -> Left<M> {
     slot.put(Box::new(Seat { manager, cx, fallen: None }));
+    let mut span = HandlerSpan::closed();
     loop {
         let open = poll_fn(|task| {
             if O::SUPERVISES
@@ -117,11 +120,16 @@ pub(super) async fn inline<M: Manager, O: Overseer>(
         while !overseer.is_recalled()
             && let Some(message) = receiver.try_recv()
         {
-            let handled = match handle_now(&mut seat.manager, message, &mut seat.cx, receiver, overseer) {
+            let begun = match is_traced() {
+                false => handle_now(&mut seat.manager, message, &mut seat.cx, receiver, overseer),
+                true => Err(message),
+            };
+            let handled = match begun {
                 Ok(handled) => handled,
                 Err(waits) => {
+                    span.reopen(|| waits.info(), &seat.cx);
                     let handling = pin!(seat.manager.handle(waits, &mut seat.cx));
-                    wait_for(handling, receiver, life).await
+                    wait_for(handling, &mut span, receiver, life).await
                 }
             };
             if let Handled::Undone(undone) = handled
@@ -167,6 +175,8 @@ async fn next_that_waits<M: Manager, O: Overseer>(
                 return Poll::Ready(Next::Recalled);
             }
             match receiver.poll_recv(task) {
+                // Where somebody listens all go the same way, which has a place for their spans.
+                Poll::Ready(Some(message)) if is_traced() => return Poll::Ready(Next::Waits(message)),
                 Poll::Ready(Some(message)) => match handle_now(manager, message, cx, receiver, overseer) {
                     Ok(Handled::Done) => {}
                     Ok(Handled::Undone(undone)) => return Poll::Ready(Next::Undone(undone)),
@@ -217,18 +227,22 @@ fn handle_now<M: Manager, O: Overseer>(
 /// would cost more than the rest of this.
 pub(super) async fn wait_for<I: Message>(
     mut handling: Pin<&mut impl Future<Output = Handled<I>>>,
+    span: &mut HandlerSpan,
     receiver: &mut Receiver<I>,
     life: &Life,
 ) -> Handled<I> {
     let begun = life.begin();
     let handled = poll_fn(|task| {
+        let within = span.enter();
         let polled = handling.as_mut().poll(task);
+        within.left();
         if polled.is_pending() {
             receiver.let_in();
         }
         polled
     })
     .await;
+    span.close();
     begun.ended();
     handled
 }

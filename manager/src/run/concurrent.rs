@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use edri_event::Key;
-use edri_router::{Context, DeadLetterOffice, Inbox, Loss, Message, Reason, Receiver, RequestError};
+use edri_router::{
+    Context, DeadLetterOffice, Handler, HandlerSpan, Inbox, Loss, Message, Reason, Receiver, RequestError,
+};
 use futures_util::FutureExt as _;
 use tokio::task::JoinSet;
 
@@ -120,13 +122,15 @@ impl<M: SharedManager> Crew<M> {
     fn begin(&self, running: &mut Running<M::Inbox>, key: Option<Key>, message: M::Inbox, attempts: u32) {
         let (manager, mut cx) = (Arc::clone(&self.manager), self.cx.another());
         let generation = self.generation();
-        running.tasks.spawn(async move {
+        let span = HandlerSpan::open(|| message.info(), Handler::Manager(cx.name()));
+        let handling = async move {
             // Should a panic get out all the same, the key is free again.
             let handling = AssertUnwindSafe(manager.handle_shared(message, &mut cx)).catch_unwind().await;
             let handled = handling
                 .unwrap_or_else(|payload| Handled::undone(None, reason(RequestError::from_panic(&*payload))));
             Ended { key, attempts, generation, handled }
-        });
+        };
+        running.tasks.spawn(span.around(handling));
     }
 
     fn begin_next(

@@ -24,7 +24,7 @@ use std::pin::Pin;
 
 pub use engine::Engine;
 pub use inline::Held;
-pub(crate) use inline::Slot;
+pub(crate) use inline::{Seat, Slot};
 pub(crate) use life::{Life, Rare};
 
 /// A manager's whole life.

@@ -1,7 +1,7 @@
 use std::pin::pin;
 use std::sync::Arc;
 
-use edri_router::{Context, Inbox, Receiver, caught_now};
+use edri_router::{Context, HandlerSpan, Inbox, Message as _, Receiver, caught_now};
 
 use super::again::Again;
 use super::alone::{Left, inline, mailbox, wait_for};
@@ -64,12 +64,11 @@ impl<M: Manager> Supervised<M> {
         let mut manager = revived?;
         let mut next = again.and_then(Again::begin);
         while let Some((message, attempts)) = next.take() {
-            let handled = match manager.handle_now(message, cx) {
-                Ok(handled) => handled,
-                Err(waits) => {
-                    let handling = pin!(manager.handle(waits, cx));
-                    wait_for(handling, &mut self.receiver, &self.life).await
-                }
+            let mut span = HandlerSpan::closed();
+            span.reopen(|| message.info(), cx);
+            let handled = {
+                let handling = pin!(manager.handle(message, cx));
+                wait_for(handling, &mut span, &mut self.receiver, &self.life).await
             };
             let Handled::Undone(undone) = handled else { break };
             self.life.note(&undone.reason);

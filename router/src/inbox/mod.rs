@@ -32,11 +32,17 @@ pub use settings::{Capacity, InboxSettings, Overflow};
 pub use shared::SharedReceiver;
 
 use crate::dead_letter::{DeadLetterOffice, Loss};
+use crate::trace::EventInfo;
 
 /// What may wait in an inbox.
 pub trait Message: Send + 'static {
     /// The key that keeps it in order with others, if it has one.
     fn key(&self) -> Option<edri_event::Key> {
+        None
+    }
+
+    /// What it is, for those who watch it being handled: a message that does not say is handled without a span.
+    fn info(&self) -> Option<EventInfo<'_>> {
         None
     }
 

@@ -13,6 +13,7 @@ use crate::dead_letter::{Loss, Reason, lose};
 use crate::envelope::{Envelope, Shared};
 use crate::route::{Deliver, Delivery, NotificationRoute, Wait};
 use crate::router::Router;
+use crate::trace::{SenderSpan, mark};
 
 /// How many events are handed over at a time.
 const CHUNK: usize = 256;
@@ -56,6 +57,7 @@ fn with_identity<E: Notification>(event: E) -> Envelope<E> {
     if E::SHAREABLE {
         meta.set_id(EventId::fresh());
     }
+    mark(&mut meta, SenderSpan::MayEnd);
     Envelope { event: Shared::Own(event), meta }
 }
 

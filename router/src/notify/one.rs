@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use edri_event::{EventId, Key, Meta, Notification, Priority};
+use edri_event::{EventId, Key, Meta, Notification, Priority, TraceContext};
 use tokio::task::coop;
 use tokio::time::Instant;
 
@@ -17,6 +17,7 @@ use crate::dead_letter::{Loss, Reason, lose};
 use crate::envelope::{Envelope, Shared};
 use crate::route::{Deliver, Delivery, NotificationRoute, Wait};
 use crate::router::Router;
+use crate::trace::{SenderSpan, is_traced, mark};
 
 /// A notification about to be sent: await it. Made by [`Router::notify`].
 ///
@@ -70,6 +71,15 @@ impl<'r, E: Notification> Notify<'r, E> {
         self
     }
 
+    /// Says that it belongs to a trace that came from another system, as in a `traceparent` header. What is sent from
+    /// within a handler belongs to the handler's own without being told.
+    pub fn trace(mut self, trace: TraceContext) -> Self {
+        if let Some(parcel) = &mut self.parcel {
+            parcel.meta.set_trace(trace);
+        }
+        self
+    }
+
     /// As [`deadline`](Self::deadline), so long from now. What expires beyond all clocks does not expire.
     pub fn expires_in(self, duration: Duration) -> Self {
         match Instant::now().checked_add(duration) {
@@ -93,6 +103,11 @@ impl<'r, E: Notification> Notify<'r, E> {
             && let Some(parcel) = &mut self.parcel
         {
             parcel.meta.set_id(EventId::fresh());
+        }
+        if is_traced()
+            && let Some(parcel) = &mut self.parcel
+        {
+            mark(&mut parcel.meta, SenderSpan::MayEnd);
         }
         let (parcel, lane) = (&mut self.parcel, self.lane);
         let router = self.router;

@@ -9,6 +9,7 @@ use crate::history::RetainedAnswers;
 use crate::notify::Outstanding;
 use crate::route::{Delivery, Observer, RequestRoute, Roster, Wait};
 use crate::router::Router;
+use crate::trace::{SenderSpan, mark};
 
 /// The outcome of one request, as observers see it: exactly what its requester saw, failures included.
 ///
@@ -85,11 +86,14 @@ impl<R: Request> Observed<R> {
                 let request = (observer.copy_request)(&self.request);
                 let outcome = outcome.as_ref().map(observer.copy_response).map_err(RequestError::clone);
                 let event = Shared::Own(Answer { request, outcome });
-                deliver(observer, Envelope { event, meta: Meta::new() });
+                let mut meta = Meta::new();
+                mark(&mut meta, SenderSpan::MayEnd);
+                deliver(observer, Envelope { event, meta });
             }
             return outstanding;
         };
-        let Envelope { event, meta } = history.record(&self.request, outcome);
+        let Envelope { event, mut meta } = history.record(&self.request, outcome);
+        mark(&mut meta, SenderSpan::MayEnd);
         let answer = event.into_shared();
         // Looked up after the answer was recorded, as for a notification.
         router.table().with(TypeId::of::<R>(), |route: Option<&RequestRoute<R>>| {

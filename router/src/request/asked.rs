@@ -6,6 +6,7 @@ use super::error::RequestError;
 use super::reply::{Reply, ReplyTo, reply};
 use crate::dead_letter::{DeadLetterOffice, Loss, Reason};
 use crate::inbox::Message;
+use crate::trace::{EventInfo, EventKind};
 
 /// A request as its responder gets it: with the way back.
 #[derive(Debug)]
@@ -39,6 +40,10 @@ impl<R: Request> Asked<R> {
 impl<R: Request> Message for Asked<R> {
     fn key(&self) -> Option<Key> {
         self.meta.key().or_else(|| self.event.key())
+    }
+
+    fn info(&self) -> Option<EventInfo<'_>> {
+        Some(EventInfo::new::<R>(EventKind::Request, &self.meta))
     }
 
     /// The requester is told: it is no dead letter.

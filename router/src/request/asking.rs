@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
-use edri_event::{EventId, Key, Meta, Priority, Progress, ProgressSink, Request};
+use edri_event::{EventId, Key, Meta, Priority, Progress, ProgressSink, Request, TraceContext};
 use tokio::time::Instant;
 
 use super::answer::{Answer, Observed};
@@ -19,6 +19,7 @@ use crate::envelope::Envelope;
 use crate::notify::Outstanding;
 use crate::route::{Answering, Kept, Offered, Patience, RequestRoute, Respond, Running, Ticket, Wait};
 use crate::router::Router;
+use crate::trace::{SenderSpan, mark};
 
 /// Requests for a unit of tokio's budget. Those that are queued wait for their answer, and yield thereby; those
 /// that are answered inline are calls.
@@ -150,6 +151,12 @@ impl<'r, R: Request> Asking<'r, R> {
         self.meta(|meta| meta.set_progress(ProgressSink::new(report)))
     }
 
+    /// Says that it belongs to a trace that came from another system, as in a `traceparent` header. What is sent from
+    /// within a handler belongs to the handler's own without being told.
+    pub fn trace(self, trace: TraceContext) -> Self {
+        self.meta(|meta| meta.set_trace(trace))
+    }
+
     fn meta(mut self, set: impl FnOnce(&mut Meta)) -> Self {
         if let Some((_, meta)) = &mut self.call {
             set(meta);
@@ -160,10 +167,11 @@ impl<'r, R: Request> Asking<'r, R> {
     /// Asks, and moves on to the stage that follows; with an outcome if there is one at once.
     #[inline]
     fn ask(&mut self, waker: &Waker) -> Option<Outcome<R>> {
-        if R::SHAREABLE
-            && let Some((_, meta)) = &mut self.call
-        {
-            meta.set_id(EventId::fresh());
+        if let Some((_, meta)) = &mut self.call {
+            if R::SHAREABLE {
+                meta.set_id(EventId::fresh());
+            }
+            mark(meta, SenderSpan::Outlasts);
         }
         if (self.rare.is_some() || self.router.scope().is_some())
             && let Err(error) = self.take_limits()

@@ -12,6 +12,7 @@ use crate::behalf::{Membership, Team};
 use crate::context::Context;
 use crate::route::{Answering, Patience, Respond, Ticket};
 use crate::router::WeakRouter;
+use crate::trace::{self, EventInfo, EventKind, Handler, HandlerSpan};
 
 /// A closure as a responder: it runs on the requester's own task, so that any number run at once.
 pub(crate) struct Closure<F> {
@@ -32,8 +33,10 @@ where
     A: Future<Output = Result<R::Response, Failure>> + Send + 'static,
 {
     fn ask(&self, call: &mut Option<(R, Meta)>, _: Priority, _: Patience, _: &Waker) -> Answering<R> {
-        let Some((event, _)) = call.take() else { return Answering::Gone };
-        answering(|| (self.respond)(event))
+        let Some((event, meta)) = call.take() else { return Answering::Gone };
+        let closure = Handler::Closure(std::any::type_name::<F>());
+        let span = HandlerSpan::nested(|| EventInfo::new::<R>(EventKind::Request, &meta), closure);
+        answering(span, || (self.respond)(event))
     }
 
     fn withdraw(&self, _ticket: Ticket) {}
@@ -75,8 +78,10 @@ where
         let Some((event, meta)) = call.take() else { return Answering::Gone };
         // The requester drops this call when it goes away: there is nothing to watch.
         let mut cx = Context::new(router, Arc::clone(&self.name));
+        let closure = Handler::Closure(std::any::type_name::<F>());
+        let span = HandlerSpan::nested(|| EventInfo::new::<R>(EventKind::Request, &meta), closure);
         cx.begin(meta);
-        answering(|| (self.respond)(event, cx))
+        answering(span, || (self.respond)(event, cx))
     }
 
     fn withdraw(&self, _ticket: Ticket) {}
@@ -90,15 +95,18 @@ where
     }
 }
 
-fn answering<R, A>(respond: impl FnOnce() -> A) -> Answering<R>
+fn answering<R, A>(span: HandlerSpan, respond: impl FnOnce() -> A) -> Answering<R>
 where
     R: Request,
     A: Future<Output = Result<R::Response, Failure>> + Send + 'static,
 {
     // A plain closure may panic before it gives its future.
-    match catch_unwind(AssertUnwindSafe(respond)) {
-        Ok(answering) => Answering::Running(Box::pin(caught(answering))),
-        Err(payload) => Answering::Answered(Err(RequestError::from_panic(&*payload))),
+    let within = span.enter();
+    let answering = caught_now(|| Ok(respond()));
+    within.left();
+    match answering {
+        Ok(answering) => Answering::Running(Box::pin(span.around(caught(answering)))),
+        Err(panicked) => Answering::Answered(Err(panicked)),
     }
 }
 
@@ -113,10 +121,18 @@ pub fn caught_now<T>(answer: impl FnOnce() -> Result<T, Failure>) -> Result<T, R
     outcome(catch_unwind(AssertUnwindSafe(answer)))
 }
 
-#[inline]
+/// The handler's span is told.
+#[cold]
+fn told(error: RequestError) -> RequestError {
+    trace::failed(&error);
+    error
+}
+
+#[inline(always)]
 fn outcome<T>(ended: thread::Result<Result<T, Failure>>) -> Result<T, RequestError> {
     match ended {
-        Ok(answer) => answer.map_err(RequestError::Failed),
-        Err(payload) => Err(RequestError::from_panic(&*payload)),
+        Ok(Ok(answer)) => Ok(answer),
+        Ok(Err(failure)) => Err(told(RequestError::Failed(failure))),
+        Err(payload) => Err(told(RequestError::from_panic(&*payload))),
     }
 }

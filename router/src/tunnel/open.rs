@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use edri_event::{EventId, Failure, Key, Meta, Priority, Tunnel};
+use edri_event::{EventId, Failure, Key, Meta, Priority, TraceContext, Tunnel};
 use tokio::task::coop;
 use tokio::time::Instant;
 
@@ -20,6 +20,7 @@ use crate::notify::Outstanding;
 use crate::request::Watch;
 use crate::route::{Deliver, Delivery, Offered, TunnelRoute, Wait};
 use crate::router::Router;
+use crate::trace::{EventInfo, EventKind, SenderSpan, mark};
 
 /// A tunnel about to be opened: await it. Made by [`Router::open`].
 ///
@@ -136,6 +137,15 @@ impl<'r, T: Tunnel> Open<'r, T> {
         }
     }
 
+    /// Says that it belongs to a trace that came from another system, as in a `traceparent` header. What is sent from
+    /// within a handler belongs to the handler's own without being told.
+    pub fn trace(mut self, trace: TraceContext) -> Self {
+        if let Some((_, meta)) = &mut self.event {
+            meta.set_trace(trace);
+        }
+        self
+    }
+
     fn begin(
         &mut self,
         event: T,
@@ -145,6 +155,7 @@ impl<'r, T: Tunnel> Open<'r, T> {
         if T::SHAREABLE {
             meta.set_id(EventId::fresh());
         }
+        mark(&mut meta, SenderSpan::MayEnd);
         let key = meta.key().or_else(|| event.key());
         let (opened, tunnel) = tunnel(self.window);
         let mut parcel = Some(Opening { event, meta, tunnel });
@@ -209,6 +220,10 @@ impl<T: Tunnel> Future for Open<'_, T> {
 impl<T: Tunnel> Message for Opening<T> {
     fn key(&self) -> Option<Key> {
         self.meta.key().or_else(|| self.event.key())
+    }
+
+    fn info(&self) -> Option<EventInfo<'_>> {
+        Some(EventInfo::new::<T>(EventKind::Tunnel, &self.meta))
     }
 
     /// The opener is told: it is no dead letter.

@@ -1,0 +1,89 @@
+//! What `tests/shutdown.rs` sends signals to.
+
+#![allow(clippy::print_stdout, reason = "the test listens")]
+
+use std::time::Duration;
+
+use edri::prelude::*;
+
+#[derive(Request)]
+#[request(response = ())]
+struct Block(Duration);
+
+const FOR_EVER: Duration = Duration::from_secs(3600);
+
+/// Blocks the thread it is on.
+struct Blocker;
+
+impl Worker for Blocker {
+    type Job = Block;
+
+    async fn run(&mut self, job: Block, _: &WorkerContext) -> Result<(), Failure> {
+        println!("at work");
+        std::thread::sleep(job.0);
+        println!("done");
+        Ok(())
+    }
+}
+
+#[manager]
+impl Blocker {
+    #[request]
+    fn block(&mut self, block: Block) {
+        println!("at work");
+        std::thread::sleep(block.0);
+    }
+}
+
+#[edri::main]
+async fn busy_thread() -> Result<(), edri::Error> {
+    with_a_thread(Duration::from_millis(500)).await
+}
+
+#[edri::main]
+async fn blocked_thread() -> Result<(), edri::Error> {
+    with_a_thread(FOR_EVER).await
+}
+
+/// A job on a thread, and a grace in which it ends or does not.
+async fn with_a_thread(job: Duration) -> Result<(), edri::Error> {
+    let pool = Pool::threads(1, || Blocker);
+    let app = App::new().workers(pool).grace(Duration::from_secs(2)).start().await?;
+    let router = app.router().clone();
+    app.run_until(async move {
+        // The answer comes after the signal, if it comes.
+        tokio::spawn(async move { router.request(Block(job)).await });
+        std::future::pending::<()>().await;
+    })
+    .await
+    .map(drop)
+}
+
+/// A handler that blocks the only thread there is.
+#[edri::main(flavor = "current_thread")]
+async fn deaf() -> Result<(), edri::Error> {
+    let app = App::new().manager(Blocker).start().await?;
+    let router = app.router().clone();
+    app.run_until(async move { router.request(Block(FOR_EVER)).await }).await.map(drop)
+}
+
+/// Nothing to do.
+#[edri::main]
+async fn idle() -> Result<(), edri::Error> {
+    let app = App::new().start().await?;
+    app.run_until(async {
+        println!("at work");
+        std::future::pending::<()>().await;
+    })
+    .await
+    .map(drop)
+}
+
+fn main() -> Result<(), edri::Error> {
+    match std::env::args().nth(1).as_deref() {
+        Some("thread") => busy_thread(),
+        Some("blocked-thread") => blocked_thread(),
+        Some("deaf") => deaf(),
+        _ => idle(),
+    }
+}
