@@ -40,7 +40,7 @@
 //! | room | holds |
 //! |---|---|
 //! | [`event`] | the event kinds, their derives, identity, failures, codecs |
-//! | [`router`] | routes, inboxes, requests, tunnels, subscriptions |
+//! | [`router`] | routes, inboxes, requests, tunnels, subscriptions, dead letters |
 //! | [`worker`] | the `Worker` trait and pools of tasks and threads |
 //! | [`mod@manager`] | `#[manager]`, the `Manager` trait and the loops that run managers |
 //! | this crate | [`App`], [`prelude`], [`macro@main`] |

@@ -29,6 +29,8 @@ where
     let mut events = events.into_iter();
     let mut outstanding = Outstanding::new();
     let mut chunk = VecDeque::with_capacity(CHUNK);
+    // Those who left with events still in the chunk: never asked again, so that each round gets on.
+    let mut left: Vec<Taker<E>> = Vec::new();
     loop {
         chunk.extend(events.by_ref().take(CHUNK - chunk.len()).map(with_identity));
         if chunk.is_empty() {
@@ -36,16 +38,22 @@ where
         }
         coop::consume_budget().await;
         record(router, &mut chunk);
-        let takers: Vec<Taker<E>> =
+        let mut takers: Vec<Taker<E>> =
             router.table().with(TypeId::of::<E>(), |route: Option<&NotificationRoute<E>>| {
                 route.map(|route| route.subscribers.iter().cloned().collect()).unwrap_or_default()
             });
+        if !left.is_empty() {
+            takers.retain(|taker| !left.iter().any(|left| Arc::ptr_eq(left, taker)));
+        }
         match &takers[..] {
             [] => chunk.drain(..).for_each(|envelope| to_nobody(router, envelope)),
             [only] => match hand_over(only, &mut chunk, &mut outstanding).await {
                 Taken::All => {}
                 // The rest is for whoever subscribes now.
-                Taken::UntilItLeft => router.take_off(only),
+                Taken::UntilItLeft => {
+                    router.take_off(only);
+                    left.push(Arc::clone(only));
+                }
             },
             all => share(router, all, &mut chunk, &mut outstanding).await,
         }
