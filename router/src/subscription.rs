@@ -96,23 +96,20 @@ impl<E: Event + Sync> Subscription<E> {
     ///
     /// Cancel safe: dropped before it is ready, it has taken nothing.
     pub async fn recv(&mut self) -> Option<Shared<E>> {
-        self.recv_envelope().await.map(|envelope| envelope.event)
+        poll_fn(|cx| self.poll_envelope(cx)).await.map(|envelope| envelope.event)
     }
 
     /// The next event, if one waits.
     pub fn try_recv(&mut self) -> Option<Shared<E>> {
-        if let Some(past) = &mut self.past {
-            if let Some(envelope) = past.events.pop_front() {
+        if let Some(envelope) = self.past.as_mut().and_then(|past| past.events.pop_front()) {
+            return Some(envelope.event);
+        }
+        loop {
+            let envelope = self.receiver.try_recv()?;
+            if !self.is_past(&envelope) {
                 return Some(envelope.event);
             }
-            while let Some(envelope) = self.receiver.try_recv() {
-                if !past.includes(&envelope) {
-                    return Some(envelope.event);
-                }
-            }
-            return None;
         }
-        self.receiver.try_recv().map(|envelope| envelope.event)
     }
 
     /// The next event with what travels beside it. As [`recv`](Self::recv).
@@ -122,24 +119,37 @@ impl<E: Event + Sync> Subscription<E> {
 
     #[inline]
     fn poll_envelope(&mut self, cx: &mut Context<'_>) -> Poll<Option<Envelope<E>>> {
-        match self.past {
-            None => self.receiver.poll_recv(cx),
-            Some(_) => self.poll_after_past(cx),
+        if self.past.is_some()
+            && let Some(envelope) = ready!(self.poll_past(cx))
+        {
+            return Poll::Ready(Some(envelope));
+        }
+        // In one place, with or without a past: so the compiler makes one piece of it and of the inbox's part.
+        loop {
+            let next = self.receiver.poll_recv(cx);
+            if self.past.is_none() || !matches!(&next, Poll::Ready(Some(envelope)) if self.is_past(envelope))
+            {
+                return next;
+            }
         }
     }
 
-    fn poll_after_past(&mut self, cx: &mut Context<'_>) -> Poll<Option<Envelope<E>>> {
-        let Some(past) = &mut self.past else { return self.receiver.poll_recv(cx) };
-        if !past.events.is_empty() {
-            ready!(coop::poll_proceed(cx)).made_progress();
-            return Poll::Ready(past.events.pop_front());
-        }
-        loop {
-            match ready!(self.receiver.poll_recv(cx)) {
-                Some(envelope) if past.includes(&envelope) => {}
-                next => return Poll::Ready(next),
+    /// The next event that was replayed, if any is left.
+    #[cold]
+    fn poll_past(&mut self, cx: &mut Context<'_>) -> Poll<Option<Envelope<E>>> {
+        match &mut self.past {
+            Some(past) if !past.events.is_empty() => {
+                ready!(coop::poll_proceed(cx)).made_progress();
+                Poll::Ready(past.events.pop_front())
             }
+            _ => Poll::Ready(None),
         }
+    }
+
+    /// Whether an event that has come live belongs to the past.
+    #[inline]
+    fn is_past(&self, envelope: &Envelope<E>) -> bool {
+        self.past.as_ref().is_some_and(|past| past.includes(envelope))
     }
 
     /// Subscribes no longer; what waits can still be received.
@@ -168,8 +178,7 @@ impl<E: Event + Sync> Stream for Subscription<E> {
     type Item = Shared<E>;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Shared<E>>> {
-        let envelope = ready!(self.get_mut().poll_envelope(cx));
-        Poll::Ready(envelope.map(|envelope| envelope.event))
+        self.get_mut().poll_envelope(cx).map(|next| next.map(|envelope| envelope.event))
     }
 }
 

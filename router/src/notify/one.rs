@@ -71,45 +71,34 @@ impl<'r, E: Notification> Notify<'r, E> {
         {
             parcel.meta.set_id(EventId::fresh());
         }
-        let (parcel, lane) = (&mut self.parcel, self.lane);
-        let dispatched =
-            self.router.table().with(TypeId::of::<E>(), |route: Option<&NotificationRoute<E>>| match route {
-                None if E::RETENTION.is_nothing() => Some(Dispatched::Settled(Ok(Delivered::default()))),
-                Some(route) if route.history.is_none() => Some(to_route(route, parcel, lane, wait)),
-                // It has a past, which comes first.
-                None | Some(_) => None,
-            });
-        match dispatched {
-            Some(dispatched) => dispatched,
-            None => self.dispatch_retained(wait),
-        }
-    }
-
-    /// Recorded before its subscribers are looked up: whoever subscribes in between gets it once all the same.
-    #[cold]
-    fn dispatch_retained(&mut self, wait: Wait<'_>) -> Dispatched<E> {
-        let Self { router, parcel, lane, .. } = self;
-        if let Some(history) = router.history::<E>() {
-            *parcel = parcel.take().map(|parcel| parcel.recorded(&history, E::retained_bytes));
-        }
+        let (router, parcel, lane) = (self.router, &mut self.parcel, self.lane);
         router.table().with(TypeId::of::<E>(), |route: Option<&NotificationRoute<E>>| match route {
-            None => Dispatched::Settled(Ok(Delivered::default())),
-            Some(route) => to_route(route, parcel, *lane, wait),
+            None if E::RETENTION.is_nothing() => Dispatched::Settled(Ok(Delivered::default())),
+            None => retained(router, parcel, lane, wait),
+            Some(route) if route.history.is_some() => retained(router, parcel, lane, wait),
+            Some(route) => match route.subscribers.only() {
+                Some(only) => to_one(only, parcel, lane, wait),
+                None => to_all(route, parcel, lane, wait),
+            },
         })
     }
 }
 
-#[inline]
-fn to_route<E: Notification>(
-    route: &NotificationRoute<E>,
+/// Recorded before its subscribers are looked up: whoever subscribes in between gets it once all the same.
+#[cold]
+fn retained<E: Notification>(
+    router: &Router,
     parcel: &mut Option<Envelope<E>>,
     lane: Priority,
     wait: Wait<'_>,
 ) -> Dispatched<E> {
-    match route.subscribers.only() {
-        Some(only) => to_one(only, parcel, lane, wait),
-        None => to_all(route, parcel, lane, wait),
+    if let Some(history) = router.history::<E>() {
+        *parcel = parcel.take().map(|parcel| parcel.recorded(&history, E::retained_bytes));
     }
+    router.table().with(TypeId::of::<E>(), |route: Option<&NotificationRoute<E>>| match route {
+        None => Dispatched::Settled(Ok(Delivered::default())),
+        Some(route) => to_all(route, parcel, lane, wait),
+    })
 }
 
 enum Dispatched<E: Notification> {
