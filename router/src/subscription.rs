@@ -8,9 +8,10 @@ use edri_event::Event;
 use futures_core::Stream;
 use tokio::task::coop;
 
+use crate::dead_letter::{Loss, Reason};
 use crate::envelope::{Envelope, Shared};
 use crate::history::{Past, Replay};
-use crate::inbox::{Receiver, Tally};
+use crate::inbox::{Message as _, Receiver, Tally};
 use crate::registration::Registration;
 use crate::router::{Router, WeakRouter};
 
@@ -179,6 +180,17 @@ impl<E: Event + Sync> Stream for Subscription<E> {
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Shared<E>>> {
         self.get_mut().poll_envelope(cx).map(|next| next.map(|envelope| envelope.event))
+    }
+}
+
+impl<E: Event + Sync> Drop for Subscription<E> {
+    /// What its inbox had taken in is handed in as the inbox does; what was only replayed is still kept elsewhere.
+    fn drop(&mut self) {
+        let Some(mut past) = self.past.take() else { return };
+        let waiting = std::mem::take(&mut past.events);
+        for envelope in waiting.into_iter().filter(|envelope| !past.includes(envelope)) {
+            envelope.discard(Loss::unhandled(Reason::Stopped), self.receiver.office());
+        }
     }
 }
 
