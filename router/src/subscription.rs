@@ -101,23 +101,19 @@ impl<E: Event + Sync> Subscription<E> {
     /// Events whose deadline has passed are left out, here as in all other ways to receive, and handed in as dead
     /// letters.
     pub async fn recv(&mut self) -> Option<Shared<E>> {
-        self.recv_envelope().await.map(|envelope| envelope.event)
+        poll_fn(|cx| self.poll_envelope(cx)).await.map(|envelope| envelope.event)
     }
 
     /// The next event, if one waits.
     pub fn try_recv(&mut self) -> Option<Shared<E>> {
+        if let Some(envelope) = self.past.as_mut().and_then(|past| past.events.pop_front()) {
+            return Some(envelope.event);
+        }
         loop {
-            let envelope = match &mut self.past {
-                None => self.receiver.try_recv()?,
-                Some(past) => match past.events.pop_front() {
-                    Some(envelope) => return Some(envelope.event),
-                    None => match self.receiver.try_recv()? {
-                        envelope if past.includes(&envelope) => continue,
-                        envelope => envelope,
-                    },
-                },
-            };
-            if let Some(envelope) = self.unless_expired(envelope) {
+            let envelope = self.receiver.try_recv()?;
+            if !self.is_past(&envelope)
+                && let Some(envelope) = self.unless_expired(envelope)
+            {
                 return Some(envelope.event);
             }
         }
@@ -130,29 +126,32 @@ impl<E: Event + Sync> Subscription<E> {
 
     #[inline]
     fn poll_envelope(&mut self, cx: &mut Context<'_>) -> Poll<Option<Envelope<E>>> {
+        if self.past.is_some()
+            && let Some(envelope) = ready!(self.poll_past(cx))
+        {
+            return Poll::Ready(Some(envelope));
+        }
+        // In one place, with or without a past: so the compiler makes one piece of it and of the inbox's part.
         loop {
-            let next = match self.past {
-                None => ready!(self.receiver.poll_recv(cx)),
-                Some(_) => ready!(self.poll_after_past(cx)),
-            };
+            let next = ready!(self.receiver.poll_recv(cx));
             let Some(envelope) = next else { return Poll::Ready(None) };
-            if let Some(envelope) = self.unless_expired(envelope) {
+            if !self.is_past(&envelope)
+                && let Some(envelope) = self.unless_expired(envelope)
+            {
                 return Poll::Ready(Some(envelope));
             }
         }
     }
 
-    fn poll_after_past(&mut self, cx: &mut Context<'_>) -> Poll<Option<Envelope<E>>> {
-        let Some(past) = &mut self.past else { return self.receiver.poll_recv(cx) };
-        if !past.events.is_empty() {
-            ready!(coop::poll_proceed(cx)).made_progress();
-            return Poll::Ready(past.events.pop_front());
-        }
-        loop {
-            match ready!(self.receiver.poll_recv(cx)) {
-                Some(envelope) if past.includes(&envelope) => {}
-                next => return Poll::Ready(next),
+    /// The next event that was replayed, if any is left.
+    #[cold]
+    fn poll_past(&mut self, cx: &mut Context<'_>) -> Poll<Option<Envelope<E>>> {
+        match &mut self.past {
+            Some(past) if !past.events.is_empty() => {
+                ready!(coop::poll_proceed(cx)).made_progress();
+                Poll::Ready(past.events.pop_front())
             }
+            _ => Poll::Ready(None),
         }
     }
 
@@ -162,6 +161,12 @@ impl<E: Event + Sync> Subscription<E> {
             return None;
         }
         Some(envelope)
+    }
+
+    /// Whether an event that has come live belongs to the past.
+    #[inline]
+    fn is_past(&self, envelope: &Envelope<E>) -> bool {
+        self.past.as_ref().is_some_and(|past| past.includes(envelope))
     }
 
     /// Subscribes no longer; what waits can still be received.
@@ -190,8 +195,18 @@ impl<E: Event + Sync> Stream for Subscription<E> {
     type Item = Shared<E>;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Shared<E>>> {
-        let envelope = ready!(self.get_mut().poll_envelope(cx));
-        Poll::Ready(envelope.map(|envelope| envelope.event))
+        self.get_mut().poll_envelope(cx).map(|next| next.map(|envelope| envelope.event))
+    }
+}
+
+impl<E: Event + Sync> Drop for Subscription<E> {
+    /// What its inbox had taken in is handed in as the inbox does; what was only replayed is still kept elsewhere.
+    fn drop(&mut self) {
+        let Some(mut past) = self.past.take() else { return };
+        let waiting = std::mem::take(&mut past.events);
+        for envelope in waiting.into_iter().filter(|envelope| !past.includes(envelope)) {
+            envelope.discard(Loss::unhandled(Reason::Stopped), self.receiver.office());
+        }
     }
 }
 

@@ -227,6 +227,47 @@ async fn the_past_is_dropped_with_the_router() {
     assert_eq!(Arc::strong_count(&held), 1);
 }
 
+/// Behaviour 20.
+#[tokio::test]
+async fn a_taker_that_is_gone_gets_no_past_and_nothing_live_and_routing_goes_on() {
+    let router = Router::new();
+    router.notify(Kept(1)).await.unwrap();
+    let (inbox, receiver) = Inbox::new(InboxSettings::default());
+    let monitor = inbox.monitor();
+    let to = ToInbox::new("gone".into(), inbox, std::convert::identity);
+    drop(receiver);
+    let gone = router.attach_subscriber_from::<Kept>(Arc::new(to), Replay::All);
+    let late = router.subscribe::<Kept>().from(Replay::All);
+    assert_eq!(router.notify(Kept(2)).await.unwrap().accepted, 1);
+    assert_eq!(monitor.tally().accepted, 0);
+    assert_eq!(kept(late), [1, 2]);
+    drop(gone);
+    assert_eq!(router.notify(Kept(3)).await.unwrap().accepted, 0);
+}
+
+/// The code of an event that makes room for another may send in turn.
+#[tokio::test]
+async fn an_event_that_sends_when_it_is_dropped_from_the_past_does_no_harm() {
+    #[derive(Notification)]
+    #[notification(retain = 1)]
+    struct Parting(Router, bool);
+    impl Drop for Parting {
+        fn drop(&mut self) {
+            if self.1 {
+                self.0.try_notify(Parting(Router::new(), false)).unwrap();
+            }
+        }
+    }
+
+    let router = Router::new();
+    router.notify(Parting(router.clone(), true)).await.unwrap();
+    router.notify(Parting(router.clone(), false)).await.unwrap();
+    assert_eq!(router.retained::<Parting>().events, 1);
+    router.notify(Parting(router.clone(), true)).await.unwrap();
+    router.retain::<Parting>(Retention::NOTHING);
+    assert_eq!(router.retained::<Parting>().events, 0);
+}
+
 /// A sender, its number and how it sends.
 fn send(router: &Router, sender: u64, events: u64, how: u64) -> tokio::task::JoinHandle<()> {
     let router = router.clone();

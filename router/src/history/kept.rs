@@ -49,12 +49,13 @@ impl<E> Kept<E> {
         now: Instant,
         measure: impl Fn(&E) -> usize,
     ) -> Vec<One<E>> {
+        // First all the user's code, which may panic.
+        let sizes =
+            self.events.iter().map(|one| if retention.bytes.is_some() { measure(&one.event) } else { 0 });
+        let sizes: Vec<usize> = sizes.collect();
         self.retention = retention;
-        self.bytes = 0;
-        for one in &mut self.events {
-            one.bytes = if retention.bytes.is_some() { measure(&one.event) } else { 0 };
-            self.bytes = self.bytes.saturating_add(one.bytes);
-        }
+        self.bytes = sizes.iter().fold(0, |sum, size| sum.saturating_add(*size));
+        self.events.iter_mut().zip(sizes).for_each(|(one, size)| one.bytes = size);
         self.evict(now)
     }
 

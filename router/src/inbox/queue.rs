@@ -237,11 +237,11 @@ impl<T> Queue<T> {
         }
     }
 
-    /// The receiver has nothing in hand any more. Senders may have gone into line meanwhile before empty lanes, if what
+    /// The receiver has nothing in hand any more, and the lanes are empty. Senders may be in line all the same, if what
     /// it had in hand was a past beyond the capacity.
     #[inline]
     pub(super) fn admit_after_past(&self, state: &mut State<T>, woken: &mut Vec<Waker>) {
-        if state.lanes.len() == 0 && !state.parked.is_empty() {
+        if !state.parked.is_empty() {
             state.set_in_hand(0);
             self.in_hand.store(0, Ordering::Relaxed);
             self.admit_parked(state, woken);

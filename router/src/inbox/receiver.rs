@@ -82,7 +82,9 @@ impl<M: Message> Receiver<M> {
             return Poll::Ready(true);
         }
         let mut state = self.queue.lock();
-        self.queue.admit_after_past(&mut state, &mut self.woken);
+        if state.lanes.len() == 0 {
+            self.queue.admit_after_past(&mut state, &mut self.woken);
+        }
         if state.lanes.len() > 0 {
             drop(state);
             self.wake();
@@ -156,9 +158,11 @@ impl<M: Message> Receiver<M> {
             self.queue.in_hand.store(0, Ordering::Relaxed);
         }
         self.queue.admit_urgent(&mut state, &mut self.woken);
-        self.queue.admit_after_past(&mut state, &mut self.woken);
         if state.lanes.len() == 0 {
-            return self.nothing(state, waker);
+            self.queue.admit_after_past(&mut state, &mut self.woken);
+            if state.lanes.len() == 0 {
+                return self.nothing(state, waker);
+            }
         }
         let takes_all =
             state.lanes.urgent_len() == 0 && self.queue.settings().overflow != Overflow::DropOldest;

@@ -109,48 +109,34 @@ impl<'r, E: Notification> Notify<'r, E> {
         {
             mark(&mut parcel.meta, SenderSpan::MayEnd);
         }
-        let (parcel, lane) = (&mut self.parcel, self.lane);
-        let router = self.router;
-        let dispatched = router.table().with(TypeId::of::<E>(), |route: Option<&NotificationRoute<E>>| {
-            match route {
-                None if E::RETENTION.is_nothing() => Some(to_nobody(router, parcel)),
-                Some(route) if route.history.is_none() => Some(to_route(router, route, parcel, lane, wait)),
-                // It has a past, which comes first.
-                None | Some(_) => None,
-            }
-        });
-        match dispatched {
-            Some(dispatched) => dispatched,
-            None => self.dispatch_retained(wait),
-        }
-    }
-
-    /// Recorded before its subscribers are looked up: whoever subscribes in between gets it once all the same.
-    #[cold]
-    fn dispatch_retained(&mut self, wait: Wait<'_>) -> Dispatched<E> {
-        let Self { router, parcel, lane, .. } = self;
-        if let Some(history) = router.history::<E>() {
-            *parcel = parcel.take().map(|parcel| parcel.recorded(&history, E::retained_bytes));
-        }
+        let (router, parcel, lane) = (self.router, &mut self.parcel, self.lane);
         router.table().with(TypeId::of::<E>(), |route: Option<&NotificationRoute<E>>| match route {
-            None => to_nobody(router, parcel),
-            Some(route) => to_route(router, route, parcel, *lane, wait),
+            None if E::RETENTION.is_nothing() => to_nobody(router, parcel),
+            None => retained(router, parcel, lane, wait),
+            Some(route) if route.history.is_some() => retained(router, parcel, lane, wait),
+            Some(route) => match route.subscribers.only() {
+                Some(only) => to_one(router, only, parcel, lane, wait),
+                None => to_all(router, route, parcel, lane, wait),
+            },
         })
     }
 }
 
-#[inline]
-fn to_route<E: Notification>(
+/// Recorded before its subscribers are looked up: whoever subscribes in between gets it once all the same.
+#[cold]
+fn retained<E: Notification>(
     router: &Router,
-    route: &NotificationRoute<E>,
     parcel: &mut Option<Envelope<E>>,
     lane: Priority,
     wait: Wait<'_>,
 ) -> Dispatched<E> {
-    match route.subscribers.only() {
-        Some(only) => to_one(router, only, parcel, lane, wait),
-        None => to_all(router, route, parcel, lane, wait),
+    if let Some(history) = router.history::<E>() {
+        *parcel = parcel.take().map(|parcel| parcel.recorded(&history, E::retained_bytes));
     }
+    router.table().with(TypeId::of::<E>(), |route: Option<&NotificationRoute<E>>| match route {
+        None => to_nobody(router, parcel),
+        Some(route) => to_all(router, route, parcel, lane, wait),
+    })
 }
 
 enum Dispatched<E: Notification> {

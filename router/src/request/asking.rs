@@ -240,17 +240,16 @@ impl<'r, R: Request> Asking<'r, R> {
     /// Asks by the route's policy; where none that may be asked has room, the overflow policy of one of them holds.
     fn ask_one_of(&mut self, route: &RequestRoute<R>, waker: &Waker) -> Option<Outcome<R>> {
         let key = self.call.as_ref().and_then(|(event, meta)| meta.key().or_else(|| event.key()));
-        let chosen = route.choose(key, |responder, patience| {
+        let mut outcome = None;
+        let taken = route.choose(key, |responder, patience| {
             match responder.ask(&mut self.call, self.lane, patience, waker) {
-                Answering::Full if patience == Patience::Room => Offered::Full,
-                Answering::Gone => Offered::Gone,
-                taken => Offered::Taken((responder, taken)),
+                Answering::Full if patience == Patience::Room => return Offered::Full,
+                Answering::Gone => return Offered::Gone,
+                taken => outcome = self.go_on(responder, taken),
             }
+            Offered::Taken
         });
-        match chosen {
-            Some((responder, taken)) => self.go_on(responder, taken),
-            None => no_responder::<R>(),
-        }
+        if taken { outcome } else { no_responder::<R>() }
     }
 
     #[inline(never)]

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use edri_event::{Key, Request, RoutePolicy};
 
-use super::deliver::{Deliver, Delivery, Wait};
+use super::deliver::{Deliver, Wait};
 use super::respond::{Patience, Respond};
 use super::roster::{Entry, Roster};
 use crate::sync::atomic::{AtomicUsize, Ordering};
@@ -44,31 +44,12 @@ impl<P> Candidate for Arc<dyn Deliver<P>> {
 }
 
 /// What came of offering it to one of them.
-pub(crate) enum Offered<T> {
-    Taken(T),
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Offered {
+    Taken,
     /// There is no room; of those that are asked with [`Patience::Room`] only.
     Full,
     Gone,
-}
-
-impl Offered<Delivery> {
-    pub(crate) fn of(delivery: Delivery, patience: Patience) -> Self {
-        match (delivery, patience) {
-            (Delivery::Full, Patience::Room) => Self::Full,
-            (Delivery::Gone, _) => Self::Gone,
-            (taken, _) => Self::Taken(taken),
-        }
-    }
-}
-
-impl<T> Offered<T> {
-    pub(crate) fn map<U>(self, map: impl FnOnce(T) -> U) -> Offered<U> {
-        match self {
-            Self::Taken(taken) => Offered::Taken(map(taken)),
-            Self::Full => Offered::Full,
-            Self::Gone => Offered::Gone,
-        }
-    }
 }
 
 impl Patience {
@@ -82,29 +63,29 @@ impl Patience {
 }
 
 /// What came of offering it to all that may have it.
-enum Chosen<'r, C, T> {
-    Taken(T),
+enum Chosen<'r, C> {
+    Somebody,
     /// The one whose inbox's policy holds: none has room.
     Full(&'r C),
     Nobody,
 }
 
-/// Offers it to one after the other, in the order of the policy, until somebody takes it. Where none has room, one of
-/// them is asked once more with [`Patience::Policy`].
-pub(crate) fn choose<'r, C: Candidate, T>(
+/// Offers it to one after the other, in the order of the policy, until somebody takes it; `false` if nobody does.
+/// Where none has room, one of them is asked once more with [`Patience::Policy`].
+pub(crate) fn choose<'r, C: Candidate>(
     roster: &'r Roster<C>,
     policy: RoutePolicy,
     turn: &Turn,
     key: Option<Key>,
-    mut offer: impl FnMut(&'r C, Patience) -> Offered<T>,
-) -> Option<T> {
+    mut offer: impl FnMut(&'r C, Patience) -> Offered,
+) -> bool {
     loop {
         match offer_room(roster, policy, turn, key, |candidate| offer(candidate, Patience::Room)) {
-            Chosen::Taken(taken) => return Some(taken),
-            Chosen::Nobody => return None,
+            Chosen::Somebody => return true,
+            Chosen::Nobody => return false,
             Chosen::Full(candidate) => {
-                if let Offered::Taken(taken) = offer(candidate, Patience::Policy) {
-                    return Some(taken);
+                if offer(candidate, Patience::Policy) == Offered::Taken {
+                    return true;
                 }
                 // It has left in between: another may be there still. Each round finds one fewer.
             }
@@ -112,13 +93,13 @@ pub(crate) fn choose<'r, C: Candidate, T>(
     }
 }
 
-fn offer_room<'r, C: Candidate, T>(
+fn offer_room<'r, C: Candidate>(
     roster: &'r Roster<C>,
     policy: RoutePolicy,
     turn: &Turn,
     key: Option<Key>,
-    mut offer: impl FnMut(&'r C) -> Offered<T>,
-) -> Chosen<'r, C, T> {
+    mut offer: impl FnMut(&'r C) -> Offered,
+) -> Chosen<'r, C> {
     match (policy, key) {
         (RoutePolicy::ByKey, Some(key)) => by_key(roster, key, |_| true, offer),
         (RoutePolicy::LocalFirst, Some(key)) => match by_key(roster, key, C::is_local, &mut offer) {
@@ -126,12 +107,7 @@ fn offer_room<'r, C: Candidate, T>(
             Chosen::Nobody => by_key(roster, key, |candidate| !candidate.is_local(), offer),
             chosen => chosen,
         },
-        (RoutePolicy::LocalFirst, None) => {
-            let first = turn.next();
-            let near = roster.iter_from(first).filter(|candidate| candidate.is_local());
-            let far = roster.iter_from(first).filter(|candidate| !candidate.is_local());
-            in_order(near.chain(far), offer)
-        }
+        (RoutePolicy::LocalFirst, None) => near_first(roster, turn.next(), offer),
         (RoutePolicy::LeastLoaded, _) => {
             let first = turn.next() % roster.len().max(1);
             let least = roster.iter_from(first).enumerate().min_by_key(|(_, candidate)| candidate.load());
@@ -144,14 +120,14 @@ fn offer_room<'r, C: Candidate, T>(
 }
 
 /// Whoever is first to have room.
-fn in_order<'r, C: 'r, T>(
+fn in_order<'r, C: 'r>(
     candidates: impl Iterator<Item = &'r C>,
-    mut offer: impl FnMut(&'r C) -> Offered<T>,
-) -> Chosen<'r, C, T> {
+    mut offer: impl FnMut(&'r C) -> Offered,
+) -> Chosen<'r, C> {
     let mut full = None;
     for candidate in candidates {
         match offer(candidate) {
-            Offered::Taken(taken) => return Chosen::Taken(taken),
+            Offered::Taken => return Chosen::Somebody,
             Offered::Full => full = full.or(Some(candidate)),
             Offered::Gone => {}
         }
@@ -159,17 +135,46 @@ fn in_order<'r, C: 'r, T>(
     full.map_or(Chosen::Nobody, Chosen::Full)
 }
 
+/// As [`in_order`], those of this process before the others.
+fn near_first<'r, C: Candidate>(
+    roster: &'r Roster<C>,
+    first: usize,
+    mut offer: impl FnMut(&'r C) -> Offered,
+) -> Chosen<'r, C> {
+    let (mut full, mut far) = (None, false);
+    for candidate in roster.iter_from(first) {
+        if !candidate.is_local() {
+            far = true;
+            continue;
+        }
+        match offer(candidate) {
+            Offered::Taken => return Chosen::Somebody,
+            Offered::Full => full = full.or(Some(candidate)),
+            Offered::Gone => {}
+        }
+    }
+    let nearest = full.map_or(Chosen::Nobody, Chosen::Full);
+    if !far {
+        return nearest;
+    }
+    let far = roster.iter_from(first).filter(|candidate| !candidate.is_local());
+    match (nearest, in_order(far, offer)) {
+        (Chosen::Full(near), Chosen::Full(_) | Chosen::Nobody) => Chosen::Full(near),
+        (_, chosen) => chosen,
+    }
+}
+
 /// The one of that key and no other, for as long as it is there: full or not, so that order is kept.
-fn by_key<'r, C, T>(
+fn by_key<'r, C>(
     roster: &'r Roster<C>,
     key: Key,
     may: impl Fn(&C) -> bool,
-    mut offer: impl FnMut(&'r C) -> Offered<T>,
-) -> Chosen<'r, C, T> {
+    mut offer: impl FnMut(&'r C) -> Offered,
+) -> Chosen<'r, C> {
     let mut gone = None;
     while let Some((weight, candidate)) = heaviest(roster, key, gone, &may) {
         match offer(candidate) {
-            Offered::Taken(taken) => return Chosen::Taken(taken),
+            Offered::Taken => return Chosen::Somebody,
             Offered::Full => return Chosen::Full(candidate),
             Offered::Gone => gone = Some(weight),
         }
@@ -254,12 +259,17 @@ mod tests {
 
     /// Who gets it, if anybody has room; negative if it waits there.
     fn chosen(roster: &Roster<Rc<One>>, policy: RoutePolicy, turn: &Turn, key: Option<u64>) -> i64 {
-        let offer = |one: &Rc<One>, patience| match patience {
-            Patience::Room if one.room => Offered::Taken(one.id as i64),
-            Patience::Room => Offered::Full,
-            Patience::Policy => Offered::Taken(-(one.id as i64)),
+        let mut chosen = 0;
+        let offer = |one: &Rc<One>, patience| {
+            match patience {
+                Patience::Room if one.room => chosen = one.id as i64,
+                Patience::Room => return Offered::Full,
+                Patience::Policy => chosen = -(one.id as i64),
+            }
+            Offered::Taken
         };
-        choose(roster, policy, turn, key.map(|key| Key::of(&key)), offer).unwrap_or(0)
+        choose(roster, policy, turn, key.map(|key| Key::of(&key)), offer);
+        chosen
     }
 
     proptest! {
@@ -341,7 +351,7 @@ mod tests {
     fn one_that_leaves_after_it_was_full_is_passed_over() {
         let (turn, all) = (Turn::default(), roster([steady(1), steady(2)]));
         for (policy, key) in [(RoutePolicy::RoundRobin, None), (RoutePolicy::ByKey, Some(Key::of("tea")))] {
-            let left = Cell::new(None);
+            let (left, mut chosen) = (Cell::new(None), None);
             let offer = |one: &Rc<One>, patience| match patience {
                 _ if left.get() == Some(one.id) => Offered::Gone,
                 Patience::Room => Offered::Full,
@@ -349,9 +359,12 @@ mod tests {
                     left.set(Some(one.id));
                     Offered::Gone
                 }
-                Patience::Policy => Offered::Taken(one.id),
+                Patience::Policy => {
+                    chosen = Some(one.id);
+                    Offered::Taken
+                }
             };
-            let chosen = choose(&all, policy, &turn, key, offer);
+            assert!(choose(&all, policy, &turn, key, offer), "{policy:?}");
             assert!(chosen.is_some() && chosen != left.get(), "{policy:?}");
         }
     }

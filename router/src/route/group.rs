@@ -6,6 +6,7 @@ use edri_event::{Event, Priority, RoutePolicy};
 
 use super::choose::{Offered, Turn, choose};
 use super::deliver::{Deliver, Delivery, Ticket, Wait};
+use super::respond::Patience;
 use super::roster::Roster;
 use crate::dead_letter::Loss;
 use crate::envelope::Envelope;
@@ -83,11 +84,16 @@ impl<E: Event + Sync> Deliver<Envelope<E>> for Group<E> {
             return self.noted(only, only.deliver(parcel, lane, wait));
         }
         let key = parcel.as_ref().and_then(Envelope::key);
-        let chosen = choose(&self.members, RoutePolicy::LocalFirst, &self.turn, key, |member, patience| {
-            let delivery = member.deliver(parcel, lane, patience.or(wait));
-            Offered::of(delivery, patience).map(|delivery| self.noted(member, delivery))
+        let mut delivery = Delivery::Gone;
+        choose(&self.members, RoutePolicy::LocalFirst, &self.turn, key, |member, patience| {
+            match member.deliver(parcel, lane, patience.or(wait)) {
+                Delivery::Full if patience == Patience::Room => return Offered::Full,
+                Delivery::Gone => return Offered::Gone,
+                taken => delivery = self.noted(member, taken),
+            }
+            Offered::Taken
         });
-        chosen.unwrap_or(Delivery::Gone)
+        delivery
     }
 
     fn deliver_many(&self, parcels: &mut VecDeque<Envelope<E>>, lane: Priority) -> bool {

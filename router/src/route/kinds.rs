@@ -103,22 +103,22 @@ impl<R: Request> RequestRoute<R> {
     }
 
     /// Offers a request to one responder after the other; see [`choose`].
-    pub(crate) fn choose<'r, T>(
+    pub(crate) fn choose<'r>(
         &'r self,
         key: Option<Key>,
-        offer: impl FnMut(&'r Arc<dyn Respond<R>>, Patience) -> Offered<T>,
-    ) -> Option<T> {
+        offer: impl FnMut(&'r Arc<dyn Respond<R>>, Patience) -> Offered,
+    ) -> bool {
         choose(&self.responders, self.policy, &self.turn, key, offer)
     }
 }
 
 impl<T: Tunnel> TunnelRoute<T> {
     /// As [`RequestRoute::choose`].
-    pub(crate) fn choose<'r, U>(
+    pub(crate) fn choose<'r>(
         &'r self,
         key: Option<Key>,
-        offer: impl FnMut(&'r Arc<dyn Deliver<Opening<T>>>, Patience) -> Offered<U>,
-    ) -> Option<U> {
+        offer: impl FnMut(&'r Arc<dyn Deliver<Opening<T>>>, Patience) -> Offered,
+    ) -> bool {
         choose(&self.acceptors, self.policy, &self.turn, key, offer)
     }
 }

@@ -18,7 +18,7 @@ use crate::dead_letter::{DeadLetterOffice, Loss, Reason};
 use crate::inbox::{Capacity, Message};
 use crate::notify::Outstanding;
 use crate::request::Watch;
-use crate::route::{Deliver, Delivery, Offered, TunnelRoute, Wait};
+use crate::route::{Deliver, Delivery, Offered, Patience, TunnelRoute, Wait};
 use crate::router::Router;
 use crate::trace::{EventInfo, EventKind, SenderSpan, mark};
 
@@ -160,14 +160,18 @@ impl<'r, T: Tunnel> Open<'r, T> {
         let (opened, tunnel) = tunnel(self.window);
         let mut parcel = Some(Opening { event, meta, tunnel });
         self.router.table().with(TypeId::of::<T>(), |route: Option<&TunnelRoute<T>>| {
-            let chosen = route.and_then(|route| {
+            let mut opening = Err(OpenError::NoAcceptor { event: T::name() });
+            if let Some(route) = route {
                 route.choose(key, |acceptor, patience| {
-                    let delivery = acceptor.deliver(&mut parcel, self.lane, patience.or(wait));
-                    Offered::of(delivery, patience).map(|delivery| (acceptor, delivery))
-                })
-            });
-            let (acceptor, delivery) = chosen.ok_or(OpenError::NoAcceptor { event: T::name() })?;
-            outstanding(acceptor, delivery).map(|rest| (opened, rest))
+                    match acceptor.deliver(&mut parcel, self.lane, patience.or(wait)) {
+                        Delivery::Full if patience == Patience::Room => return Offered::Full,
+                        Delivery::Gone => return Offered::Gone,
+                        taken => opening = outstanding(acceptor, taken),
+                    }
+                    Offered::Taken
+                });
+            }
+            opening.map(|rest| (opened, rest))
         })
     }
 }
