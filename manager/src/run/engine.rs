@@ -33,13 +33,17 @@ impl<M: Manager> Engine<M> {
             None => Box::pin(async move {
                 let _open = open;
                 let Some(manager) = start(manager, &cx, started).await else { return };
-                let (manager, cx) = super::alone::mailbox(manager, &mut receiver, cx, &cut_short).await;
+                let (manager, mut cx) = super::alone::mailbox(manager, &mut receiver, cx, &cut_short).await;
+                // What the hook asks is not asked on behalf of the last event.
+                cx.end();
                 stop(manager, &cx).await;
             }),
             Some(slot) => Box::pin(async move {
                 let _open = open;
                 let Some(manager) = start(manager, &cx, started).await else { return };
-                let (manager, cx) = super::alone::inline(manager, &mut receiver, cx, &slot, &cut_short).await;
+                let (manager, mut cx) =
+                    super::alone::inline(manager, &mut receiver, cx, &slot, &cut_short).await;
+                cx.end();
                 stop(manager, &cx).await;
             }),
         }
