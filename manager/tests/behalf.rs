@@ -331,6 +331,38 @@ async fn a_hook_that_asks_its_own_manager_is_a_circle_too() {
     assert_eq!(warnings.0.load(Ordering::Relaxed), 1);
 }
 
+/// Asks when it stops.
+struct Thorough(Seen);
+
+#[manager]
+impl Thorough {
+    #[notification]
+    fn told(&self, _event: &Told) {}
+
+    #[stopping]
+    async fn stopping(&mut self, cx: &Context) -> Result<(), Failure> {
+        let answer = cx.router().request(AskBack(0)).await;
+        self.0.send(("thorough", Saw::Ended(answer.err()))).ok();
+        Ok(())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_last_hook_asks_is_not_asked_on_behalf_of_the_last_event() {
+    for way in [Way::Mailbox, Way::Inline] {
+        let router = Router::new();
+        let (seen, mut sees) = mpsc::unbounded_channel();
+        let (ignored, _) = mpsc::unbounded_channel();
+        let back = start!(Back(ignored), Way::Mailbox, &router);
+        let thorough = start!(Thorough(seen), way, &router);
+        router.notify(Told(1)).expires_in(SECOND).await.unwrap();
+        sleep(SECOND * 2).await;
+        assert_eq!(thorough.stop(Instant::now() + SECOND).await, 0);
+        assert_eq!(sees.recv().await.unwrap(), ("thorough", Saw::Ended(None)), "{way:?}");
+        drop(back);
+    }
+}
+
 #[derive(Notification)]
 struct Told(u64);
 

@@ -380,6 +380,31 @@ async fn a_task_that_a_handler_has_started_is_not_the_handler() {
 }
 
 #[test]
+fn parts_that_ask_each_other_in_turn_are_no_circle_on_real_threads() {
+    let warnings = Warnings::default();
+    let on_each = warnings.clone();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        // For as long as the thread lives.
+        .on_thread_start(move || std::mem::forget(tracing::subscriber::set_default(on_each.clone())))
+        .enable_time()
+        .build();
+    runtime.unwrap().block_on(async {
+        let town = Arc::new(Town::new(&[1, 1]));
+        for turns in 0..2_000 {
+            let first = town.visit(&[0, 1], turns % 4);
+            while !first.is_finished() && town.router.wait_graph().is_empty() {
+                yield_now().await;
+            }
+            // It comes to part 1 after the question of part 0, and asks part 0, which may not have run since.
+            let second = town.visit(&[1, 0], 0);
+            assert_eq!((first.await.unwrap(), second.await.unwrap()), (Ok(1), Ok(1)));
+        }
+    });
+    assert_eq!(warnings.take(), Vec::<String>::new());
+}
+
+#[test]
 fn there_is_a_bound_to_how_many_are_seen() {
     let (warnings, _guard) = Warnings::listen();
     let router = Router::new();

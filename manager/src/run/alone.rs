@@ -62,6 +62,12 @@ pub(super) enum Left<M: Manager> {
     Recalled(M, Context),
 }
 
+/// What follows, such as a hook, does not ask on behalf of the last event.
+fn at_rest(mut cx: Context) -> Context {
+    cx.end();
+    cx
+}
+
 /// Takes the manager's events from its inbox.
 pub(super) async fn mailbox<M: Manager, O: Overseer>(
     mut manager: M,
@@ -79,13 +85,13 @@ pub(super) async fn mailbox<M: Manager, O: Overseer>(
                 wait_for(handling, &mut span, receiver, life).await
             }
             Next::Undone(undone) => Handled::Undone(undone),
-            Next::Closed => return Left::Closed(manager, cx),
-            Next::Recalled => return Left::Recalled(manager, cx),
+            Next::Closed => return Left::Closed(manager, at_rest(cx)),
+            Next::Recalled => return Left::Recalled(manager, at_rest(cx)),
         };
         if let Handled::Undone(undone) = handled
             && let Some(undone) = life.judge(undone, receiver)
         {
-            return Left::Fell(manager, cx, undone);
+            return Left::Fell(manager, at_rest(cx), undone);
         }
     }
 }
@@ -114,7 +120,7 @@ pub(super) async fn inline<M: Manager, O: Overseer>(
         let mut seat = poll_fn(|task| slot.poll_take(task)).await;
         if let Some(undone) = seat.fallen.take() {
             let Seat { manager, cx, .. } = *seat;
-            return Left::Fell(manager, cx, undone);
+            return Left::Fell(manager, at_rest(cx), undone);
         }
         // What waits is taken only with the manager in hand: no later event of its sender can overtake it.
         while !overseer.is_recalled()
@@ -136,17 +142,17 @@ pub(super) async fn inline<M: Manager, O: Overseer>(
                 && let Some(undone) = life.judge(undone, receiver)
             {
                 let Seat { manager, cx, .. } = *seat;
-                return Left::Fell(manager, cx, undone);
+                return Left::Fell(manager, at_rest(cx), undone);
             }
             tokio::task::coop::consume_budget().await;
         }
         if overseer.is_recalled() {
             let Seat { manager, cx, .. } = *seat;
-            return Left::Recalled(manager, cx);
+            return Left::Recalled(manager, at_rest(cx));
         }
         if !open {
             let Seat { manager, cx, .. } = *seat;
-            return Left::Closed(manager, cx);
+            return Left::Closed(manager, at_rest(cx));
         }
         slot.put(seat);
     }
