@@ -85,6 +85,10 @@ mod guide {
     mod errors {}
     #[doc = include_str!("../docs/src/promises.md")]
     mod promises {}
+    #[doc = include_str!("../docs/src/shutdown.md")]
+    mod shutdown {}
+    #[doc = include_str!("../docs/src/tracing.md")]
+    mod tracing {}
     #[doc = include_str!("../docs/src/benchmarks.md")]
     mod benchmarks {}
 }
