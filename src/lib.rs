@@ -97,6 +97,10 @@ mod guide {
     mod supervision {}
     #[doc = include_str!("../docs/src/promises.md")]
     mod promises {}
+    #[doc = include_str!("../docs/src/shutdown.md")]
+    mod shutdown {}
+    #[doc = include_str!("../docs/src/tracing.md")]
+    mod tracing {}
     #[cfg(feature = "testing")]
     #[doc = include_str!("../docs/src/testing.md")]
     mod testing {}

@@ -152,6 +152,11 @@ mod signals {
         program
     }
 
+    /// What follows a signal at once is the same one.
+    fn wait() {
+        std::thread::sleep(std::time::Duration::from_millis(200));
+    }
+
     #[test]
     fn a_signal_ends_a_program_in_order_with_exit_code_0() {
         for name in ["TERM", "INT"] {
@@ -173,6 +178,7 @@ mod signals {
                 serve.signal(names[0], To::Process);
                 // It has heard the first, and waits for what is stuck.
                 assert_eq!(serve.line(), "closed after 20 parcels");
+                wait();
                 serve.signal(names[1], To::Process);
                 serve.end()
             });
@@ -180,6 +186,18 @@ mod signals {
             let interrupted =
                 format!("Error: interrupted by SIG{}, the second signal, while shutting down\n", names[1]);
             assert_eq!(complaints, interrupted);
+        }
+    }
+
+    #[test]
+    fn a_signal_that_is_told_twice_is_one() {
+        for name in ["TERM", "INT"] {
+            let (code, _, complaints) = within_a_minute(move || {
+                let serve = serve(&[]);
+                serve.signal(name, To::ProcessAndGroup);
+                serve.end()
+            });
+            assert_eq!((code, complaints), (Some(0), String::new()), "SIG{name}");
         }
     }
 
@@ -226,8 +244,7 @@ mod signals {
             let (code, _, _) = within_a_minute(move || {
                 let program = at_work("deaf");
                 program.signal("TERM", To::Process);
-                // Two signals of one kind may be heard as one, if the second follows the first at once.
-                std::thread::sleep(std::time::Duration::from_millis(200));
+                wait();
                 program.signal(name, To::Process);
                 program.end()
             });

@@ -5,6 +5,7 @@ use std::thread;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
 
 /// A signal that asks a program to end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -76,14 +77,27 @@ impl Signals {
     }
 }
 
+/// What comes so soon after the first signal is the same one: `timeout`, for instance, tells a program twice, once by itself
+/// and once with its group.
+const TOLD_TWICE: Duration = Duration::from_millis(100);
+
 async fn listen_until_dropped(mut listener: Listener, hear: mpsc::Sender<Signal>) {
-    for count in 1.. {
+    let mut first = None;
+    loop {
         let signal = tokio::select! {
             signal = listener.next() => signal,
             () = hear.closed() => return,
         };
+        let is_second = match first {
+            None => {
+                first = Some(Instant::now());
+                false
+            }
+            Some(first) if first.elapsed() < TOLD_TWICE => continue,
+            Some(_) => true,
+        };
         let _ = hear.try_send(signal);
-        if count > 1 && tokio::time::timeout(UNTIL_NOTICED, hear.closed()).await.is_err() {
+        if is_second && tokio::time::timeout(UNTIL_NOTICED, hear.closed()).await.is_err() {
             process::exit(signal.exit_code().into());
         }
     }

@@ -17,6 +17,8 @@ pub(crate) struct Program {
 pub(crate) enum To {
     Process,
     Group,
+    /// One right after the other.
+    ProcessAndGroup,
 }
 
 impl Program {
@@ -44,11 +46,12 @@ impl Program {
     }
 
     pub(crate) fn signal(&self, name: &str, to: To) {
-        let sign = match to {
-            To::Process => "",
-            To::Group => "-",
+        let id = self.child.id();
+        let command = match to {
+            To::Process => format!("kill -{name} {id}"),
+            To::Group => format!("kill -{name} -- -{id}"),
+            To::ProcessAndGroup => format!("kill -{name} {id}; kill -{name} -- -{id}"),
         };
-        let command = format!("kill -{name} -- {sign}{}", self.child.id());
         assert!(Command::new("bash").args(["-c", &command]).status().unwrap().success());
     }
 

@@ -190,7 +190,9 @@ impl Open {
 
 impl Inside {
     #[cold]
-    fn left(self: Box<Self>) {}
+    fn left(self: Box<Self>) {
+        drop(self);
+    }
 }
 
 pin_project! {
