@@ -154,7 +154,7 @@ impl<M: SharedManager> Crew<M> {
             Some(supervisor) if self.life.falls_by(&reason) => supervisor.redeliver,
             _ => 0,
         };
-        let again = Again::after(attempts, redeliver, undone, office, &self.life);
+        let again = Again::after(attempts, redeliver, *undone, office, &self.life);
         // Of several that run when it falls, the first takes it down.
         if generation == self.generation() && self.life.falls_by(&reason) {
             self.replace(Some(reason)).await?;
