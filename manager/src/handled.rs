@@ -36,8 +36,8 @@ impl<I> Handled<I> {
 
 impl<I: Message> Undone<I> {
     /// It will not be handled any more, after so many attempts.
-    pub(crate) fn give_up(self: Box<Self>, attempts: u32, office: &DeadLetterOffice) {
-        let Self { message, reason } = *self;
+    pub(crate) fn give_up(self, attempts: u32, office: &DeadLetterOffice) {
+        let Self { message, reason } = self;
         if let Some(message) = message {
             discard(message, Loss::after(attempts, reason), office);
         }

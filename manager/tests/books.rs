@@ -213,3 +213,51 @@ proptest! {
         runtime.block_on(run(plan));
     }
 }
+
+/// On real threads, where an inline manager falls on one while others send.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn on_many_threads_the_books_balance_too() {
+    let pattern = [
+        Step::Tell(How::Waits(1)),
+        Step::TellNow(How::Well),
+        Step::TellNow(How::PanicsTimes(1)),
+        Step::AskNow(How::Well),
+        Step::Tell(How::WaitsAndPanics(1)),
+        Step::Ask(How::Waits(2)),
+        Step::AskNow(How::Panics),
+        Step::Tell(How::Well),
+        Step::Try(How::Waits(1)),
+        Step::TellNow(How::Panics),
+    ];
+    for mode in 0..4 {
+        let plan = Plan {
+            senders: (0..4)
+                .map(|sender| pattern.into_iter().cycle().skip(sender).take(200).collect())
+                .collect(),
+            mode,
+            restart: Restart::OnPanic,
+            budget: u32::MAX,
+            redeliver: 1,
+            capacity: 8,
+            bad_starts: 0,
+            stop: (0, 0),
+            neighbour_falls: 0,
+        };
+        let (router, book) = (Router::new(), Book::default());
+        let group = Group::one_for_all("all")
+            .budget(plan.budget, Duration::from_secs(60))
+            .backoff(Backoff::constant(Duration::ZERO));
+        let managed = host(&plan, &book, &group).start(&router).await.unwrap();
+        let senders: Vec<_> = (0..)
+            .zip(&plan.senders)
+            .map(|(sender, steps)| tokio::spawn(send(sender, steps.clone(), router.clone(), book.clone())))
+            .collect();
+        let mut accepted = Vec::new();
+        for sender in senders {
+            accepted.extend(sender.await.unwrap());
+        }
+        assert_eq!(managed.stop(Instant::now() + Duration::from_secs(60)).await, 0);
+        assert!(accepted.len() >= 4 * 200 / 2, "{} were accepted", accepted.len());
+        check(&plan, &book, &accepted);
+    }
+}

@@ -87,6 +87,25 @@ async fn a_context_that_was_kept_knows_of_its_own_handler_only() {
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_handler_that_is_not_async_is_not_overdue_because_the_last_one_was() {
+    for configure in SLOW_MODES {
+        let router = Router::new();
+        let _managed = configure(Host::from_fn(Slow::default)).start(&router).await.unwrap();
+        assert_eq!(router.request(Work(9)).await, Ok(true));
+        assert_eq!(router.request(Block).await, Ok(false));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_limit_beyond_all_time_is_none() {
+    let router = Router::new();
+    let host = Host::from_fn(Slow::default).handler_timeout(Duration::MAX);
+    let managed = host.start(&router).await.unwrap();
+    assert_eq!(router.request(Work(1_000_000)).await, Ok(false));
+    assert_eq!(managed.troubles().overdue, 0);
+}
+
 /// It cannot even be seen.
 #[tokio::test]
 async fn a_handler_that_blocks_its_thread_is_not_given_up() {

@@ -37,7 +37,7 @@ impl Context {
     }
 
     /// A handler of `event` that may wait is about to begin: the watch over it, if handlers are
-    /// [limited](Self::limited).
+    /// [limited](Self::limited). To be called after [`begin`](Self::begin).
     #[inline]
     pub fn watch(&mut self, event: &'static str) -> Option<Box<Watching>> {
         match &mut self.watch {
@@ -73,6 +73,7 @@ impl Context {
         let scope = self.scope_mut();
         scope.meta = meta;
         scope.requester = None;
+        self.renew_watch();
     }
 
     /// From here on this request is being handled.
@@ -80,6 +81,15 @@ impl Context {
         let scope = self.scope_mut();
         scope.meta = meta;
         scope.requester = reply.requester();
+        self.renew_watch();
+    }
+
+    /// That the last handler took too long says nothing of the next.
+    #[inline]
+    fn renew_watch(&mut self) {
+        if let Some(watch) = &mut self.watch {
+            Watch::renew(watch);
+        }
     }
 
     /// Nothing is being handled any more: what belonged to the last event is let go.

@@ -59,6 +59,7 @@ impl Watch {
     }
 
     /// The same for the next event, in the same place if nobody else looks at this one any more.
+    #[cold]
     pub(crate) fn renew(this: &mut Arc<Self>) {
         match Arc::get_mut(this) {
             Some(watch) => *watch.is_overdue.get_mut() = false,
@@ -95,12 +96,16 @@ pub struct Watching {
     sleep: Option<Pin<Box<Sleep>>>,
 }
 
+/// Later than any handler ends.
+const FAR: Duration = Duration::from_secs(30 * 365 * 24 * 3_600);
+
 impl Watching {
     /// Kept out of the way of those who are not limited.
     #[cold]
     pub(crate) fn over(watch: &mut Arc<Watch>, event: &'static str, manager: &Arc<str>) -> Box<Self> {
         Watch::renew(watch);
-        let until = Instant::now() + watch.limit.after;
+        let now = Instant::now();
+        let until = now.checked_add(watch.limit.after).unwrap_or(now + FAR);
         let (watch, manager) = (Arc::clone(watch), Arc::clone(manager));
         Box::new(Self { watch, event, manager, until, sleep: None })
     }

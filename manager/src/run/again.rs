@@ -20,7 +20,7 @@ impl<I: Message> Again<I> {
     pub(super) fn after(
         attempts: u32,
         redeliver: u32,
-        undone: Box<Undone<I>>,
+        undone: Undone<I>,
         office: &DeadLetterOffice,
         life: &Arc<Life>,
     ) -> Option<Self> {
@@ -28,7 +28,7 @@ impl<I: Message> Again<I> {
             undone.give_up(attempts, office);
             return None;
         }
-        let Undone { message, reason } = *undone;
+        let Undone { message, reason } = undone;
         Some(Self { message, attempts, reason, office: office.clone(), life: Arc::clone(life) })
     }
 

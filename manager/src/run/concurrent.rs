@@ -98,10 +98,8 @@ impl<M: SharedManager> Crew<M> {
                 biased;
                 Some(ended) = running.next() => {
                     let key = ended.key;
-                    match self.settle(ended, &office).await? {
-                        Some((message, attempt)) => self.begin(running, key, message, attempt),
-                        None => self.begin_next(running, keys, key),
-                    }
+                    let again = self.settle(ended, &office).await?;
+                    self.go_on(running, keys, key, again);
                 }
                 () = recalled(self.standing()), if self.supervisor.is_some() => {}
                 next = receiver.recv(), if takes_more => match (next, &mut *keys) {
@@ -133,24 +131,27 @@ impl<M: SharedManager> Crew<M> {
         running.tasks.spawn(span.around(handling));
     }
 
-    fn begin_next(
+    /// A handler has ended: the event again, or the next of its key.
+    fn go_on(
         &self,
         running: &mut Running<M::Inbox>,
         keys: &mut Option<Keys<M::Inbox>>,
         key: Option<Key>,
+        again: Option<Again<M::Inbox>>,
     ) {
-        if let Some(message) = keys.as_mut().and_then(|keys| keys.next(key)) {
+        if let Some((message, attempt)) = again.and_then(Again::begin) {
+            self.begin(running, key, message, attempt);
+        } else if let Some(message) = keys.as_mut().and_then(|keys| keys.next(key)) {
             self.begin(running, key, message, 1);
         }
     }
 
-    /// After a handler: a new manager if this one fell, and the event if it is to be delivered again, with the number
-    /// of that attempt.
+    /// After a handler: a new manager if this one fell, and the event if it is to be delivered again.
     async fn settle(
         &mut self,
         ended: Ended<M::Inbox>,
         office: &DeadLetterOffice,
-    ) -> Result<Option<(M::Inbox, u32)>, End> {
+    ) -> Result<Option<Again<M::Inbox>>, End> {
         let Ended { attempts, generation, handled, .. } = ended;
         let Handled::Undone(undone) = handled else { return Ok(None) };
         self.life.note(&undone.reason);
@@ -159,12 +160,12 @@ impl<M: SharedManager> Crew<M> {
             Some(supervisor) if self.life.falls_by(&reason) => supervisor.redeliver,
             _ => 0,
         };
-        let again = Again::after(attempts, redeliver, undone, office, &self.life);
+        let again = Again::after(attempts, redeliver, *undone, office, &self.life);
         // Of several that run when it falls, the first takes it down.
         if generation == self.generation() && self.life.falls_by(&reason) {
             self.replace(Some(reason)).await?;
         }
-        Ok(again.and_then(Again::begin))
+        Ok(again)
     }
 
     /// The group is made anew: this manager as soon as its handlers have ended.
@@ -190,10 +191,7 @@ impl<M: SharedManager> Crew<M> {
             self.replace(None).await?;
         }
         for (key, again) in next {
-            match again {
-                Some((message, attempt)) => self.begin(running, key, message, attempt),
-                None => self.begin_next(running, keys, key),
-            }
+            self.go_on(running, keys, key, again);
         }
         Ok(())
     }

@@ -42,7 +42,7 @@ impl<M: Manager> Supervised<M> {
                     bury(fallen);
                     let reason = undone.reason.clone();
                     let redeliver = self.supervisor.redeliver;
-                    let again = Again::after(1, redeliver, undone, self.receiver.office(), &self.life);
+                    let again = Again::after(1, redeliver, *undone, self.receiver.office(), &self.life);
                     let revived = self.supervisor.revive(Some(reason), &mut cx, &self.open).await;
                     (self.deliver_again(revived, again, &mut cx).await, cx)
                 }
@@ -79,7 +79,7 @@ impl<M: Manager> Supervised<M> {
             bury(manager);
             let reason = undone.reason.clone();
             let redeliver = self.supervisor.redeliver;
-            let again = Again::after(attempts, redeliver, undone, self.receiver.office(), &self.life);
+            let again = Again::after(attempts, redeliver, *undone, self.receiver.office(), &self.life);
             manager = self.supervisor.revive(Some(reason), cx, &self.open).await?;
             next = again.and_then(Again::begin);
         }

@@ -70,6 +70,9 @@ pub(crate) struct Spent {
     pub(crate) restarts: u32,
 }
 
+/// Later than any program ends.
+const FAR: Duration = Duration::from_secs(30 * 365 * 24 * 3_600);
+
 impl Group {
     /// When one falls, all are made anew. The name is for the log.
     pub fn one_for_all(name: impl Into<Arc<str>>) -> Self {
@@ -142,7 +145,7 @@ impl Group {
         let (fallen, reason) = (Arc::clone(fallen), reason.clone());
         match state.restarts.next(now) {
             Some(due) => {
-                let at = now + due.delay;
+                let at = now.checked_add(due.delay).unwrap_or(now + FAR);
                 state.latest = Some(Round { generation, at, attempt: due.attempt, fallen, reason });
             }
             None => state.spent = Some(Spent { fallen, reason, restarts: state.budget.restarts }),
