@@ -9,7 +9,7 @@ use edri_router::{
     Registration, RequestError, Respond, Router, Running, Ticket, ToInbox, Wait, caught_now,
 };
 
-use crate::handling::settle;
+use crate::handling::{note, settle};
 use crate::manager::Manager;
 use crate::run::{Held, Slot};
 
@@ -51,7 +51,8 @@ impl<'r, M: Manager> Entrance<'r, M> {
         Self { router, name, inbox, slot, registrations: Vec::new() }
     }
 
-    pub(crate) fn into_registrations(self) -> Vec<Registration> {
+    pub(crate) fn into_registrations(mut self) -> Vec<Registration> {
+        self.registrations.shrink_to_fit();
         self.registrations
     }
 
@@ -80,7 +81,9 @@ impl<'r, M: Manager> Entrance<'r, M> {
         let inbox = self.to_inbox(wrap);
         let responder: Arc<dyn Respond<R>> = match &self.slot {
             None => Arc::new(inbox),
-            Some(slot) => Arc::new(InlineRequest { slot: Arc::clone(slot), inbox, call }),
+            Some(slot) => {
+                Arc::new(InlineRequest { slot: Arc::clone(slot), inbox, call, tag: slot.tag(R::name()) })
+            }
         };
         self.registrations.push(self.router.attach_responder(responder));
     }
@@ -98,7 +101,9 @@ impl<'r, M: Manager> Entrance<'r, M> {
         let inbox = self.to_inbox(wrap);
         match &self.slot {
             None => Arc::new(inbox),
-            Some(slot) => Arc::new(InlineNotification { slot: Arc::clone(slot), inbox, call }),
+            Some(slot) => {
+                Arc::new(InlineNotification { slot: Arc::clone(slot), inbox, call, tag: slot.tag(E::name()) })
+            }
         }
     }
 
@@ -111,6 +116,7 @@ struct InlineRequest<M: Manager, R: Request> {
     slot: Arc<Slot<M>>,
     inbox: ToInbox<M::Inbox, Asked<R>>,
     call: CallRequest<M, R>,
+    tag: u16,
 }
 
 impl<M: Manager, R: Request> Respond<R> for InlineRequest<M, R> {
@@ -124,13 +130,15 @@ impl<M: Manager, R: Request> Respond<R> for InlineRequest<M, R> {
     ) -> Answering<R> {
         match self.call {
             CallRequest::Now(handle) => {
-                let answered = self.slot.call(|seat| {
+                let answered = self.slot.call(self.tag, |seat| {
                     let (event, meta) = call.take()?;
                     // All that is the user's code, what is dropped included, is within.
-                    Some(caught_now(|| {
+                    let outcome = caught_now(|| {
                         seat.cx.begin(meta);
                         handle(&mut seat.manager, event, &seat.cx)
-                    }))
+                    });
+                    note(&outcome, &seat.cx);
+                    Some(outcome)
                 });
                 if let Some(Some(outcome)) = answered {
                     return Answering::Answered(outcome);
@@ -138,7 +146,7 @@ impl<M: Manager, R: Request> Respond<R> for InlineRequest<M, R> {
             }
             CallRequest::Later(handle) => {
                 if let Some((event, meta)) = call.take() {
-                    match self.slot.take(meta) {
+                    match self.slot.take(self.tag, meta) {
                         Ok(held) => return Answering::Running(handle(held, event)),
                         Err(meta) => *call = Some((event, meta)),
                     }
@@ -161,6 +169,7 @@ struct InlineNotification<M: Manager, E> {
     slot: Arc<Slot<M>>,
     inbox: ToInbox<M::Inbox, Envelope<E>>,
     call: CallNotification<M, E>,
+    tag: u16,
 }
 
 impl<M: Manager, E: Event + Sync> Deliver<Envelope<E>> for InlineNotification<M, E> {
@@ -168,7 +177,7 @@ impl<M: Manager, E: Event + Sync> Deliver<Envelope<E>> for InlineNotification<M,
     fn deliver(&self, parcel: &mut Option<Envelope<E>>, lane: Priority, wait: Wait<'_>) -> Delivery {
         match (&self.call, wait) {
             (CallNotification::Now(handle), _) => {
-                let delivered = self.slot.call(|seat| {
+                let delivered = self.slot.call(self.tag, |seat| {
                     let Envelope { event, meta } = parcel.take()?;
                     let outcome = caught_now(|| {
                         seat.cx.begin(meta);
@@ -186,7 +195,7 @@ impl<M: Manager, E: Event + Sync> Deliver<Envelope<E>> for InlineNotification<M,
             (CallNotification::Later(handle), Wait::Woken(_)) => {
                 if let Some(envelope) = parcel.take() {
                     let Envelope { event, meta } = envelope;
-                    match self.slot.take(meta) {
+                    match self.slot.take(self.tag, meta) {
                         Ok(held) => {
                             return Delivery::Running(handle(held, Envelope { event, meta: Meta::new() }));
                         }

@@ -52,7 +52,16 @@ pub fn settle_tunnel<T: Tunnel>(outcome: Result<(), RequestError>, verdict: Verd
 #[inline]
 pub fn settle<E: Event>(outcome: Result<(), RequestError>, cx: &Context) {
     if let Err(error) = outcome {
+        cx.ended_badly(&error);
         tracing::error!(event = E::name(), manager = cx.name(), id = ?cx.meta().id(), "a handler ended badly: {error}");
+    }
+}
+
+/// The handler of a request has ended: one that did badly is counted.
+#[inline]
+pub fn note<T>(outcome: &Result<T, RequestError>, cx: &Context) {
+    if let Err(error) = outcome {
+        cx.ended_badly(error);
     }
 }
 

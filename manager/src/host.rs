@@ -98,6 +98,7 @@ impl<M: Manager> Host<M> {
         let name: Arc<str> = settings.name.into();
         let office = DeadLetterOffice::new(router, Arc::clone(&name));
         let (inbox, receiver) = Inbox::reporting(settings.inbox, office);
+        router.attach_part(&inbox.part());
         let monitor = inbox.monitor();
         let slot = (settings.mode == Mode::Inline).then(|| Slot::new(inbox.clone()));
         let mut entrance = Entrance::new(router, Arc::clone(&name), inbox.clone(), slot.clone());

@@ -6,7 +6,7 @@
 //! host        starting one; managed: a running one
 //! entrance    its events on the routes: by inbox, or inline
 //! run         the loops
-//! handling    what happens around each handler
+//! handling    what happens around each handler; health: how a manager answers how it is
 //! ```
 //!
 //! ```
@@ -52,6 +52,7 @@ extern crate self as edri_manager;
 
 mod entrance;
 mod handling;
+mod health;
 mod host;
 mod managed;
 mod manager;
@@ -71,13 +72,13 @@ pub use settings::{Concurrency, Mode, Settings};
 pub mod __private {
     pub use edri_event::{Failure, Key, Request};
     pub use edri_router::{
-        Answer, Asked, Context, DeadLetterOffice, Envelope, Loss, Message, Opening, Overflow, Running,
-        caught, caught_now,
+        Answer, Asked, Context, DeadLetterOffice, Envelope, Health, Loss, Message, Opening, Overflow,
+        Running, caught, caught_now,
     };
 
     pub use crate::entrance::{CallNotification, CallRequest};
     pub use crate::handling::{
-        begin, begin_request, begin_request_alone, begin_tunnel, settle, settle_tunnel,
+        begin, begin_request, begin_request_alone, begin_tunnel, note, settle, settle_tunnel,
     };
     pub use crate::manager::SyncFor;
     pub use crate::outcome::IntoAnswer;

@@ -4,8 +4,10 @@ use std::time::Instant;
 
 use edri_event::{Meta, Progress, Request};
 
-use crate::request::{ReplyTo, Requester};
+use crate::request::{ReplyTo, RequestError, Requester};
 use crate::router::Router;
+use crate::sync::atomic::{AtomicU64, Ordering};
+use crate::vitals::Meter;
 
 /// What a handler may know beside the event: the router, and the circumstances of the event it handles.
 #[derive(Clone)]
@@ -14,13 +16,14 @@ pub struct Context {
     name: Arc<str>,
     meta: Meta,
     requester: Option<Requester>,
+    badly_ended: BadlyEnded,
 }
 
 impl Context {
     /// A context for whoever is called `name`; it is made once, and told of each event by
     /// [`begin`](Self::begin) or [`begin_request`](Self::begin_request).
     pub fn new(router: Router, name: Arc<str>) -> Self {
-        Self { router, name, meta: Meta::new(), requester: None }
+        Self { router, name, meta: Meta::new(), requester: None, badly_ended: BadlyEnded::default() }
     }
 
     /// From here on this event is being handled.
@@ -39,6 +42,33 @@ impl Context {
     pub fn end(&mut self) {
         self.meta = Meta::new();
         self.requester = None;
+    }
+
+    /// A handler has ended badly: it is counted where this context is [asked for it](Self::settle).
+    #[cold]
+    pub fn ended_badly(&self, error: &RequestError) {
+        let one = match error {
+            RequestError::Panicked { .. } => 1 << 32,
+            _ => 1,
+        };
+        // Written by one handler at a time.
+        self.badly_ended.0.store(self.badly_ended.0.load(Ordering::Relaxed) + one, Ordering::Relaxed);
+    }
+
+    /// Passes what ended badly on to `meter`.
+    #[inline]
+    pub fn settle(&self, meter: &Meter) {
+        if self.badly_ended.0.load(Ordering::Relaxed) != 0 {
+            self.settle_badly_ended(meter);
+        }
+    }
+
+    #[cold]
+    fn settle_badly_ended(&self, meter: &Meter) {
+        let noted = self.badly_ended.0.load(Ordering::Relaxed);
+        self.badly_ended.0.store(0, Ordering::Relaxed);
+        meter.failed(noted & u64::from(u32::MAX));
+        meter.panicked(noted >> 32);
     }
 
     /// The router: to notify, ask and open tunnels from within a handler.
@@ -84,6 +114,16 @@ impl Context {
             Some(requester) => requester.cancelled().await,
             None => std::future::pending().await,
         }
+    }
+}
+
+/// How many handlers have failed, and 2^32 for each that has panicked. A copy begins with none.
+#[derive(Default)]
+struct BadlyEnded(AtomicU64);
+
+impl Clone for BadlyEnded {
+    fn clone(&self) -> Self {
+        Self::default()
     }
 }
 

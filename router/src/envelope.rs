@@ -58,6 +58,10 @@ impl<E: Event + Sync> crate::Message for Envelope<E> {
         self.meta.key().or_else(|| self.event.key())
     }
 
+    fn name_of(_tag: u16) -> &'static str {
+        E::name()
+    }
+
     fn discard(self, loss: Loss, office: &DeadLetterOffice) {
         office.hand_in(self.event, self.meta, loss);
     }

@@ -9,6 +9,7 @@
 //! tunnel         a stream in both directions
 //! subscription   notifications as a `Stream`
 //! dead_letter    what nobody handled
+//! vitals         managers and pools: what they have done, how they are
 //! context        what a handler may know
 //! ```
 //!
@@ -54,6 +55,7 @@ mod router;
 mod subscription;
 mod sync;
 mod tunnel;
+mod vitals;
 
 pub use context::Context;
 pub use dead_letter::{DeadLetterOffice, Loss, Reason};
@@ -69,4 +71,9 @@ pub use router::Router;
 pub use subscription::Subscription;
 pub use tunnel::{
     Accepted, Open, OpenError, Opened, Opening, TunnelEnd, TunnelError, TunnelReceiver, TunnelSender, Verdict,
+};
+pub use vitals::{
+    Chart, Counts, Current, Health, HealthChanged, HealthReport, Meter, Now, Part, PartHealth, PartKind,
+    PartState, Queued, Rates, Reading, Recent, Shift, Shifts, Status, Stuck, Times, Value, Vitals, Workers,
+    check_one,
 };

@@ -17,6 +17,7 @@ use crate::route::{
 use crate::subscription::Subscription;
 use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::tunnel::{Open, Opening};
+use crate::vitals::{Checks, Moment, Part, Parts};
 
 /// Dispatches events to whoever is registered for their type.
 ///
@@ -44,13 +45,22 @@ struct Shared {
     id: RouterId,
     table: Table,
     next_registration: AtomicU64,
+    parts: Parts,
+    checks: Checks,
+    made: Moment,
 }
 
 impl Router {
     /// A router with no routes.
     pub fn new() -> Self {
-        let shared =
-            Shared { id: RouterId::fresh(), table: Table::new(), next_registration: AtomicU64::new(1) };
+        let shared = Shared {
+            id: RouterId::fresh(),
+            table: Table::new(),
+            next_registration: AtomicU64::new(1),
+            parts: Parts::default(),
+            checks: Checks::default(),
+            made: Moment::now(),
+        };
         Self { shared: Arc::new(shared) }
     }
 
@@ -194,6 +204,24 @@ impl Router {
         self.registration(move |table| {
             table.change::<TunnelRoute<T>>(TypeId::of::<T>(), |route| route.acceptors.remove(id));
         })
+    }
+
+    /// Has the router know a manager or a pool, which is in its snapshots and is asked for its health from here on, until
+    /// the last `Arc` to it is dropped. The router keeps none.
+    pub fn attach_part(&self, part: &Arc<dyn Part>) {
+        self.shared.parts.add(part);
+    }
+
+    pub(crate) fn parts(&self) -> &Parts {
+        &self.shared.parts
+    }
+
+    pub(crate) fn checks(&self) -> &Checks {
+        &self.shared.checks
+    }
+
+    pub(crate) fn made(&self) -> Moment {
+        self.shared.made
     }
 
     #[inline]

@@ -38,7 +38,9 @@ impl Expansion<'_> {
                 quote! {
                     Later(|mut held, event| ::std::boxed::Box::pin(async move {
                         let (manager, cx) = held.parts();
-                        #private::caught(async move { #answer }).await
+                        let outcome = #private::caught(async move { #answer }).await;
+                        #private::note(&outcome, cx);
+                        outcome
                     }))
                 }
             }
@@ -171,6 +173,7 @@ impl Expansion<'_> {
                     #ready
                     #answered
                 };
+                #private::note(&outcome, cx);
                 #end
                 reply.answer(outcome);
             }
@@ -233,6 +236,19 @@ impl Expansion<'_> {
                 &mut self,
                 cx: &#private::Context,
             ) -> ::core::result::Result<(), #private::Failure> {
+                #answer
+            }
+        }
+    }
+
+    pub(crate) fn health(&self, hook: &Hook) -> TokenStream {
+        let private = &self.private;
+        let Hook { method, conditions, shape } = hook;
+        let answer = quote!(::core::convert::Into::<#private::Health>::into(Self::#method(self)));
+        let answer = located_at(shape.output, answer);
+        quote! {
+            #(#conditions)*
+            fn health(&self) -> #private::Health {
                 #answer
             }
         }

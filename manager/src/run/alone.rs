@@ -1,11 +1,12 @@
 use std::future::{Future, poll_fn};
 use std::pin::pin;
-use std::task::{Poll, ready};
+use std::task::Poll;
 
 use edri_router::{Context, Message, Receiver};
 
 use super::cut_short::CutShort;
 use super::inline::{Seat, Slot};
+use crate::health::{answer_if_asked, or_asked};
 use crate::manager::Manager;
 
 /// Takes the manager's events from its inbox until that is closed and empty.
@@ -15,8 +16,10 @@ pub(super) async fn mailbox<M: Manager>(
     mut cx: Context,
     cut_short: &CutShort,
 ) -> (M, Context) {
+    receiver.started();
     while let Some(message) = next_that_waits(&mut manager, &mut cx, receiver).await {
         wait_for(manager.handle(message, &mut cx), receiver, cut_short).await;
+        cx.settle(receiver.meter());
     }
     (manager, cx)
 }
@@ -29,18 +32,23 @@ pub(super) async fn inline<M: Manager>(
     slot: &Slot<M>,
     cut_short: &CutShort,
 ) -> (M, Context) {
+    receiver.started();
     slot.put(Box::new(Seat { manager, cx }));
     loop {
-        let open = poll_fn(|task| receiver.poll_occupied(task)).await;
+        let open = poll_fn(|task| or_asked::<M, _>(receiver.poll_occupied(task), receiver)).await;
         let mut seat = poll_fn(|task| slot.poll_take(task)).await;
+        answer_if_asked(&seat.manager, receiver);
         // What waits is taken only with the manager in hand: no later event of its sender can overtake it.
         while let Some(message) = receiver.try_recv() {
             if let Some(message) = handle_now(&mut seat.manager, message, &mut seat.cx, receiver) {
                 wait_for(seat.manager.handle(message, &mut seat.cx), receiver, cut_short).await;
             }
+            seat.cx.settle(receiver.meter());
+            answer_if_asked(&seat.manager, receiver);
             tokio::task::coop::consume_budget().await;
         }
-        if !open {
+        receiver.meter().rest();
+        if open == Some(false) {
             let Seat { manager, cx } = *seat;
             return (manager, cx);
         }
@@ -56,12 +64,19 @@ async fn next_that_waits<M: Manager>(
     receiver: &mut Receiver<M::Inbox>,
 ) -> Option<M::Inbox> {
     poll_fn(|task| {
-        while let Some(message) = ready!(receiver.poll_recv(task)) {
+        loop {
+            answer_if_asked(manager, receiver);
+            let Poll::Ready(next) = receiver.poll_recv(task) else { break };
+            let Some(message) = next else { return Poll::Ready(None) };
             if let Some(waits) = handle_now(manager, message, cx, receiver) {
                 return Poll::Ready(Some(waits));
             }
+            cx.settle(receiver.meter());
         }
-        Poll::Ready(None)
+        receiver.meter().rest();
+        // Once more: who asks wakes only one who sleeps already.
+        answer_if_asked(manager, receiver);
+        Poll::Pending
     })
     .await
 }
@@ -69,7 +84,7 @@ async fn next_that_waits<M: Manager>(
 /// How many events are handled for one unit of tokio's cooperative budget, which yields after 128 units.
 const TOGETHER: usize = 16;
 
-/// This event, and some that the receiver has in hand, for as long as their handlers never wait; gives back the
+/// This event, which is noted as begun, and some that the receiver has in hand, for as long as their handlers never wait; gives back the
 /// first whose handler may.
 fn handle_now<M: Manager>(
     manager: &mut M,
@@ -79,12 +94,19 @@ fn handle_now<M: Manager>(
 ) -> Option<M::Inbox> {
     let mut message = first;
     for _ in 1..TOGETHER {
+        receiver.meter().begin(message.tag());
         if let Some(waits) = manager.handle_now(message, cx) {
             return Some(waits);
         }
+        receiver.meter().end();
         message = receiver.next_in_hand()?;
     }
-    manager.handle_now(message, cx)
+    receiver.meter().begin(message.tag());
+    let waits = manager.handle_now(message, cx);
+    if waits.is_none() {
+        receiver.meter().end();
+    }
+    waits
 }
 
 /// A handler that may wait, to its end; senders that wait for room do not wait for it.
@@ -98,10 +120,12 @@ async fn wait_for<I: Message>(
     poll_fn(|task| {
         let polled = handling.as_mut().poll(task);
         if polled.is_pending() {
+            receiver.meter().wait();
             receiver.let_in();
         }
         polled
     })
     .await;
+    receiver.meter().end();
     begun.ended();
 }

@@ -52,9 +52,10 @@ impl<M: Manager> Engine<M> {
     {
         let Mode::Concurrent(concurrency) = self.mode else { return self.run(manager) };
         Box::pin(async move {
-            let Self { mut receiver, open: _open, cx, started, cut_short, .. } = self;
+            let Self { mut receiver, open, cx, started, cut_short, .. } = self;
             let Some(manager) = start(manager, &cx, started).await else { return };
-            let crew = super::concurrent::Crew { manager: Arc::new(manager), cx: cx.clone(), cut_short };
+            let crew =
+                super::concurrent::Crew { manager: Arc::new(manager), cx: cx.clone(), cut_short, open };
             let manager = super::concurrent::shared(crew, &mut receiver, concurrency).await;
             if let Ok(manager) = Arc::try_unwrap(manager) {
                 stop(manager, &cx).await;

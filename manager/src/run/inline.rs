@@ -38,29 +38,47 @@ impl<M: Manager> Slot<M> {
     /// Calls `call` with the manager, if it is free. It must not panic: the manager's own task may be waiting for
     /// this to end.
     #[inline]
-    pub(crate) fn call<T>(&self, call: impl FnOnce(&mut Seat<M>) -> T) -> Option<T> {
+    pub(crate) fn call<T>(&self, tag: u16, call: impl FnOnce(&mut Seat<M>) -> T) -> Option<T> {
         let mut place = self.place.try_lock()?;
         if self.inbox.is_occupied() {
             return None;
         }
-        let called = call(place.seat.as_deref_mut()?);
+        let seat = place.seat.as_deref_mut()?;
+        self.inbox.meter().begin(tag);
+        let called = call(seat);
+        self.ended(seat);
         leave(place);
         Some(called)
     }
 
     /// The manager for as long as a handler needs it, if it is free.
-    pub(crate) fn take(self: &Arc<Self>, meta: Meta) -> Result<Held<M>, Meta> {
+    pub(crate) fn take(self: &Arc<Self>, tag: u16, meta: Meta) -> Result<Held<M>, Meta> {
         let seat = match self.place.try_lock() {
             Some(mut place) if !self.inbox.is_occupied() => place.seat.take(),
             Some(_) | None => None,
         };
         match seat {
             Some(mut seat) => {
+                self.inbox.meter().begin(tag);
                 seat.cx.begin(meta);
                 Ok(Held { slot: Arc::clone(self), seat: Some(seat) })
             }
             None => Err(meta),
         }
+    }
+
+    /// How calls of handlers of that event are noted.
+    pub(crate) fn tag(&self, event: &'static str) -> u16 {
+        self.inbox.chart().tag(event)
+    }
+
+    /// A handler that was called by a sender has ended.
+    #[inline]
+    fn ended(&self, seat: &Seat<M>) {
+        let meter = self.inbox.meter();
+        meter.end();
+        meter.rest();
+        seat.cx.settle(meter);
     }
 
     /// For the manager's own task: the manager, as soon as nobody has it.
@@ -111,6 +129,7 @@ impl<M: Manager> Held<M> {
 impl<M: Manager> Drop for Held<M> {
     fn drop(&mut self) {
         if let Some(seat) = self.seat.take() {
+            self.slot.ended(&seat);
             self.slot.put(seat);
         }
     }

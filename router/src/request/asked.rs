@@ -41,6 +41,10 @@ impl<R: Request> Message for Asked<R> {
         self.meta.key().or_else(|| self.event.key())
     }
 
+    fn name_of(_tag: u16) -> &'static str {
+        R::name()
+    }
+
     /// The requester is told: it is no dead letter.
     fn discard(self, loss: Loss, _office: &DeadLetterOffice) {
         self.reply.answer(Err(match loss.reason {

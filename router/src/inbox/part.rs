@@ -1,0 +1,193 @@
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use super::queue::Queue;
+use super::state::Phase;
+use super::{Inbox, InboxMonitor, Message, Receiver};
+use crate::sync::atomic::Ordering;
+use crate::vitals::{
+    Chart, Counts, Current, Health, Meter, Part, PartKind, PartState, Queued, Shifts, Vitals, Workers,
+};
+
+/// The life of the one behind an inbox, as far as the inbox cannot tell it itself.
+pub(super) mod life {
+    /// Nobody whose life is of interest: a subscription.
+    pub(crate) const NONE: u8 = 0;
+    pub(crate) const STARTING: u8 = 1;
+    pub(crate) const RUNNING: u8 = 2;
+    pub(crate) const STOPPED: u8 = 3;
+}
+
+/// A manager is seen by its inbox, which is there as long as it is: nothing has to be made for those who never ask.
+impl<M: Message> Part for Queue<M> {
+    fn name(&self) -> &str {
+        self.office.consumer().unwrap_or_default()
+    }
+
+    fn kind(&self) -> PartKind {
+        PartKind::Manager
+    }
+
+    fn state(&self) -> PartState {
+        match self.hints.life.load(Ordering::Relaxed) {
+            life::STOPPED => PartState::Stopped,
+            _ if self.is_closed() => PartState::Draining,
+            life::RUNNING => PartState::Running,
+            _ => PartState::Starting,
+        }
+    }
+
+    fn vitals(&self) -> Vitals {
+        let state = self.lock();
+        let (tally, waits) = (state.tally, state.waits.as_ref().map(|waits| waits.times.clone()));
+        let phase = state.phase;
+        let (high, control) = state.lanes.urgent_lens();
+        let mut queued = Queued::default();
+        queued.normal = state.lanes.normal_len() + self.receiving.in_hand.load(Ordering::Relaxed);
+        queued.high = high;
+        queued.control = control;
+        queued.in_line = state.parked.len();
+        queued.capacity = self.settings().capacity.get();
+        drop(state);
+        let reading = self.receiving.meter.look();
+        let shifts = self.shifts();
+        let mut counts = Counts::default();
+        // What a shifts is at was begun by whoever gives it its events, and goes on.
+        counts.processed = reading.ended.saturating_sub(shifts.map_or(0, Shifts::busy) as u64);
+        counts.failed = reading.failed;
+        counts.panicked = reading.panicked;
+        counts.accepted = tally.accepted;
+        counts.rejected = tally.rejected;
+        counts.dropped = tally.dropped;
+        counts.restarts = reading.renewed;
+        let mut vitals = Vitals::default();
+        vitals.counts = counts;
+        vitals.queued = queued;
+        vitals.waiting = waits.map(|times| times.times()).unwrap_or_default();
+        vitals.handling = Meter::times([&self.receiving.meter]);
+        vitals.workers = shifts.map(|shifts| {
+            let mut workers = Workers::default();
+            workers.busy = if phase == Phase::Abandoned { 0 } else { shifts.busy() };
+            workers.limit = shifts.limit();
+            workers.waiting = queued.total();
+            workers.oldest = shifts.oldest().map(|stay| stay.age());
+            workers
+        });
+        vitals.uptime = self.hints.made.elapsed();
+        vitals
+    }
+
+    fn current(&self) -> Option<Current> {
+        if let Some(shifts) = self.shifts() {
+            let oldest = shifts.oldest()?;
+            return Some(Current::new(M::name_of(oldest.tag), oldest.number, oldest.age()));
+        }
+        let now = self.receiving.meter.look().now?;
+        let event = match self.chart().name_of(now.tag) {
+            None => M::name_of(now.tag),
+            Some(named) => named,
+        };
+        Some(Current::new(event, now.number, now.age))
+    }
+
+    fn chart(&self) -> &Chart {
+        self.hints.chart.get_or_init(Box::default)
+    }
+
+    fn poke(&self) {
+        self.hints.asked.store(true, Ordering::Relaxed);
+        // Asleep, it is woken; about to sleep, it has to take this lock before, and looks after it.
+        let owner = self.lock().owner.take();
+        if let Some(waker) = owner {
+            waker.wake();
+        }
+    }
+}
+
+impl<M: Message> Queue<M> {
+    fn shifts(&self) -> Option<&Shifts> {
+        self.hints.chart.get()?.shifts()
+    }
+}
+
+impl<M: Message> Inbox<M> {
+    /// The one behind this inbox as a part of a program, to be [attached](crate::Router::attach_part) to its router: it
+    /// is starting from here on.
+    pub fn part(&self) -> Arc<dyn Part> {
+        self.queue.hints.life.store(life::STARTING, Ordering::Relaxed);
+        Arc::clone(&self.queue) as Arc<dyn Part>
+    }
+
+    /// For those who handle events that do not pass the inbox.
+    #[inline]
+    pub fn meter(&self) -> &Meter {
+        &self.queue.receiving.meter
+    }
+
+    /// What is kept beside the part.
+    pub fn chart(&self) -> &Chart {
+        self.queue.chart()
+    }
+}
+
+impl<M: Message> Receiver<M> {
+    /// Where what is handled is noted.
+    #[inline]
+    pub fn meter(&self) -> &Meter {
+        &self.queue.receiving.meter
+    }
+
+    /// What is kept beside the part.
+    pub fn chart(&self) -> &Chart {
+        self.queue.chart()
+    }
+
+    /// From here on it runs.
+    pub fn started(&self) {
+        self.queue.hints.life.store(life::RUNNING, Ordering::Relaxed);
+    }
+
+    /// Whether its owner is asked how it is: to be looked at between events, and after [`poll_recv`](Self::poll_recv) or
+    /// [`poll_occupied`](Self::poll_occupied) has found nothing, which is woken by the question.
+    #[inline]
+    pub fn is_asked(&self) -> bool {
+        self.queue.hints.asked.load(Ordering::Relaxed)
+    }
+
+    /// Answers how its owner is.
+    pub fn answer(&self, health: Health) {
+        self.queue.hints.asked.store(false, Ordering::Relaxed);
+        self.queue.chart().answer(health);
+    }
+
+    /// Ready when its owner is asked, for one who waits for something else than events.
+    pub fn poll_asked(&self, cx: &mut Context<'_>) -> Poll<()> {
+        self.queue.chart().poll_asked(cx)
+    }
+
+    /// It has ended: whoever asks is told.
+    pub(super) fn stopped(&self) {
+        if self.queue.hints.life.load(Ordering::Relaxed) != life::NONE {
+            self.queue.hints.life.store(life::STOPPED, Ordering::Relaxed);
+            self.meter().rest();
+            if let Some(chart) = self.queue.hints.chart.get() {
+                chart.answer(Health::failed("it has stopped"));
+            }
+        }
+    }
+}
+
+impl InboxMonitor {
+    /// The one behind the inbox as a part of its program.
+    pub fn part(&self) -> &dyn Part {
+        &*self.0
+    }
+}
+
+impl<T> Drop for Queue<T> {
+    fn drop(&mut self) {
+        if self.hints.life.load(Ordering::Relaxed) != life::NONE {
+            self.office.note_end();
+        }
+    }
+}
