@@ -163,6 +163,10 @@ impl<M: Manager, R: Request> Respond<R> for InlineRequest<M, R> {
     fn name(&self) -> &str {
         Respond::name(&self.inbox)
     }
+
+    fn waiting(&self) -> usize {
+        Respond::waiting(&self.inbox)
+    }
 }
 
 struct InlineNotification<M: Manager, E> {
@@ -222,6 +226,10 @@ impl<M: Manager, E: Event + Sync> Deliver<Envelope<E>> for InlineNotification<M,
 
     fn name(&self) -> &str {
         Deliver::name(&self.inbox)
+    }
+
+    fn waiting(&self) -> usize {
+        Deliver::waiting(&self.inbox)
     }
 }
 

@@ -9,6 +9,7 @@
 //! tunnel         a stream in both directions
 //! subscription   notifications as a `Stream`
 //! dead_letter    what nobody handled
+//! snapshot       the whole picture
 //! vitals         managers and pools: what they have done, how they are
 //! context        what a handler may know
 //! ```
@@ -52,6 +53,7 @@ mod registration;
 mod request;
 mod route;
 mod router;
+mod snapshot;
 mod subscription;
 mod sync;
 mod tunnel;
@@ -68,6 +70,7 @@ pub use registration::Registration;
 pub use request::{Answer, Asked, Asking, Observable, Reply, ReplyTo, RequestError, caught, caught_now};
 pub use route::{Answering, Deliver, Delivery, Patience, Respond, Running, Ticket, ToInbox, Wait};
 pub use router::Router;
+pub use snapshot::{Consumer, PartSnapshot, Process, RouteKind, RouteSnapshot, Snapshot};
 pub use subscription::Subscription;
 pub use tunnel::{
     Accepted, Open, OpenError, Opened, Opening, TunnelEnd, TunnelError, TunnelReceiver, TunnelSender, Verdict,

@@ -29,6 +29,11 @@ pub trait Deliver<P>: Send + Sync {
 
     /// The taker's name, for errors and logs.
     fn name(&self) -> &str;
+
+    /// How much waits for it, of whatever event; none where nothing can.
+    fn waiting(&self) -> usize {
+        0
+    }
 }
 
 /// A place in the line before a full inbox.

@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use edri_event::{Key, Notification, Request, Tunnel};
@@ -8,6 +9,7 @@ use super::roster::Roster;
 use super::table::Route;
 use crate::envelope::Envelope;
 use crate::request::Answer;
+use crate::snapshot::{RouteKind, RouteSnapshot, consumers};
 use crate::sync::atomic::{AtomicUsize, Ordering};
 use crate::tunnel::Opening;
 
@@ -81,17 +83,50 @@ impl<E: Notification> Route for NotificationRoute<E> {
     fn is_empty(&self) -> bool {
         self.subscribers.is_empty()
     }
+
+    fn describe(&self) -> RouteSnapshot {
+        RouteSnapshot {
+            event: Cow::Borrowed(E::name()),
+            kind: RouteKind::Notification,
+            registered: self.subscribers.len(),
+            consumers: consumers(self.subscribers.iter().map(|to| (to.name(), to.waiting()))),
+            observed: 0,
+            observers: Vec::new(),
+        }
+    }
 }
 
 impl<R: Request> Route for RequestRoute<R> {
     fn is_empty(&self) -> bool {
         self.responders.is_empty() && self.observers.is_empty()
     }
+
+    fn describe(&self) -> RouteSnapshot {
+        RouteSnapshot {
+            event: Cow::Borrowed(R::name()),
+            kind: RouteKind::Request,
+            registered: self.responders.len(),
+            consumers: consumers(self.responders.iter().map(|to| (to.name(), to.waiting()))),
+            observed: self.observers.len(),
+            observers: consumers(self.observers.iter().map(|seen| (seen.to.name(), seen.to.waiting()))),
+        }
+    }
 }
 
 impl<T: Tunnel> Route for TunnelRoute<T> {
     fn is_empty(&self) -> bool {
         self.acceptors.is_empty()
+    }
+
+    fn describe(&self) -> RouteSnapshot {
+        RouteSnapshot {
+            event: Cow::Borrowed(T::name()),
+            kind: RouteKind::Tunnel,
+            registered: self.acceptors.len(),
+            consumers: consumers(self.acceptors.iter().map(|to| (to.name(), to.waiting()))),
+            observed: 0,
+            observers: Vec::new(),
+        }
     }
 }
 

@@ -23,6 +23,11 @@ pub trait Respond<R: Request>: Send + Sync {
 
     /// The responder's name, for errors and logs.
     fn name(&self) -> &str;
+
+    /// How much waits for it, of whatever event; none where nothing can.
+    fn waiting(&self) -> usize {
+        0
+    }
 }
 
 /// What happens to a request where there is no room.

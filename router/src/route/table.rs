@@ -3,6 +3,7 @@ use std::hash::{Hash, Hasher};
 use std::ops::Deref;
 use std::sync::Arc;
 
+use crate::snapshot::RouteSnapshot;
 use crate::sync::{Mutex, Snapshot};
 
 /// The routes by event type.
@@ -22,13 +23,18 @@ struct Shard {
     change: Mutex<()>,
 }
 
-/// Sorted by type.
-type Routes = Vec<(TypeId, Arc<dyn Any + Send + Sync>)>;
+/// Sorted by type; each with how it is described.
+type Routes = Vec<(TypeId, Arc<dyn Any + Send + Sync>, Describe)>;
+
+type Describe = fn(&(dyn Any + Send + Sync)) -> Option<RouteSnapshot>;
 
 /// The route of one event type, as it stands at one moment: who is registered on it.
 pub(crate) trait Route: Any + Clone + Default + Send + Sync {
     /// Nobody is registered; the table forgets it.
     fn is_empty(&self) -> bool;
+
+    /// Who is on it.
+    fn describe(&self) -> RouteSnapshot;
 }
 
 impl Table {
@@ -62,13 +68,30 @@ impl Table {
             (Ok(index), true) => drop(routes.remove(index)),
             (Ok(index), false) => routes[index].1 = Arc::new(route),
             (Err(_), true) => {}
-            (Err(index), false) => routes.insert(index, (event, Arc::new(route))),
+            (Err(index), false) => {
+                let describe: Describe = |route| route.downcast_ref::<R>().map(R::describe);
+                routes.insert(index, (event, Arc::new(route), describe));
+            }
         }
         drop(old);
         let old = shard.routes.swap(routes);
         drop(guard);
         // Last of all: with it may go a subscriber, whose own code may change routes when it is dropped.
         drop(old);
+    }
+
+    /// All routes, by the names of their events.
+    pub(crate) fn describe(&self) -> Vec<RouteSnapshot> {
+        let mut routes: Vec<_> = self
+            .shards
+            .iter()
+            .flat_map(|shard| {
+                let routes = shard.routes.load();
+                routes.iter().filter_map(|(_, route, describe)| describe(&**route)).collect::<Vec<_>>()
+            })
+            .collect();
+        routes.sort_by(|one, other| one.event.cmp(&other.event));
+        routes
     }
 
     fn shard(&self, event: TypeId) -> &Shard {
@@ -82,8 +105,8 @@ impl Table {
 fn find(routes: &Routes, event: TypeId) -> Result<usize, usize> {
     match &routes[..] {
         // The usual case, without a search.
-        [(only, _)] if *only == event => Ok(0),
-        _ => routes.binary_search_by_key(&event, |(event, _)| *event),
+        [(only, ..)] if *only == event => Ok(0),
+        _ => routes.binary_search_by_key(&event, |(event, ..)| *event),
     }
 }
 

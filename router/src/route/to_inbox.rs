@@ -73,6 +73,10 @@ impl<M: Message, P: Send + 'static> Deliver<P> for ToInbox<M, P> {
     fn name(&self) -> &str {
         &self.name
     }
+
+    fn waiting(&self) -> usize {
+        self.inbox.len()
+    }
 }
 
 impl<M: Message, R: Request> Respond<R> for ToInbox<M, Asked<R>> {
@@ -106,6 +110,10 @@ impl<M: Message, R: Request> Respond<R> for ToInbox<M, Asked<R>> {
 
     fn name(&self) -> &str {
         &self.name
+    }
+
+    fn waiting(&self) -> usize {
+        self.inbox.len()
     }
 }
 

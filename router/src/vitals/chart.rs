@@ -94,6 +94,13 @@ impl Chart {
         self.shifts.get().map(|shifts| &**shifts)
     }
 
+    /// What is known of its part without asking, and what was counted since the last picture.
+    pub(crate) fn picture(&self, counts: Counts, uptime: Duration) -> Picture {
+        let mut notes = self.notes.lock();
+        let recent = Notes::recent(&mut notes.pictured, counts, uptime);
+        Picture { recent, said: notes.said.clone(), status: notes.status }
+    }
+
     /// The open question, or a new one; `true` for a new one, of which the part has to be told.
     pub(super) fn ask(&self) -> (Inquiry, bool) {
         let mut question = self.question.lock();
@@ -109,6 +116,13 @@ impl Chart {
         }
         (Inquiry(slot), true)
     }
+}
+
+/// What is known of a part without asking it.
+pub(crate) struct Picture {
+    pub(crate) recent: Recent,
+    pub(crate) said: Option<Health>,
+    pub(crate) status: Status,
 }
 
 impl Notes {

@@ -120,6 +120,11 @@ impl Meter {
         self.renewed.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// Whether something is being handled.
+    pub fn is_on(&self) -> bool {
+        self.on.load(Ordering::Relaxed) & TAG != 0
+    }
+
     /// What it has noted so far. What is being handled, and is not measured, is counted from here on.
     pub fn look(&self) -> Reading {
         let on = self.on.load(Ordering::Acquire);

@@ -1,0 +1,38 @@
+use std::time::SystemTime;
+
+use super::data::{PartSnapshot, Snapshot};
+use super::process::Process;
+use crate::router::Router;
+
+impl Router {
+    /// A picture of all that is on this router: managers and pools with what they have done and what they said of
+    /// themselves, routes with who is on them, and the process. It asks nobody, and waits for nobody.
+    ///
+    /// It takes the lock of each inbox for a moment, one after the other, and none for longer than a sender does. For a
+    /// thousand managers it takes a millisecond or two, most of it for the percentiles; for the files in `/proc` as much
+    /// again if some thousand files are open.
+    pub fn snapshot(&self) -> Snapshot {
+        let parts = self.parts().alive();
+        let parts = parts.iter().map(|part| {
+            let vitals = part.vitals();
+            let picture = part.chart().picture(vitals.counts, vitals.uptime);
+            PartSnapshot {
+                name: part.name().to_owned(),
+                kind: part.kind(),
+                state: part.state(),
+                status: picture.status,
+                health: picture.said,
+                rates: picture.recent.rates(),
+                vitals,
+            }
+        });
+        Snapshot {
+            router: self.id(),
+            at: SystemTime::now(),
+            uptime: self.made().elapsed(),
+            parts: parts.collect(),
+            routes: self.table().describe(),
+            process: Process::now(),
+        }
+    }
+}
