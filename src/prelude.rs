@@ -3,8 +3,8 @@
 pub use edri_event::{Event, Failure, Key, Notification, Priority, Progress, Request, Tunnel};
 pub use edri_manager::{Concurrency, Host, Managed, Manager, manager};
 pub use edri_router::{
-    Accepted, Answer, Capacity, Context, Delivered, InboxSettings, NotifyError, Opened, Overflow,
-    Registration, RequestError, Router, Shared, Subscription, TunnelError,
+    Accepted, Answer, Capacity, Context, Delivered, Health, HealthChanged, InboxSettings, NotifyError,
+    Opened, Overflow, Registration, RequestError, Router, Shared, Status, Subscription, TunnelError,
 };
 pub use edri_worker::{Pool, RunningPool, Worker, WorkerContext};
 

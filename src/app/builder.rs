@@ -7,6 +7,7 @@ use edri_manager::IntoHost;
 use edri_router::Router;
 use edri_worker::{Pool, Worker};
 
+use super::checks::Checks;
 use super::part::Part;
 use super::running::RunningApp;
 use crate::error::Error;
@@ -21,6 +22,8 @@ pub struct App {
     pools: Vec<Start>,
     managers: Vec<Start>,
     grace: Duration,
+    /// How often health is asked for, if at all.
+    health: Option<Duration>,
 }
 
 type Starting<'r> = Pin<Box<dyn Future<Output = Result<Box<dyn Part>, Error>> + Send + 'r>>;
@@ -34,7 +37,9 @@ impl App {
 
     /// A program on a router that exists already.
     pub fn on(router: Router) -> Self {
-        Self { router, pools: Vec::new(), managers: Vec::new(), grace: Duration::from_secs(10) }
+        let (pools, managers) = (Vec::new(), Vec::new());
+        let (grace, health) = (Duration::from_secs(10), Some(Duration::from_secs(10)));
+        Self { router, pools, managers, grace, health }
     }
 
     /// Adds a manager: itself, or a [`Host`](edri_manager::Host) with settings.
@@ -61,17 +66,31 @@ impl App {
         self
     }
 
+    /// How often all parts are asked how they are: when the program has started, and once in so long from there on;
+    /// every 10 seconds unless told otherwise. See [`Router::watch_health`].
+    pub fn health_every(mut self, period: Duration) -> Self {
+        self.health = Some(period);
+        self
+    }
+
+    /// Nobody is asked how they are, unless somebody [asks](Router::health).
+    pub fn without_health_checks(mut self) -> Self {
+        self.health = None;
+        self
+    }
+
     /// Starts everything.
     ///
     /// # Errors
     /// When a part does not start. Those that had started are told to stop, and end in their own time.
     pub async fn start(self) -> Result<RunningApp, Error> {
-        let Self { router, pools, managers, grace } = self;
+        let Self { router, pools, managers, grace, health } = self;
         let mut parts = Vec::new();
         for start in pools.into_iter().chain(managers) {
             parts.push(start(&router).await?);
         }
-        Ok(RunningApp::new(router, parts, grace))
+        let checks = health.map(|period| Checks::begin(&router, period));
+        Ok(RunningApp::new(router, parts, grace, checks))
     }
 }
 

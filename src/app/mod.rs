@@ -5,10 +5,12 @@
 //! part       a manager or a pool, once started
 //! running    its life
 //! report     what was left at the end
+//! checks     asking all parts how they are
 //! signals    when it is told to end
 //! ```
 
 mod builder;
+mod checks;
 mod part;
 mod report;
 mod running;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use edri_router::Router;
 use tokio::time::Instant;
 
+use super::checks::Checks;
 use super::part::Part;
 use super::report::Report;
 use super::signals::Signals;
@@ -18,11 +19,17 @@ pub struct RunningApp {
     /// In the order in which they were started.
     parts: Vec<Box<dyn Part>>,
     grace: Duration,
+    checks: Option<Checks>,
 }
 
 impl RunningApp {
-    pub(super) fn new(router: Router, parts: Vec<Box<dyn Part>>, grace: Duration) -> Self {
-        Self { router, parts, grace }
+    pub(super) fn new(
+        router: Router,
+        parts: Vec<Box<dyn Part>>,
+        grace: Duration,
+        checks: Option<Checks>,
+    ) -> Self {
+        Self { router, parts, grace, checks }
     }
 
     /// The program's router.
@@ -72,6 +79,8 @@ impl RunningApp {
     /// whoever waits for an answer is told.
     pub async fn shutdown(self, deadline: Duration) -> Report {
         let begun = Instant::now();
+        // From here on it is no news that parts are not ready.
+        drop(self.checks);
         let mut left = Vec::new();
         for part in self.parts.into_iter().rev() {
             let part = part.stop(begun + deadline).await;

@@ -86,7 +86,7 @@ impl<H, A> Dispatcher<'_, H, A> {
         let mut running = Running { tasks: JoinSet::new(), cut_short: self.cut_short };
         let mut open = true;
         while open || !running.tasks.is_empty() {
-            self.shifts.set_busy(running.tasks.len());
+            self.shifts.set(running.tasks.len(), 0);
             let takes_more = open && running.tasks.len() < self.limit;
             if !takes_more {
                 receiver.let_in();
@@ -123,7 +123,7 @@ impl<H, A> Dispatcher<'_, H, A> {
         };
         let mut open = true;
         while open || !running.tasks.is_empty() {
-            self.shifts.set_busy(running.tasks.len());
+            self.shifts.set(running.tasks.len(), keys.held_back);
             let takes_more = open
                 && running.tasks.len() < self.limit
                 && keys.held_back < self.limit * HELD_BACK_PER_HANDLER;

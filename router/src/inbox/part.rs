@@ -40,41 +40,40 @@ impl<M: Message> Part for Queue<M> {
     fn vitals(&self) -> Vitals {
         let state = self.lock();
         let (tally, waits) = (state.tally, state.waits.as_ref().map(|waits| waits.times.clone()));
-        let phase = state.phase;
         let (high, control) = state.lanes.urgent_lens();
-        let mut queued = Queued::default();
-        queued.normal = state.lanes.normal_len() + self.receiving.in_hand.load(Ordering::Relaxed);
-        queued.high = high;
-        queued.control = control;
-        queued.in_line = state.parked.len();
-        queued.capacity = self.settings().capacity.get();
+        let (in_line, ended) = (state.parked.len(), state.phase == Phase::Abandoned);
+        let normal = state.lanes.normal_len() + self.receiving.in_hand.load(Ordering::Relaxed);
         drop(state);
         let reading = self.receiving.meter.look();
         let shifts = self.shifts();
-        let mut counts = Counts::default();
-        // What a shifts is at was begun by whoever gives it its events, and goes on.
-        counts.processed = reading.ended.saturating_sub(shifts.map_or(0, Shifts::busy) as u64);
-        counts.failed = reading.failed;
-        counts.panicked = reading.panicked;
-        counts.accepted = tally.accepted;
-        counts.rejected = tally.rejected;
-        counts.dropped = tally.dropped;
-        counts.restarts = reading.renewed;
-        let mut vitals = Vitals::default();
-        vitals.counts = counts;
-        vitals.queued = queued;
-        vitals.waiting = waits.map(|times| times.times()).unwrap_or_default();
-        vitals.handling = Meter::times([&self.receiving.meter]);
-        vitals.workers = shifts.map(|shifts| {
-            let mut workers = Workers::default();
-            workers.busy = if phase == Phase::Abandoned { 0 } else { shifts.busy() };
-            workers.limit = shifts.limit();
-            workers.waiting = queued.total();
-            workers.oldest = shifts.oldest().map(|stay| stay.age());
-            workers
+        let (busy, held_back) = shifts.map_or((0, 0), |shifts| match ended {
+            true => (0, 0),
+            false => (shifts.busy(), shifts.held_back()),
         });
-        vitals.uptime = self.hints.made.elapsed();
-        vitals
+        let capacity = self.settings().capacity.get();
+        let queued = Queued { control, high, normal: normal + held_back, in_line, capacity };
+        Vitals {
+            counts: Counts {
+                // What runs at the same time was counted when it was begun.
+                processed: reading.ended.saturating_sub(busy as u64),
+                failed: reading.failed,
+                panicked: reading.panicked,
+                accepted: tally.accepted,
+                rejected: tally.rejected,
+                dropped: tally.dropped,
+                restarts: reading.renewed,
+            },
+            queued,
+            waiting: waits.map(|times| times.times()).unwrap_or_default(),
+            handling: Meter::times([&self.receiving.meter]),
+            workers: shifts.map(|shifts| Workers {
+                busy,
+                limit: shifts.limit(),
+                waiting: queued.total(),
+                oldest: shifts.oldest().map(|stay| stay.age()),
+            }),
+            uptime: self.hints.made.elapsed(),
+        }
     }
 
     fn current(&self) -> Option<Current> {

@@ -295,7 +295,7 @@ impl<T> Queue<T> {
 
     /// Whether something waits, without the lock.
     pub(crate) fn is_occupied(&self) -> bool {
-        self.hints.occupied.load(Ordering::Relaxed)
+        self.hints.occupied.load(Ordering::Relaxed) || self.hints.asked.load(Ordering::Relaxed)
     }
 
     pub(crate) fn tally(&self) -> Tally {

@@ -58,7 +58,7 @@ impl<M: Message> Inbox<M> {
     }
 
     /// Whether something waits, told without taking a lock: whoever has sent an event here sees `true` until the
-    /// receiver has taken it.
+    /// receiver has taken it. Something waits, too, while the receiver's owner is asked how it is.
     #[inline]
     pub fn is_occupied(&self) -> bool {
         self.queue.is_occupied()

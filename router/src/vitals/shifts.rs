@@ -13,6 +13,7 @@ pub struct Shifts {
     limit: usize,
     /// Written by whoever gives them their events.
     busy: AtomicUsize,
+    held_back: AtomicUsize,
     waiting: Mutex<Waiting>,
 }
 
@@ -39,12 +40,13 @@ impl Stay {
 
 impl Shifts {
     pub(super) fn new(limit: usize) -> Self {
-        Self { limit, busy: AtomicUsize::new(0), waiting: Mutex::default() }
+        Self { limit, busy: AtomicUsize::new(0), held_back: AtomicUsize::new(0), waiting: Mutex::default() }
     }
 
-    /// So many handlers run now.
-    pub fn set_busy(&self, handlers: usize) {
-        self.busy.store(handlers, Ordering::Relaxed);
+    /// So many handlers run now, and so many events that were taken from the inbox wait for one of them to end.
+    pub fn set(&self, busy: usize, held_back: usize) {
+        self.busy.store(busy, Ordering::Relaxed);
+        self.held_back.store(held_back, Ordering::Relaxed);
     }
 
     /// For whoever gives them their events: one of the kind `tag` is about to be given to a handler.
@@ -74,6 +76,10 @@ impl Shifts {
 
     pub(crate) fn busy(&self) -> usize {
         self.busy.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn held_back(&self) -> usize {
+        self.held_back.load(Ordering::Relaxed)
     }
 
     pub(crate) fn limit(&self) -> usize {
