@@ -45,3 +45,27 @@ impl List {
         self.ended = 0;
     }
 }
+
+#[cfg(all(test, not(shuttle)))]
+mod tests {
+    use crate::{DeadLetterOffice, Envelope, HealthChanged, Inbox, InboxSettings, Router};
+
+    #[test]
+    fn those_who_have_ended_leave_the_list() {
+        let router = Router::new();
+        let start = || {
+            let office = DeadLetterOffice::new(&router, "part".into());
+            let ends = Inbox::<Envelope<HealthChanged>>::reporting(InboxSettings::default(), office);
+            router.attach_part(&ends.0.part());
+            ends
+        };
+        let mut alive: Vec<_> = (0..1_000).map(|_| start()).collect();
+        alive.truncate(10);
+        assert!(router.parts().0.lock().parts.len() <= 20);
+        for _ in 0..1_000 {
+            drop(start());
+            assert!(router.parts().0.lock().parts.len() <= 21);
+        }
+        assert_eq!(router.parts().alive().len(), 10);
+    }
+}
