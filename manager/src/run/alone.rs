@@ -11,17 +11,16 @@ use crate::manager::Manager;
 
 /// Takes the manager's events from its inbox until that is closed and empty.
 pub(super) async fn mailbox<M: Manager>(
-    mut manager: M,
+    manager: &mut M,
     receiver: &mut Receiver<M::Inbox>,
-    mut cx: Context,
+    cx: &mut Context,
     cut_short: &CutShort,
-) -> (M, Context) {
+) {
     receiver.started();
-    while let Some(message) = next_that_waits(&mut manager, &mut cx, receiver).await {
-        wait_for(manager.handle(message, &mut cx), receiver, cut_short).await;
+    while let Some(message) = next_that_waits(manager, cx, receiver).await {
+        wait_for(manager.handle(message, cx), receiver, cut_short).await;
         cx.settle(receiver.meter());
     }
-    (manager, cx)
 }
 
 /// As [`mailbox`], with the manager in its slot while nothing waits.

@@ -27,13 +27,14 @@ pub struct Engine<M: Manager> {
 impl<M: Manager> Engine<M> {
     /// For any manager.
     pub fn run(self, manager: M) -> Run {
-        let Self { mut receiver, open, cx, slot, started, cut_short, mode: _ } = self;
+        let Self { mut receiver, open, mut cx, slot, started, cut_short, mode: _ } = self;
         // Two futures, so that the many that have a mailbox do not pay for the few that run inline.
         match slot {
             None => Box::pin(async move {
                 let _open = open;
-                let Some(manager) = start(manager, &cx, started).await else { return };
-                let (manager, cx) = super::alone::mailbox(manager, &mut receiver, cx, &cut_short).await;
+                let Some(mut manager) = start(manager, &cx, started).await else { return };
+                // Lent, not given: a future has room for each place in which something ever was.
+                super::alone::mailbox(&mut manager, &mut receiver, &mut cx, &cut_short).await;
                 stop(manager, &cx).await;
             }),
             Some(slot) => Box::pin(async move {

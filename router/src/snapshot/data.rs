@@ -5,7 +5,7 @@ use edri_event::RouterId;
 use serde::{Deserialize, Serialize};
 
 use super::process::Process;
-use crate::vitals::{Health, PartKind, PartState, Rates, Status, Vitals, seconds};
+use crate::vitals::{Health, PartKind, PartState, Rates, Status, Vitals, router_id, seconds};
 
 /// A router and all that is on it at one moment: what [`Router::snapshot`](crate::Router::snapshot) takes. Shown as
 /// text it is a table.
@@ -13,6 +13,7 @@ use crate::vitals::{Health, PartKind, PartState, Rates, Status, Vitals, seconds}
 #[non_exhaustive]
 pub struct Snapshot {
     /// Whose picture it is.
+    #[serde(with = "router_id")]
     pub router: RouterId,
     /// When it was taken.
     pub at: SystemTime,

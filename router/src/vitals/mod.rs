@@ -22,6 +22,7 @@ mod numbers;
 mod part;
 mod parts;
 mod report;
+pub(crate) mod router_id;
 pub(crate) mod seconds;
 mod shifts;
 

@@ -8,13 +8,14 @@ use serde::{Deserialize, Serialize};
 use super::health::{Status, Value};
 use super::numbers::{Recent, Vitals};
 use super::part::{PartKind, PartState};
-use super::seconds;
+use super::{router_id, seconds};
 
 /// How all parts of a router are: what [`Router::health`](crate::Router::health) finds.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct HealthReport {
     /// Whose parts.
+    #[serde(with = "router_id")]
     pub router: RouterId,
     /// When the report was made.
     pub at: SystemTime,
@@ -71,7 +72,8 @@ pub struct Stuck {
 }
 
 /// A part's status has changed from one check to the next.
-#[derive(Notification, Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Notification, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[notification(name = "edri_router::HealthChanged")]
 #[non_exhaustive]
 pub struct HealthChanged {
     /// Its name.
