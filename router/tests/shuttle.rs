@@ -14,7 +14,11 @@ use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::Poll;
 
-use edri_router::{Envelope, Inbox, InboxSettings, Overflow, RequestError, Router, SharedReceiver, ToInbox};
+use edri_event::{Meta, Priority};
+use edri_router::{
+    Deliver as _, Envelope, Health, Inbox, InboxSettings, Overflow, RequestError, Router, Shared,
+    SharedReceiver, ToInbox, Wait,
+};
 use shuttle::future::block_on;
 use shuttle::sync::atomic::{AtomicU64, Ordering};
 use shuttle::thread;
@@ -352,5 +356,31 @@ fn a_tunnel_whose_ends_talk_and_then_go() {
             while let Some(Ok(_)) = opened.recv().await {}
         });
         join(echo);
+    });
+}
+
+#[test]
+fn a_question_reaches_a_receiver_that_is_about_to_fall_asleep() {
+    explore(|| {
+        let (inbox, mut receiver) = Inbox::<Envelope<Ping>>::new(InboxSettings::with_capacity(1));
+        let part = inbox.part();
+        let to = ToInbox::new("receiver".into(), inbox, std::convert::identity);
+        let sender = thread::spawn(move || {
+            let mut parcel = Some(Envelope { event: Shared::Own(Ping(1)), meta: Meta::new() });
+            let _ = to.deliver(&mut parcel, Priority::Normal, Wait::Never);
+            // Kept open: only the question can wake it.
+            to
+        });
+        let asker = thread::spawn(move || part.poke());
+        block_on(poll_fn(|cx| {
+            while let Poll::Ready(next) = receiver.poll_recv(cx) {
+                assert!(next.is_some(), "nobody closes it");
+            }
+            if receiver.is_asked() { Poll::Ready(()) } else { Poll::Pending }
+        }));
+        receiver.answer(Health::ok());
+        assert!(!receiver.is_asked());
+        join(asker);
+        drop(join(sender));
     });
 }
