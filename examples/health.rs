@@ -94,14 +94,13 @@ async fn main() -> Result<(), edri::Error> {
     } else {
         for part in low.parts.iter().chain(&jammed.parts) {
             print!("{}: {}", part.name, part.status);
-            match &part.reason {
-                Some(reason) => print!(", {reason}"),
-                None => {}
+            if let Some(reason) = &part.reason {
+                print!(", {reason}");
             }
-            match &part.stuck {
-                Some(stuck) => println!(", stuck on {}", stuck.event),
-                None => println!(),
+            if let Some(stuck) = &part.stuck {
+                print!(", stuck on {}", stuck.event);
             }
+            println!();
         }
         while let Some(change) = changes.try_recv() {
             println!("changed: {} from {} to {}", change.part, change.from, change.to);

@@ -80,6 +80,8 @@ mod guide {
     mod errors {}
     #[doc = include_str!("../docs/src/promises.md")]
     mod promises {}
+    #[doc = include_str!("../docs/src/observing.md")]
+    mod observing {}
     #[doc = include_str!("../docs/src/benchmarks.md")]
     mod benchmarks {}
 }

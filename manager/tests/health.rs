@@ -4,7 +4,7 @@
 
 use std::future::pending;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use edri_event::{Failure, Notification, Request};
@@ -422,4 +422,49 @@ async fn a_check_does_not_wait_for_those_who_want_to_hear_of_it() {
         router.health(SECOND).await;
     }
     assert_eq!(changes(&mut slow), [(Status::Ok, Status::Failed)]);
+}
+
+/// Counts the warnings of a thread.
+struct Warnings(Arc<AtomicUsize>);
+
+impl tracing::Subscriber for Warnings {
+    fn enabled(&self, metadata: &tracing::Metadata<'_>) -> bool {
+        *metadata.level() == tracing::Level::WARN
+    }
+
+    fn new_span(&self, _: &tracing::span::Attributes<'_>) -> tracing::span::Id {
+        tracing::span::Id::from_u64(1)
+    }
+
+    fn record(&self, _: &tracing::span::Id, _: &tracing::span::Record<'_>) {}
+
+    fn record_follows_from(&self, _: &tracing::span::Id, _: &tracing::span::Id) {}
+
+    fn event(&self, _: &tracing::Event<'_>) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+
+    fn enter(&self, _: &tracing::span::Id) {}
+
+    fn exit(&self, _: &tracing::span::Id) {}
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_is_stuck_is_logged_once_for_each_event() {
+    let warnings = Arc::new(AtomicUsize::new(0));
+    let _logging = tracing::subscriber::set_default(Warnings(Arc::clone(&warnings)));
+    let router = Router::new();
+    let _managed = start(&router, Host::mailbox, &Clerk::well()).await;
+    for stuck in 1..=2 {
+        let work = tokio::spawn({
+            let router = router.clone();
+            async move { router.request(Work(Some(30))).await }
+        });
+        settle().await;
+        for _ in 0..5 {
+            router.health(SECOND).await;
+        }
+        assert_eq!(warnings.load(Ordering::SeqCst), stuck);
+        work.await.unwrap().unwrap();
+    }
 }

@@ -27,12 +27,14 @@ impl Context {
     }
 
     /// From here on this event is being handled.
+    #[inline]
     pub fn begin(&mut self, meta: Meta) {
         self.meta = meta;
         self.requester = None;
     }
 
     /// From here on this request is being handled.
+    #[inline]
     pub fn begin_request<R: Request>(&mut self, meta: Meta, reply: &ReplyTo<R::Response>) {
         self.meta = meta;
         self.requester = reply.requester();

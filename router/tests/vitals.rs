@@ -156,7 +156,7 @@ proptest! {
                     }
                     Step::SendMany(_) if drops => {}
                     Step::SendMany(events) => {
-                        let crossed = (accepted + 63) / 64 < (accepted + events as u64 + 63) / 64;
+                        let crossed = accepted.div_ceil(64) < (accepted + events as u64).div_ceil(64);
                         accepted += events as u64;
                         for event in 1..=events {
                             let follow = crossed && event == events && !followed;

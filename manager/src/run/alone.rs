@@ -63,17 +63,17 @@ async fn next_that_waits<M: Manager>(
     receiver: &mut Receiver<M::Inbox>,
 ) -> Option<M::Inbox> {
     poll_fn(|task| {
-        loop {
-            answer_if_asked(manager, receiver);
-            let Poll::Ready(next) = receiver.poll_recv(task) else { break };
+        while let Poll::Ready(next) = receiver.poll_recv(task) {
             let Some(message) = next else { return Poll::Ready(None) };
-            if let Some(waits) = handle_now(manager, message, cx, receiver) {
-                return Poll::Ready(Some(waits));
+            let waits = handle_now(manager, message, cx, receiver);
+            answer_if_asked(manager, receiver);
+            if waits.is_some() {
+                return Poll::Ready(waits);
             }
             cx.settle(receiver.meter());
         }
         receiver.meter().rest();
-        // Once more: who asks wakes only one who sleeps already.
+        // Asleep only now: who asks wakes one who sleeps, and no other.
         answer_if_asked(manager, receiver);
         Poll::Pending
     })
@@ -85,27 +85,26 @@ const TOGETHER: usize = 16;
 
 /// This event, which is noted as begun, and some that the receiver has in hand, for as long as their handlers never wait; gives back the
 /// first whose handler may.
+#[inline]
 fn handle_now<M: Manager>(
     manager: &mut M,
     first: M::Inbox,
     cx: &mut Context,
     receiver: &mut Receiver<M::Inbox>,
 ) -> Option<M::Inbox> {
-    let mut message = first;
-    for _ in 1..TOGETHER {
+    let (mut message, mut left) = (first, TOGETHER);
+    loop {
         receiver.meter().begin(message.tag());
         if let Some(waits) = manager.handle_now(message, cx) {
             return Some(waits);
         }
         receiver.meter().end();
+        left -= 1;
+        if left == 0 {
+            return None;
+        }
         message = receiver.next_in_hand()?;
     }
-    receiver.meter().begin(message.tag());
-    let waits = manager.handle_now(message, cx);
-    if waits.is_none() {
-        receiver.meter().end();
-    }
-    waits
 }
 
 /// A handler that may wait, to its end; senders that wait for room do not wait for it.

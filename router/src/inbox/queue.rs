@@ -313,7 +313,8 @@ impl<T> Queue<T> {
     fn accepted(&self, state: &mut State<T>, lane: Priority, events: usize) -> Option<Waker> {
         let before = state.tally.accepted;
         state.tally.accepted += events as u64;
-        if before.next_multiple_of(SAMPLED) < state.tally.accepted {
+        // One of them is the first of the next so many.
+        if before.wrapping_neg() % SAMPLED < events as u64 {
             self.follow(state, lane);
         }
         self.hints.occupy();

@@ -47,7 +47,7 @@ impl Process {
         process
     }
 
-    /// `VmRSS:	    5120 kB`; see proc_pid_status(5).
+    /// `VmRSS:     5120 kB`; see proc_pid_status(5).
     fn read_status(&mut self, status: &str) {
         let field = |name| {
             let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))?;

@@ -24,6 +24,7 @@ pub struct Chart {
 
 /// Tags from here on are given by the chart, those below by the inbox.
 const FIRST_NAMED: u16 = 1 << 15;
+const LAST_NAMED: u16 = FIRST_NAMED - 2;
 
 #[derive(Default)]
 struct Question {
@@ -76,7 +77,8 @@ impl Chart {
             names.push(event);
             names.len() - 1
         });
-        u16::try_from(place).map_or(u16::MAX, |place| place.saturating_add(FIRST_NAMED))
+        // Beyond the last tag all share it.
+        FIRST_NAMED + u16::try_from(place).map_or(LAST_NAMED, |place| place.min(LAST_NAMED))
     }
 
     /// The event with a tag of that kind.

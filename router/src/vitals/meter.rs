@@ -16,20 +16,24 @@ use crate::sync::atomic::{AtomicU64, Ordering};
 pub struct Meter {
     /// How many were begun, and in the lower bits which kind is being handled: its tag and one, or zero.
     on: AtomicU64,
-    /// Since when what is being handled is measured, as a [`Moment`]; zero if it is not. Without its lowest
-    /// bit ([`MEASURED`]): since when it was seen by somebody who looked.
+    /// Since when what is being handled is measured, as a [`Moment`]; zero if it is not.
     since: AtomicU64,
     failed: AtomicU64,
     panicked: AtomicU64,
     renewed: AtomicU64,
-    times: Mutex<Option<Box<Histogram>>>,
+    /// Made when something is measured, or somebody looks while something is being handled.
+    rare: Mutex<Option<Box<Rare>>>,
+}
+
+struct Rare {
+    times: Histogram,
+    /// The number of what was being handled when somebody looked, and when that was.
+    seen: Option<(u64, Moment)>,
 }
 
 const TAG_BITS: u32 = 16;
 const TAG: u64 = (1 << TAG_BITS) - 1;
-
-/// Every moment has this bit; one that was put down by somebody who looked is without it.
-const MEASURED: u64 = 1;
+const ONE: u64 = 1 << TAG_BITS;
 
 /// One in so many is measured whatever it does, the first included.
 pub(crate) const SAMPLED: u64 = 64;
@@ -38,22 +42,18 @@ impl Meter {
     /// An event of the kind `tag` is about to be handled, and the one before has ended.
     #[inline]
     pub fn begin(&self, tag: u16) {
-        // Somebody may have looked just as the last one ended.
-        if self.since.load(Ordering::Relaxed) != 0 {
-            self.since.store(0, Ordering::Relaxed);
-        }
-        let number = (self.on.load(Ordering::Relaxed) >> TAG_BITS) + 1;
-        self.on.store(number << TAG_BITS | (u64::from(tag) + 1).min(TAG), Ordering::Relaxed);
-        if number % SAMPLED == 1 {
+        let on = (self.on.load(Ordering::Relaxed) & !TAG) + ONE + u64::from(tag.wrapping_add(1));
+        self.on.store(on, Ordering::Relaxed);
+        if is_sampled(on) {
             self.measure();
         }
     }
 
     /// An event is about to be handled among others, and measured elsewhere: whether it is to be.
     pub(crate) fn count(&self) -> bool {
-        let number = (self.on.load(Ordering::Relaxed) >> TAG_BITS) + 1;
-        self.on.store(number << TAG_BITS, Ordering::Relaxed);
-        number % SAMPLED == 1
+        let on = self.on.load(Ordering::Relaxed) + ONE;
+        self.on.store(on, Ordering::Relaxed);
+        is_sampled(on)
     }
 
     /// Its handler waits: it is measured from here on, if it was not before.
@@ -75,10 +75,7 @@ impl Meter {
     /// Nothing is being handled.
     #[inline]
     pub fn rest(&self) {
-        let on = self.on.load(Ordering::Relaxed);
-        if on & TAG != 0 {
-            self.on.store(on & !TAG, Ordering::Relaxed);
-        }
+        self.on.store(self.on.load(Ordering::Relaxed) & !TAG, Ordering::Relaxed);
     }
 
     #[cold]
@@ -88,10 +85,7 @@ impl Meter {
 
     #[cold]
     fn measured(&self) {
-        let since = self.since.load(Ordering::Relaxed);
-        if since & MEASURED != 0
-            && let Some(since) = Moment::from_bits(since)
-        {
+        if let Some(since) = Moment::from_bits(self.since.load(Ordering::Relaxed)) {
             self.record(since.elapsed());
         }
         self.since.store(0, Ordering::Relaxed);
@@ -99,7 +93,7 @@ impl Meter {
 
     /// Notes a handling time that was measured otherwise.
     pub(crate) fn record(&self, time: Duration) {
-        self.times.lock().get_or_insert_with(|| Box::new(Histogram::new())).record(time);
+        self.rare.lock().get_or_insert_with(Rare::new).times.record(time);
     }
 
     /// Handlers have failed.
@@ -127,20 +121,12 @@ impl Meter {
 
     /// What it has noted so far. What is being handled, and is not measured, is counted from here on.
     pub fn look(&self) -> Reading {
-        let on = self.on.load(Ordering::Acquire);
+        let on = self.on.load(Ordering::Relaxed);
         let (begun, tag) = (on >> TAG_BITS, (on & TAG).checked_sub(1));
         let now = tag.map(|tag| {
-            let seen = Moment::now();
-            let since = match self.since.compare_exchange(
-                0,
-                seen.to_bits() & !MEASURED,
-                Ordering::Relaxed,
-                Ordering::Relaxed,
-            ) {
-                Ok(_) => seen,
-                Err(known) => Moment::from_bits(known).unwrap_or(seen),
-            };
-            Now { number: begun, tag: tag as u16, age: seen.since(since) }
+            let measured = Moment::from_bits(self.since.load(Ordering::Relaxed));
+            let since = measured.unwrap_or_else(|| self.seen(begun));
+            Now { number: begun, tag: tag as u16, age: since.elapsed() }
         });
         Reading {
             ended: begun - u64::from(now.is_some()),
@@ -151,13 +137,23 @@ impl Meter {
         }
     }
 
-    pub(crate) fn histogram(&self) -> Option<Box<Histogram>> {
-        self.times.lock().clone()
+    /// When the event of that number was first seen: at the latest now.
+    fn seen(&self, number: u64) -> Moment {
+        let mut rare = self.rare.lock();
+        let rare = rare.get_or_insert_with(Rare::new);
+        match rare.seen {
+            Some((known, since)) if known == number => since,
+            _ => rare.seen.insert((number, Moment::now())).1,
+        }
+    }
+
+    fn histogram(&self) -> Option<Histogram> {
+        self.rare.lock().as_ref().map(|rare| rare.times.clone())
     }
 
     /// The times that were measured, of all these meters together.
     pub fn times<'m>(meters: impl IntoIterator<Item = &'m Self>) -> Times {
-        let mut all: Option<Box<Histogram>> = None;
+        let mut all: Option<Histogram> = None;
         for more in meters.into_iter().filter_map(Self::histogram) {
             match &mut all {
                 Some(all) => all.add(&more),
@@ -166,6 +162,17 @@ impl Meter {
         }
         all.map_or_else(Times::default, |all| all.times())
     }
+}
+
+impl Rare {
+    fn new() -> Box<Self> {
+        Box::new(Self { times: Histogram::new(), seen: None })
+    }
+}
+
+#[inline]
+fn is_sampled(on: u64) -> bool {
+    on & ((SAMPLED - 1) << TAG_BITS) == ONE
 }
 
 /// What a [`Meter`] has noted.

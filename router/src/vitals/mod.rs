@@ -9,6 +9,7 @@
 //! health      what a part says of itself
 //! chart       what is kept beside a part: the question that is open, what was seen before
 //! report      what a check finds; check: asking everybody; checks: what is kept of it
+//! seconds     how times are serialized; router_id: how identities are
 //! ```
 
 mod chart;
