@@ -210,7 +210,7 @@ async fn a_snapshot_tells_who_is_on_which_route_and_what_waits_for_them() {
     assert!(router.snapshot().route("vitals::Tell").is_none());
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_snapshot_can_be_written_down_read_back_and_shown() {
     let router = Router::new();
     let known = Known::new(&router, InboxSettings::default());
@@ -221,7 +221,8 @@ async fn a_snapshot_can_be_written_down_read_back_and_shown() {
     let snapshot = router.snapshot();
     let json = serde_json::to_string(&snapshot).unwrap();
     let read: Snapshot = serde_json::from_str(&json).unwrap();
-    assert_eq!(serde_json::to_string(&read).unwrap(), json);
+    assert_eq!((read.router, read.at, read.uptime), (snapshot.router, snapshot.at, snapshot.uptime));
+    assert_eq!((&read.parts, &read.routes), (&snapshot.parts, &snapshot.routes));
     let part = read.part("known").unwrap();
     assert_eq!((part.vitals.queued.high, part.state), (1, PartState::Starting));
     let table = snapshot.to_string();

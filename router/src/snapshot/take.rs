@@ -9,8 +9,8 @@ impl Router {
     /// themselves, routes with who is on them, and the process. It asks nobody, and waits for nobody.
     ///
     /// It takes the lock of each inbox for a moment, one after the other, and none for longer than a sender does. For a
-    /// thousand managers it takes a millisecond or two, most of it for the percentiles; for the files in `/proc` as much
-    /// again if some thousand files are open.
+    /// thousand managers it takes about half a millisecond, some more the first time, when what has to be remembered of
+    /// each is made; and longer if thousands of files are open, which are counted one by one.
     pub fn snapshot(&self) -> Snapshot {
         let parts = self.parts().alive();
         let parts = parts.iter().map(|part| {
