@@ -370,6 +370,45 @@ async fn a_manager_that_is_draining_says_so() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_manager_that_is_stopped_while_it_is_asked_has_not_failed() {
+    let router = Router::new();
+    let mut changed = router.subscribe::<HealthChanged>();
+    let managed = start(&router, Host::mailbox, &Clerk::well()).await;
+    let _work = tokio::spawn({
+        let router = router.clone();
+        async move { router.request(Work(Some(5))).await }
+    });
+    settle().await;
+    let asking = tokio::spawn({
+        let router = router.clone();
+        async move { router.health(10 * SECOND).await }
+    });
+    settle().await;
+    assert_eq!(managed.stop(tokio::time::Instant::now() + 10 * SECOND).await, 0);
+    let report = asking.await.unwrap();
+    assert_eq!((report.status, report.ready), (Status::Ok, false));
+    assert_eq!(changes(&mut changed), []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_manager_that_is_gone_without_being_told_to_has_failed() {
+    let router = Router::new();
+    let elsewhere = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    let managed = std::thread::spawn({
+        let router = router.clone();
+        move || {
+            let managed = elsewhere.block_on(start(&router, Host::mailbox, &Clerk::well()));
+            elsewhere.shutdown_background();
+            managed
+        }
+    });
+    let managed = managed.join().unwrap();
+    let part = &router.health(SECOND).await.parts[0];
+    assert_eq!((part.state, part.status, part.ready), (PartState::Stopped, Status::Failed, false));
+    assert_eq!(managed.health(SECOND).await.status, Status::Failed);
+}
+
+#[tokio::test(start_paused = true)]
 async fn many_who_ask_at_once_get_the_same_answer_and_leave_nothing_behind() {
     let router = Router::new();
     let managed = start(&router, Host::mailbox, &Clerk::well()).await;

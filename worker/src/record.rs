@@ -75,10 +75,10 @@ impl Part for Record {
 
     /// Answered here: a pool is asked for no opinion.
     fn poke(&self) {
-        self.chart().answer(if self.has_workers() {
-            Health::ok()
-        } else {
-            Health::failed("it has no workers left")
+        self.chart().answer(match self.inbox.state() {
+            _ if self.has_workers() => Health::ok(),
+            PartState::Draining => Health::ok().not_ready(),
+            _ => Health::failed("it has no workers left"),
         });
     }
 }

@@ -15,7 +15,10 @@ pub(super) mod life {
     pub(crate) const NONE: u8 = 0;
     pub(crate) const STARTING: u8 = 1;
     pub(crate) const RUNNING: u8 = 2;
+    /// It was told to.
     pub(crate) const STOPPED: u8 = 3;
+    /// It was not.
+    pub(crate) const LOST: u8 = 4;
 }
 
 /// A manager is seen by its inbox, which is there as long as it is: nothing has to be made for those who never ask.
@@ -30,7 +33,7 @@ impl<M: Message> Part for Queue<M> {
 
     fn state(&self) -> PartState {
         match self.hints.life.load(Ordering::Relaxed) {
-            life::STOPPED => PartState::Stopped,
+            life::STOPPED | life::LOST => PartState::Stopped,
             _ if self.is_closed() => PartState::Draining,
             life::RUNNING => PartState::Running,
             _ => PartState::Starting,
@@ -95,15 +98,28 @@ impl<M: Message> Part for Queue<M> {
 
     fn poke(&self) {
         self.hints.asked.store(true, Ordering::Relaxed);
-        // Asleep, it is woken; about to sleep, it has to take this lock before, and looks after it.
+        // Asleep, it is woken; about to sleep, it has to take this lock before, and looks after it. About to end, it
+        // takes it, too, and finds the question after; it has ended, if that is seen after the lock.
         let owner = self.lock().owner.take();
         if let Some(waker) = owner {
             waker.wake();
         }
+        self.answer_if_ended();
     }
 }
 
 impl<M: Message> Queue<M> {
+    fn answer_if_ended(&self) {
+        let health = match self.hints.life.load(Ordering::Relaxed) {
+            life::STOPPED => Health { reason: Some("it has stopped".to_owned()), ..Health::ok().not_ready() },
+            life::LOST => Health::failed("it has ended, and nobody told it to"),
+            _ => return,
+        };
+        if let Some(chart) = self.hints.chart.get() {
+            chart.answer(health);
+        }
+    }
+
     fn shifts(&self) -> Option<&Shifts> {
         self.hints.chart.get()?.shifts()
     }
@@ -164,15 +180,18 @@ impl<M: Message> Receiver<M> {
         self.queue.chart().poll_asked(cx)
     }
 
-    /// It has ended: whoever asks is told.
-    pub(super) fn stopped(&self) {
+    /// It ends, with its inbox closed before or not.
+    pub(super) fn ends(&self) {
         if self.queue.hints.life.load(Ordering::Relaxed) != life::NONE {
-            self.queue.hints.life.store(life::STOPPED, Ordering::Relaxed);
+            let life = if self.queue.is_closed() { life::STOPPED } else { life::LOST };
+            self.queue.hints.life.store(life, Ordering::Relaxed);
             self.meter().rest();
-            if let Some(chart) = self.queue.hints.chart.get() {
-                chart.answer(Health::failed("it has stopped"));
-            }
         }
+    }
+
+    /// It has ended, and nobody else answers.
+    pub(super) fn ended(&self) {
+        self.queue.answer_if_ended();
     }
 }
 

@@ -227,8 +227,9 @@ impl<M: Message> Unpin for Receiver<M> {}
 
 impl<M: Message> Drop for Receiver<M> {
     fn drop(&mut self) {
+        self.ends();
         let left = self.queue.abandon();
-        self.stopped();
+        self.ended();
         self.queue.receiving.in_hand.store(0, Ordering::Relaxed);
         for message in self.hand.drain(..).chain(left) {
             message.discard(Loss::unhandled(Reason::Stopped), &self.queue.office);

@@ -26,6 +26,8 @@ pub struct Snapshot {
     pub routes: Vec<RouteSnapshot>,
     /// The process.
     pub process: Process,
+    /// How many processors the process has kept busy since the snapshot before, whoever took it.
+    pub busy_processors: Option<f64>,
 }
 
 /// One manager or pool.

@@ -7,7 +7,11 @@ use super::process::Process;
 impl fmt::Display for Snapshot {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(formatter, "router {}, up {:.1?}", self.router, self.uptime)?;
-        writeln!(formatter, "{}", self.process)?;
+        write!(formatter, "{}", self.process)?;
+        if let Some(busy) = self.busy_processors {
+            write!(formatter, ", {busy:.2} processors busy")?;
+        }
+        writeln!(formatter)?;
         let width = self.parts.iter().map(|part| part.name.chars().count()).max().unwrap_or(0).max(4);
         if !self.parts.is_empty() {
             writeln!(

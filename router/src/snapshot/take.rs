@@ -26,13 +26,16 @@ impl Router {
                 vitals,
             }
         });
+        let process = Process::now();
+        let busy_processors = process.cpu.and_then(|used| self.checks().busy_processors(used));
         Snapshot {
             router: self.id(),
             at: SystemTime::now(),
             uptime: self.made().elapsed(),
             parts: parts.collect(),
             routes: self.table().describe(),
-            process: Process::now(),
+            process,
+            busy_processors,
         }
     }
 }

@@ -104,9 +104,7 @@ fn ask(part: &dyn Part) -> (Inquiry, bool) {
     // Whoever looks at it now is the first to have seen what it is on.
     let _ = part.current();
     let (inquiry, new) = part.chart().ask();
-    if part.state() == PartState::Stopped {
-        part.chart().answer(Health::failed("it has stopped"));
-    } else if new {
+    if new {
         part.poke();
     }
     (inquiry, new)

@@ -28,7 +28,8 @@ pub trait Part: Send + Sync {
     /// What is kept beside it.
     fn chart(&self) -> &Chart;
 
-    /// How it is is being asked: it is to [answer](Chart::answer) as soon as it can, and is woken for it.
+    /// How it is is being asked: it is to [answer](Chart::answer) as soon as it can, and is woken for it. For one that has
+    /// ended this answers.
     fn poke(&self);
 }
 
