@@ -97,6 +97,8 @@ mod guide {
     mod supervision {}
     #[doc = include_str!("../docs/src/promises.md")]
     mod promises {}
+    #[doc = include_str!("../docs/src/observing.md")]
+    mod observing {}
     #[doc = include_str!("../docs/src/shutdown.md")]
     mod shutdown {}
     #[doc = include_str!("../docs/src/tracing.md")]

@@ -5,8 +5,9 @@ pub use edri_event::{
 };
 pub use edri_manager::{Backoff, Concurrency, Group, Host, Managed, Manager, Restart, manager};
 pub use edri_router::{
-    Accepted, Answer, Capacity, Context, DeadLetter, Delivered, InboxSettings, NotifyError, Opened, Overflow,
-    Registration, Replay, RequestError, Requester, Router, Shared, Subscription, TunnelError, Undelivered,
+    Accepted, Answer, Capacity, Context, DeadLetter, Delivered, Health, HealthChanged, InboxSettings,
+    NotifyError, Opened, Overflow, Registration, Replay, RequestError, Requester, Router, Shared, Status,
+    Subscription, TunnelError, Undelivered,
 };
 pub use edri_worker::{Pool, RunningPool, Worker, WorkerContext};
 

@@ -56,7 +56,8 @@ impl<'r, M: Manager> Entrance<'r, M> {
         Self { router, name, inbox, slot, group, registrations: Vec::new() }
     }
 
-    pub(crate) fn into_registrations(self) -> Vec<Registration> {
+    pub(crate) fn into_registrations(mut self) -> Vec<Registration> {
+        self.registrations.shrink_to_fit();
         self.registrations
     }
 
@@ -113,7 +114,9 @@ impl<'r, M: Manager> Entrance<'r, M> {
         let inbox = self.to_inbox(wrap);
         let responder: Arc<dyn Respond<R>> = match &self.slot {
             None => Arc::new(inbox),
-            Some(slot) => Arc::new(InlineRequest { slot: Arc::clone(slot), inbox, call }),
+            Some(slot) => {
+                Arc::new(InlineRequest { tag: slot.tag(R::name()), slot: Arc::clone(slot), inbox, call })
+            }
         };
         self.registrations.push(self.router.attach_responder(responder));
     }
@@ -132,7 +135,10 @@ impl<'r, M: Manager> Entrance<'r, M> {
         let inbox = self.to_inbox(wrap);
         match &self.slot {
             None => Arc::new(inbox),
-            Some(slot) => Arc::new(InlineNotification { kind, slot: Arc::clone(slot), inbox, wrap, call }),
+            Some(slot) => {
+                let tag = slot.tag(E::name());
+                Arc::new(InlineNotification { kind, tag, slot: Arc::clone(slot), inbox, wrap, call })
+            }
         }
     }
 
@@ -142,6 +148,7 @@ impl<'r, M: Manager> Entrance<'r, M> {
 }
 
 struct InlineRequest<M: Manager, R: Request> {
+    tag: u16,
     slot: Arc<Slot<M>>,
     inbox: ToInbox<M::Inbox, Asked<R>>,
     call: CallRequest<M, R>,
@@ -175,7 +182,7 @@ impl<M: Manager, R: Request> InlineRequest<M, R> {
         handle: fn(&mut M, R, &Context) -> Result<R::Response, Failure>,
         call: &mut Option<(R, Meta)>,
     ) -> Option<Option<Outcome<R>>> {
-        self.slot.call(|seat| {
+        self.slot.call(self.tag, |seat| {
             let (_, meta) = call.as_ref()?;
             let info = || EventInfo::new::<R>(EventKind::Request, meta);
             let span = HandlerSpan::nested(info, Handler::Manager(seat.cx.name()));
@@ -199,7 +206,7 @@ impl<M: Manager, R: Request> Respond<R> for InlineRequest<M, R> {
         match self.call {
             CallRequest::Now(handle) => {
                 let answered = match is_traced() {
-                    false => self.slot.call(|seat| self.handle(handle, call, seat)),
+                    false => self.slot.call(self.tag, |seat| self.handle(handle, call, seat)),
                     true => self.call_traced(handle, call),
                 };
                 if let Some(Some(outcome)) = answered {
@@ -208,7 +215,7 @@ impl<M: Manager, R: Request> Respond<R> for InlineRequest<M, R> {
             }
             CallRequest::Later(handle) => {
                 if let Some((event, meta)) = call.take() {
-                    match self.slot.take(meta) {
+                    match self.slot.take(self.tag, meta) {
                         Ok(held) => {
                             return Answering::Running(traced::<M, R, _>(EventKind::Request, held, |held| {
                                 handle(held, event)
@@ -240,6 +247,7 @@ impl<M: Manager, R: Request> Respond<R> for InlineRequest<M, R> {
 }
 
 struct InlineNotification<M: Manager, E> {
+    tag: u16,
     kind: EventKind,
     slot: Arc<Slot<M>>,
     inbox: ToInbox<M::Inbox, Envelope<E>>,
@@ -278,7 +286,7 @@ impl<M: Manager, E: Event + Sync> InlineNotification<M, E> {
         handle: fn(&mut M, &E, &Context) -> Result<(), Failure>,
         parcel: &mut Option<Envelope<E>>,
     ) -> Option<Option<GivenUp<M>>> {
-        self.slot.call(|seat| {
+        self.slot.call(self.tag, |seat| {
             let meta = &parcel.as_ref()?.meta;
             let info = || EventInfo::new::<E>(self.kind, meta);
             let span = HandlerSpan::nested(info, Handler::Manager(seat.cx.name()));
@@ -315,7 +323,7 @@ impl<M: Manager, E: Event + Sync> Deliver<Envelope<E>> for InlineNotification<M,
         match (&self.call, wait) {
             (CallNotification::Now(handle), _) => {
                 let delivered = match is_traced() {
-                    false => self.slot.call(|seat| self.handle(*handle, parcel, seat)),
+                    false => self.slot.call(self.tag, |seat| self.handle(*handle, parcel, seat)),
                     true => self.call_traced(*handle, parcel),
                 };
                 if let Some(Some(given_up)) = delivered {
@@ -328,7 +336,7 @@ impl<M: Manager, E: Event + Sync> Deliver<Envelope<E>> for InlineNotification<M,
             (CallNotification::Later(handle), Wait::Woken(_)) => {
                 if let Some(envelope) = parcel.take() {
                     let Envelope { event, meta } = envelope;
-                    match self.slot.take(meta) {
+                    match self.slot.take(self.tag, meta) {
                         Ok(held) => {
                             let envelope = Envelope { event, meta: Meta::new() };
                             let running = traced::<M, E, _>(self.kind, held, |held| handle(held, envelope));

@@ -249,6 +249,7 @@ impl<M: Manager> Host<M> {
 
         let office = DeadLetterOffice::new(router, Arc::clone(&name));
         let (inbox, receiver) = Inbox::reporting(settings.inbox, office);
+        router.attach_part(&inbox.part());
         let monitor = inbox.monitor();
         let slot = (settings.mode == Mode::Inline).then(|| Slot::new(inbox.clone(), Arc::clone(&life)));
         let group = settings.group.map(Arc::from);

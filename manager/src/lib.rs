@@ -8,6 +8,7 @@
 //! entrance    its events on the routes: by inbox, or inline
 //! run         the loops
 //! handling    what happens around each handler; handled: what comes of it
+//! health      how a manager answers how it is
 //! supervision restarts: policies, budgets, groups
 //! ```
 //!
@@ -55,6 +56,7 @@ extern crate self as edri_manager;
 mod entrance;
 mod handled;
 mod handling;
+mod health;
 mod host;
 mod managed;
 mod manager;
@@ -83,8 +85,8 @@ pub use supervision::{
 pub mod __private {
     pub use edri_event::{Failure, Key, Request};
     pub use edri_router::{
-        Answer, Asked, Context, DeadLetterOffice, Envelope, EventInfo, EventKind, Loss, Message, Opening,
-        Overflow, Replay, Running, Watched, caught, caught_now,
+        Answer, Asked, Context, DeadLetterOffice, Envelope, EventInfo, EventKind, Health, Loss, Message,
+        Opening, Overflow, Replay, Running, Watched, caught, caught_now,
     };
 
     pub use crate::entrance::{CallNotification, CallRequest};

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use edri_router::{InboxMonitor, Registration, Tally};
+use edri_router::{InboxMonitor, PartHealth, Registration, Tally, Vitals, check_one};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
 
@@ -76,6 +76,17 @@ impl Managed {
     /// What has become of the events sent to it so far.
     pub fn tally(&self) -> Tally {
         self.monitor.tally()
+    }
+
+    /// What it has done, and what waits for it.
+    pub fn vitals(&self) -> Vitals {
+        self.monitor.part().vitals()
+    }
+
+    /// Asks it how it is, and waits `within` that time for its answer. As [`Router::health`](edri_router::Router::health)
+    /// for this one alone, and without a mark: what has failed since the last check is still told by the next.
+    pub async fn health(&self, within: Duration) -> PartHealth {
+        check_one(self.monitor.part(), within).await
     }
 
     /// Whether it has ended.

@@ -1,7 +1,7 @@
 use std::future::Future;
 
 use edri_event::Failure;
-use edri_router::{Context, Message};
+use edri_router::{Context, Health, Message};
 
 use crate::entrance::Entrance;
 use crate::handled::Handled;
@@ -61,6 +61,12 @@ pub trait Manager: Sized + Send + 'static {
     fn stopping(&mut self, cx: &Context) -> impl Future<Output = Result<(), Failure>> + Send {
         let _ = cx;
         std::future::ready(Ok(()))
+    }
+
+    /// How it is: asked now and then, between two events, and answered at once. It must not block. A panic is told as a
+    /// failure of the manager, which goes on.
+    fn health(&self) -> Health {
+        Health::ok()
     }
 
     /// Runs it from start to stop. Not to be written by hand.

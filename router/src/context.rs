@@ -69,6 +69,7 @@ impl Context {
     }
 
     /// From here on this event is being handled.
+    #[inline]
     pub fn begin(&mut self, meta: Meta) {
         let scope = self.scope_mut();
         scope.meta = meta;
@@ -77,6 +78,7 @@ impl Context {
     }
 
     /// From here on this request is being handled.
+    #[inline]
     pub fn begin_request<R: Request>(&mut self, meta: Meta, reply: &ReplyTo<R::Response>) {
         let scope = self.scope_mut();
         scope.meta = meta;

@@ -84,6 +84,10 @@ impl<E: Event + Sync> crate::Message for Envelope<E> {
         Some(EventInfo::new::<E>(EventKind::Notification, &self.meta))
     }
 
+    fn name_of(_tag: u16) -> &'static str {
+        E::name()
+    }
+
     fn discard(self, loss: Loss, office: &DeadLetterOffice) {
         office.hand_in(self.event, self.meta, loss);
     }

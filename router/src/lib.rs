@@ -10,6 +10,8 @@
 //! subscription   notifications as a `Stream`; subscribe: how one begins
 //! history        what is retained, and its replay
 //! dead_letter    what nobody handled
+//! snapshot       the whole picture
+//! vitals         managers and pools: what they have done, how they are
 //! context        what a handler may know
 //! behalf         what is sent while an event is handled: what it inherits
 //! wait_graph     who waits for whose answer, and deadlocks
@@ -59,11 +61,13 @@ mod registration;
 mod request;
 mod route;
 mod router;
+mod snapshot;
 mod subscribe;
 mod subscription;
 mod sync;
 mod trace;
 mod tunnel;
+mod vitals;
 mod wait_graph;
 
 pub use behalf::{Membership, has_expired};
@@ -82,10 +86,16 @@ pub use request::{
 };
 pub use route::{Answering, Deliver, Delivery, Patience, Respond, Running, Ticket, ToInbox, Wait};
 pub use router::Router;
+pub use snapshot::{Consumer, PartSnapshot, Process, RouteKind, RouteSnapshot, Snapshot};
 pub use subscribe::Subscribe;
 pub use subscription::Subscription;
 pub use trace::{EventInfo, EventKind, Handler, HandlerSpan, Traced, Within, current_trace, is_traced};
 pub use tunnel::{
     Accepted, Open, OpenError, Opened, Opening, TunnelEnd, TunnelError, TunnelReceiver, TunnelSender, Verdict,
+};
+pub use vitals::{
+    Chart, Counts, Current, Health, HealthChanged, HealthReport, Meter, Now, Part, PartHealth, PartKind,
+    PartState, Queued, Rates, Reading, Recent, Shift, Shifts, Status, Stuck, Times, Value, Vitals, Workers,
+    check_one,
 };
 pub use wait_graph::{AtATime, WaitGraph, WaitingFor, WaitingPart};

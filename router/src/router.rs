@@ -20,6 +20,7 @@ use crate::subscribe::{Subscribe, subscription_name};
 use crate::subscription::{Source, Subscription};
 use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::tunnel::{Open, Opening};
+use crate::vitals::{Checks, Moment, Part, Parts};
 use crate::wait_graph::{WaitGraph, Waits};
 
 /// Dispatches events to whoever is registered for their type.
@@ -65,6 +66,9 @@ struct Shared {
     next_registration: AtomicU64,
     letters: Letters,
     waits: Waits,
+    parts: Parts,
+    checks: Checks,
+    made: Moment,
 }
 
 impl Router {
@@ -76,6 +80,9 @@ impl Router {
             next_registration: AtomicU64::new(1),
             letters: Letters::new(),
             waits: Waits::new(),
+            parts: Parts::default(),
+            checks: Checks::default(),
+            made: Moment::now(),
         };
         Self { shared: Arc::new(shared), scope: None }
     }
@@ -308,6 +315,24 @@ impl Router {
     /// Says which of several acceptors gets a tunnel of this type, in place of the [type's own](Tunnel::POLICY) policy.
     pub fn route_tunnels<T: Tunnel>(&self, policy: RoutePolicy) {
         self.table().change(TypeId::of::<T>(), |route: &mut TunnelRoute<T>| route.policy = policy);
+    }
+
+    /// Has the router know a manager or a pool, which is in its snapshots and is asked for its health from here on, until
+    /// the last `Arc` to it is dropped. The router keeps none.
+    pub fn attach_part(&self, part: &Arc<dyn Part>) {
+        self.shared.parts.add(part);
+    }
+
+    pub(crate) fn parts(&self) -> &Parts {
+        &self.shared.parts
+    }
+
+    pub(crate) fn checks(&self) -> &Checks {
+        &self.shared.checks
+    }
+
+    pub(crate) fn made(&self) -> Moment {
+        self.shared.made
     }
 
     #[inline]

@@ -14,10 +14,10 @@ use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::Poll;
 
-use edri_event::{Event as _, Priority, Retention};
+use edri_event::{Event as _, Meta, Priority, Retention};
 use edri_router::{
-    Asked, Asking, Context, Envelope, Inbox, InboxSettings, Overflow, Replay, RequestError, Respond, Router,
-    SharedReceiver, ToInbox,
+    Asked, Asking, Context, Deliver as _, Envelope, Health, Inbox, InboxSettings, Overflow, Replay,
+    RequestError, Respond, Router, Shared, SharedReceiver, ToInbox, Wait,
 };
 use shuttle::future::block_on;
 use shuttle::sync::atomic::{AtomicU64, Ordering};
@@ -602,5 +602,31 @@ fn a_circle_that_both_close_at_once_is_told_once() {
         both.wait();
         asking.into_iter().for_each(join);
         assert!(router.wait_graph().is_empty());
+    });
+}
+
+#[test]
+fn a_question_reaches_a_receiver_that_is_about_to_fall_asleep() {
+    explore(|| {
+        let (inbox, mut receiver) = Inbox::<Envelope<Ping>>::new(InboxSettings::with_capacity(1));
+        let part = inbox.part();
+        let to = ToInbox::new("receiver".into(), inbox, std::convert::identity);
+        let sender = thread::spawn(move || {
+            let mut parcel = Some(Envelope { event: Shared::Own(Ping(1)), meta: Meta::new() });
+            let _ = to.deliver(&mut parcel, Priority::Normal, Wait::Never);
+            // Kept open: only the question can wake it.
+            to
+        });
+        let asker = thread::spawn(move || part.poke());
+        block_on(poll_fn(|cx| {
+            while let Poll::Ready(next) = receiver.poll_recv(cx) {
+                assert!(next.is_some(), "nobody closes it");
+            }
+            if receiver.is_asked() { Poll::Ready(()) } else { Poll::Pending }
+        }));
+        receiver.answer(Health::ok());
+        assert!(!receiver.is_asked());
+        join(asker);
+        drop(join(sender));
     });
 }

@@ -7,6 +7,7 @@ use edri_manager::{IntoHost, Placement};
 use edri_router::Router;
 use edri_worker::{Pool, Worker};
 
+use super::checks::Checks;
 use super::order::{Order, order};
 use super::part::{Essential, Part};
 use super::running::RunningApp;
@@ -25,6 +26,8 @@ pub struct App {
     pools: Vec<Start>,
     managers: Vec<NewManager>,
     grace: Duration,
+    /// How often health is asked for, if at all.
+    health: Option<Duration>,
     #[cfg(feature = "metrics")]
     observe: Observe,
 }
@@ -52,6 +55,7 @@ impl App {
             pools: Vec::new(),
             managers: Vec::new(),
             grace: Duration::from_secs(10),
+            health: Some(Duration::from_secs(10)),
             #[cfg(feature = "metrics")]
             observe: Observe::nothing(),
         }
@@ -92,6 +96,19 @@ impl App {
         self
     }
 
+    /// How often all parts are asked how they are: when the program has started, and once in so long from there on;
+    /// every 10 seconds unless told otherwise. See [`Router::watch_health`].
+    pub fn health_every(mut self, period: Duration) -> Self {
+        self.health = Some(period);
+        self
+    }
+
+    /// Nobody is asked how they are, unless somebody [asks](Router::health).
+    pub fn without_health_checks(mut self) -> Self {
+        self.health = None;
+        self
+    }
+
     /// Tells the facade [`metrics`](https://docs.rs/metrics), `every` so often, what managers and pools have done: the
     /// guide lists the metrics. Needs a recorder, which the program installs; [`prometheus`](Self::prometheus) brings one.
     #[cfg(feature = "metrics")]
@@ -119,7 +136,7 @@ impl App {
     pub async fn start(self) -> Result<RunningApp, Error> {
         #[cfg(feature = "metrics")]
         let observe = self.observe;
-        let Self { router, pools, managers, grace, .. } = self;
+        let Self { router, pools, managers, grace, health, .. } = self;
         let placed: Vec<_> = managers.iter().map(|new| (&*new.name, &new.placement)).collect();
         let Order { start, stop, sources } = order(&placed)?;
         let mut pool_parts = Vec::new();
@@ -135,7 +152,8 @@ impl App {
         }
         let managers = stop.into_iter().filter_map(|index| started[index].take());
         let parts = managers.chain(pool_parts.into_iter().rev()).collect();
-        let app = RunningApp::new(router, parts, sources, grace);
+        let checks = health.map(|period| Checks::begin(&router, period));
+        let app = RunningApp::new(router, parts, sources, grace, checks);
         #[cfg(feature = "metrics")]
         let app = app.observed(observe)?;
         Ok(app)

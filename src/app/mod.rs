@@ -6,10 +6,12 @@
 //! order      who starts after whom, and stops before whom
 //! running    its life
 //! report     what was left at the end
+//! checks     asking all parts how they are
 //! signals    when it is told to end
 //! ```
 
 mod builder;
+mod checks;
 mod order;
 mod part;
 mod report;

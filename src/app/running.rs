@@ -8,6 +8,7 @@ use std::time::Duration;
 use edri_router::Router;
 use tokio::time::Instant;
 
+use super::checks::Checks;
 use super::part::Part;
 use super::report::Report;
 use super::signals::Signals;
@@ -24,6 +25,7 @@ pub struct RunningApp {
     /// So many of them, the first, bring events in, and stop together.
     sources: usize,
     grace: Duration,
+    checks: Option<Checks>,
     #[cfg(feature = "metrics")]
     observing: Observing,
 }
@@ -35,12 +37,19 @@ type Parts = Arc<Mutex<Vec<Box<dyn Part>>>>;
 const KEPT: u32 = 8;
 
 impl RunningApp {
-    pub(super) fn new(router: Router, parts: Vec<Box<dyn Part>>, sources: usize, grace: Duration) -> Self {
+    pub(super) fn new(
+        router: Router,
+        parts: Vec<Box<dyn Part>>,
+        sources: usize,
+        grace: Duration,
+        checks: Option<Checks>,
+    ) -> Self {
         Self {
             router,
             parts: Arc::new(Mutex::new(parts)),
             sources,
             grace,
+            checks,
             #[cfg(feature = "metrics")]
             observing: Observing::default(),
         }
@@ -126,6 +135,8 @@ impl RunningApp {
     /// One that is stuck does not take all of the time: an eighth of it is kept for those after it.
     pub async fn shutdown(self, deadline: Duration) -> Report {
         let begun = Instant::now();
+        // From here on it is no news that parts are not ready.
+        drop(self.checks);
         let sources = self.sources;
         let mut parts = std::mem::take(&mut *lock(&self.parts));
         parts.iter_mut().take(sources).for_each(|source| source.close());

@@ -6,6 +6,7 @@
 //! running   a pool at work
 //! place     one worker's place in it: job after job
 //! thread    a place on a thread of its own
+//! record    a pool as its router sees it
 //! ```
 //!
 //! The same worker runs as a task or on a thread by changing one word.
@@ -40,6 +41,7 @@
 
 mod place;
 mod pool;
+mod record;
 mod running;
 mod thread;
 mod worker;

@@ -1,10 +1,11 @@
+use std::future::{Future, poll_fn};
+use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use edri_event::{Failure, Meta};
 use edri_router::{
-    Asked, EventInfo, EventKind, Handler, HandlerSpan, Membership, RequestError, SharedReceiver, caught,
-    has_expired,
+    Asked, EventInfo, EventKind, Handler, HandlerSpan, Membership, Meter, RequestError, SharedReceiver,
+    caught, has_expired,
 };
 
 use crate::worker::{Worker, WorkerContext};
@@ -39,6 +40,7 @@ impl<W: Worker> Place<W> {
             None => match self.hire().await {
                 Ok(worker) => worker,
                 Err(error) => {
+                    self.busy.meter().failed(1);
                     drop(busy);
                     reply.answer(Err(error));
                     return None;
@@ -58,16 +60,23 @@ impl<W: Worker> Place<W> {
         let span = HandlerSpan::open(info, Handler::Worker(self.cx.name()));
         self.cx.cx.begin_request::<W::Job>(meta, &reply);
         // Called within the block: a `run` that is no `async fn` may panic before it gives its future.
-        let outcome = span.around(caught(async { worker.run(event, &self.cx).await })).await;
+        let handling = span.around(caught(async { worker.run(event, &self.cx).await }));
+        let outcome = self.busy.over(handling).await;
         // Whoever has its answer finds nothing of its job left here: no sink for progress, no busy worker.
         self.cx.cx.begin(Meta::new());
-        drop(busy);
         let panicked = matches!(outcome, Err(RequestError::Panicked { .. }));
+        match &outcome {
+            Ok(_) => {}
+            Err(_) if panicked => self.busy.meter().panicked(1),
+            Err(_) => self.busy.meter().failed(1),
+        }
+        drop(busy);
         reply.answer(outcome);
         if !panicked {
             return Some(worker);
         }
         tracing::error!(worker = self.cx.name(), "a worker panicked and is replaced");
+        self.busy.meter().renewed();
         // What a panic has left behind may panic again when it is dropped, and must not take the place along.
         let _ = caught(async {
             drop(worker);
@@ -97,20 +106,37 @@ impl<W: Worker> Place<W> {
     }
 }
 
-/// Whether a worker has a job. Each has a cache line of its own: a count that all of them share would pass from
-/// core to core with every job.
+/// Whether a worker has a job, and what it has done. Each has a cache line of its own: a count that all of them
+/// share would pass from core to core with every job.
 #[derive(Default)]
 #[repr(align(64))]
-pub(crate) struct Busy(AtomicBool);
+pub(crate) struct Busy(Meter);
 
 impl Busy {
     pub(crate) fn is_busy(&self) -> bool {
-        self.0.load(Ordering::Acquire)
+        self.0.is_on()
+    }
+
+    pub(crate) fn meter(&self) -> &Meter {
+        &self.0
     }
 
     fn begin(self: &Arc<Self>) -> AtWork {
-        self.0.store(true, Ordering::Release);
+        self.0.begin(0);
         AtWork(Arc::clone(self))
+    }
+
+    /// A job to its end, which is measured from where it waits.
+    async fn over<T>(&self, job: impl Future<Output = T>) -> T {
+        let mut job = pin!(job);
+        poll_fn(|cx| {
+            let polled = job.as_mut().poll(cx);
+            if polled.is_pending() {
+                self.0.wait();
+            }
+            polled
+        })
+        .await
     }
 }
 
@@ -118,6 +144,7 @@ struct AtWork(Arc<Busy>);
 
 impl Drop for AtWork {
     fn drop(&mut self) {
-        self.0.0.store(false, Ordering::Release);
+        self.0.0.end();
+        self.0.0.rest();
     }
 }

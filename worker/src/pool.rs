@@ -4,9 +4,10 @@ use std::io;
 use std::sync::Arc;
 
 use edri_event::Event as _;
-use edri_router::{Asked, Capacity, Context, Inbox, InboxSettings, Overflow, Respond, Router, ToInbox};
+use edri_router::{Asked, Capacity, Context, Inbox, InboxSettings, Overflow, Part, Respond, Router, ToInbox};
 
 use crate::place::{Busy, Place};
+use crate::record::Record;
 use crate::running::{RunningPool, Staff};
 use crate::thread;
 use crate::worker::{Worker, WorkerContext};
@@ -134,6 +135,7 @@ impl<W: Worker> Pool<W> {
         let jobs = Arc::new(jobs);
         let name: Arc<str> = self.name.clone().into();
         let monitor = inbox.monitor();
+        let behind_inbox = inbox.part();
         let responder: Arc<dyn Respond<W::Job>> =
             Arc::new(ToInbox::new(Arc::clone(&name), inbox, std::convert::identity));
         let busy: Vec<Arc<Busy>> = (0..self.size).map(|_| Arc::default()).collect();
@@ -161,7 +163,14 @@ impl<W: Worker> Pool<W> {
         }
         tracing::debug!(pool = &*name, job = W::Job::name(), size = self.size, place = ?self.place, "pool started");
         let jobs = Arc::downgrade(&jobs);
-        Ok(RunningPool::new(name, router.clone(), responder, monitor, jobs, busy, staff))
+        let record = Arc::new(Record {
+            name: Arc::clone(&name),
+            job: W::Job::name(),
+            inbox: behind_inbox,
+            workers: busy,
+        });
+        router.attach_part(&(Arc::clone(&record) as Arc<dyn Part>));
+        Ok(RunningPool::new(router.clone(), responder, monitor, jobs, record, staff))
     }
 }
 

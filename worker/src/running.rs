@@ -4,25 +4,24 @@ use std::time::Duration;
 
 use edri_event::Request;
 use edri_router::{
-    Asked, Asking, Context, InboxMonitor, Loss, Message as _, Reason, Registration, Respond, Router,
-    SharedReceiver, Tally,
+    Asked, Asking, Context, InboxMonitor, Loss, Message as _, Part, PartHealth, Reason, Registration,
+    Respond, Router, SharedReceiver, Tally, Vitals, check_one,
 };
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
 
-use crate::place::Busy;
+use crate::record::Record;
 
 /// Workers at work. Dropping it stops them: they take no new jobs, do those that wait, and end.
 #[must_use = "dropping it stops the workers"]
 pub struct RunningPool<R: Request> {
-    name: Arc<str>,
     router: Router,
     responder: Arc<dyn Respond<R>>,
     monitor: InboxMonitor,
     /// What the workers take their jobs from. They alone keep it: when the last of them is gone, so is what waits.
     jobs: Weak<SharedReceiver<Asked<R>>>,
-    busy: Vec<Arc<Busy>>,
+    record: Arc<Record>,
     registration: Option<Registration>,
     staff: Staff,
 }
@@ -48,15 +47,14 @@ pub struct Unfinished {
 
 impl<R: Request> RunningPool<R> {
     pub(crate) fn new(
-        name: Arc<str>,
         router: Router,
         responder: Arc<dyn Respond<R>>,
         monitor: InboxMonitor,
         jobs: Weak<SharedReceiver<Asked<R>>>,
-        busy: Vec<Arc<Busy>>,
+        record: Arc<Record>,
         staff: Staff,
     ) -> Self {
-        Self { name, router, responder, monitor, jobs, busy, registration: None, staff }
+        Self { router, responder, monitor, jobs, record, registration: None, staff }
     }
 
     pub(crate) fn serve(&mut self, router: &Router) {
@@ -65,7 +63,7 @@ impl<R: Request> RunningPool<R> {
 
     /// Its name.
     pub fn name(&self) -> &str {
-        &self.name
+        self.record.name()
     }
 
     /// Has one of these workers do a job, whoever else answers such requests on the router. As
@@ -87,7 +85,7 @@ impl<R: Request> RunningPool<R> {
 
     /// How many workers have a job.
     pub fn busy(&self) -> usize {
-        self.busy.iter().filter(|busy| busy.is_busy()).count()
+        self.record.workers.iter().filter(|worker| worker.is_busy()).count()
     }
 
     /// How many jobs wait.
@@ -98,6 +96,17 @@ impl<R: Request> RunningPool<R> {
     /// What has become of the jobs given to it so far.
     pub fn tally(&self) -> Tally {
         self.monitor.tally()
+    }
+
+    /// What it has done, what waits for it, and how busy it is.
+    pub fn vitals(&self) -> Vitals {
+        self.record.vitals()
+    }
+
+    /// How it is: well, as long as it has workers and none of their jobs has failed since the last check. As
+    /// [`Router::health`] for this one alone, and without a mark: what has failed is still told by the next check.
+    pub async fn health(&self) -> PartHealth {
+        check_one(&*self.record, Duration::ZERO).await
     }
 
     /// Takes no more jobs from here on; those that wait will be done.
@@ -164,7 +173,7 @@ impl<R: Request> fmt::Debug for RunningPool<R> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter
             .debug_struct("RunningPool")
-            .field("name", &self.name)
+            .field("name", &self.name())
             .field("size", &self.size())
             .field("busy", &self.busy())
             .field("waiting", &self.waiting())

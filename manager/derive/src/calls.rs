@@ -319,6 +319,19 @@ impl Expansion<'_> {
         }
     }
 
+    pub(crate) fn health(&self, hook: &Hook) -> TokenStream {
+        let private = &self.private;
+        let Hook { method, conditions, shape } = hook;
+        let answer = quote!(::core::convert::Into::<#private::Health>::into(Self::#method(self)));
+        let answer = located_at(shape.output, answer);
+        quote! {
+            #(#conditions)*
+            fn health(&self) -> #private::Health {
+                #answer
+            }
+        }
+    }
+
     /// What the log says was handled.
     fn payload(&self, handler: &Handler) -> TokenStream {
         let (private, event) = (&self.private, self.event(handler));

@@ -107,6 +107,7 @@ impl<'a> Expansion<'a> {
         let handle_now = self.handling_now();
         let started = self.handlers.started.as_ref().map(|hook| self.hook("started", hook));
         let stopping = self.handlers.stopping.as_ref().map(|hook| self.hook("stopping", hook));
+        let health = self.handlers.health.as_ref().map(|hook| self.health(hook));
         let run = matches!(self.options.mode, Some(Mode::Concurrent { .. })).then(|| {
             quote! {
                 fn run(self, engine: #private::Engine<Self>) -> #private::Run {
@@ -142,6 +143,7 @@ impl<'a> Expansion<'a> {
                 #handle_now
                 #started
                 #stopping
+                #health
                 #run
             }
         }

@@ -13,6 +13,7 @@ pub(crate) struct Handlers {
     pub(crate) handlers: Vec<Handler>,
     pub(crate) started: Option<Hook>,
     pub(crate) stopping: Option<Hook>,
+    pub(crate) health: Option<Hook>,
 }
 
 /// A method that handles an event.
@@ -83,6 +84,7 @@ impl Handlers {
             Marker::Tunnel => Kind::Tunnel,
             Marker::Started => return set_hook(&mut self.started, "started", name, conditions, shape),
             Marker::Stopping => return set_hook(&mut self.stopping, "stopping", name, conditions, shape),
+            Marker::Health => return set_hook(&mut self.health, "health", name, conditions, shape),
         };
         let Some(event) = shape.event.take() else { return Ok(()) };
         if let Some(first) = self.handler_of(kind, &event)

@@ -9,15 +9,10 @@ use crate::tokens::located_at;
 /// What may wait for the manager.
 impl Expansion<'_> {
     pub(crate) fn inbox(&self) -> TokenStream {
-        let Self { inbox, private, .. } = self;
+        let inbox = &self.inbox;
         let variants = self.each(|handler| {
-            let (variant, event) = (&handler.variant, self.event(handler));
-            match handler.kind {
-                Kind::Notification => quote!(#variant(#private::Envelope<#event>)),
-                Kind::Request => quote!(#variant(#private::Asked<#event>)),
-                Kind::Response => quote!(#variant(#private::Envelope<#private::Answer<#event>>)),
-                Kind::Tunnel => quote!(#variant(#private::Opening<#event>)),
-            }
+            let (variant, parcel) = (&handler.variant, self.parcel(handler));
+            quote!(#variant(#parcel))
         });
         let parameters: Vec<_> =
             self.block.generics.type_params().map(|parameter| &parameter.ident).collect();
@@ -42,6 +37,17 @@ impl Expansion<'_> {
         }
     }
 
+    /// What comes of a handler's event into the inbox.
+    fn parcel(&self, handler: &Handler) -> TokenStream {
+        let (private, event) = (&self.private, self.event(handler));
+        match handler.kind {
+            Kind::Notification => quote!(#private::Envelope<#event>),
+            Kind::Request => quote!(#private::Asked<#event>),
+            Kind::Response => quote!(#private::Envelope<#private::Answer<#event>>),
+            Kind::Tunnel => quote!(#private::Opening<#event>),
+        }
+    }
+
     pub(crate) fn message(&self) -> TokenStream {
         let Self { inbox, private, .. } = self;
         // Located at the event, so that one of another kind is reported there.
@@ -58,6 +64,18 @@ impl Expansion<'_> {
         let discard = self.each(|Handler { variant, event, .. }| {
             let call = located_at(event.span(), quote!(#private::Message::discard(payload, loss, office)));
             quote!(Self::#variant(payload) => #call)
+        });
+        let tags: Vec<u16> =
+            (0..self.handlers.handlers.len()).filter_map(|tag| tag.try_into().ok()).collect();
+        let tag = self.handlers.handlers.iter().zip(&tags).map(|(handler, tag)| {
+            let Handler { variant, conditions, .. } = handler;
+            quote!(#(#conditions)* Self::#variant(_) => #tag)
+        });
+        let name = self.handlers.handlers.iter().zip(&tags).map(|(handler, tag)| {
+            let (conditions, parcel) = (&handler.conditions, self.parcel(handler));
+            let name = quote!(<#parcel as #private::Message>::name_of(0));
+            let name = located_at(handler.event.span(), name);
+            quote!(#(#conditions)* #tag => #name)
         });
         let impossible = self.impossible_arm();
         let impossible_reference = self
@@ -80,6 +98,21 @@ impl Expansion<'_> {
                     match *self {
                         #(#info,)*
                         #impossible_reference
+                    }
+                }
+
+                #[inline]
+                fn tag(&self) -> u16 {
+                    match *self {
+                        #(#tag,)*
+                        #impossible_reference
+                    }
+                }
+
+                fn name_of(tag: u16) -> &'static str {
+                    match tag {
+                        #(#name,)*
+                        _ => "an event",
                     }
                 }
 

@@ -46,8 +46,9 @@ use crate::options::Options;
 /// | `#[tunnel]` | `fn accept(&mut self, open: T, tunnel: Accepted<T>)` | each tunnel `T`, with its own end of it |
 /// | `#[started]` | `fn begin(&mut self)` | nothing, once, before the first event; a failure stops the manager |
 /// | `#[stopping]` | `fn end(&mut self)` | nothing, once, after the last event |
+/// | `#[health]` | `fn health(&self) -> Health` | nothing, between two events, when it is asked how it is |
 ///
-/// Each of them may
+/// Each of them but `#[health]`, which is written as it stands here, may
 ///
 /// * be `async`. A manager handles one event at a time, unless it says `concurrency`: the next one waits meanwhile.
 /// * take `&self` in place of `&mut self`, which lets handlers run at the same time if all do. (An async handler

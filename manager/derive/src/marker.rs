@@ -11,11 +11,19 @@ pub(crate) enum Marker {
     Tunnel,
     Started,
     Stopping,
+    Health,
 }
 
 impl Marker {
-    const ALL: [Self; 6] =
-        [Self::Notification, Self::Request, Self::Response, Self::Tunnel, Self::Started, Self::Stopping];
+    const ALL: [Self; 7] = [
+        Self::Notification,
+        Self::Request,
+        Self::Response,
+        Self::Tunnel,
+        Self::Started,
+        Self::Stopping,
+        Self::Health,
+    ];
 
     pub(crate) const fn name(self) -> &'static str {
         match self {
@@ -25,6 +33,7 @@ impl Marker {
             Self::Tunnel => "tunnel",
             Self::Started => "started",
             Self::Stopping => "stopping",
+            Self::Health => "health",
         }
     }
 
@@ -36,6 +45,7 @@ impl Marker {
             Self::Response => ("answer: &Answer<Event>, ", ""),
             Self::Tunnel => ("open: Event, tunnel: Accepted<Event>, ", ""),
             Self::Started | Self::Stopping => ("", ""),
+            Self::Health => return "`fn name(&self) -> Health`".to_owned(),
         };
         format!("`async fn name(&mut self, {parameters}cx: &Context){answer}`, where `cx` may be left out")
     }

@@ -57,7 +57,7 @@ impl Shape {
         let own = match marker {
             Marker::Notification | Marker::Request | Marker::Response => 1,
             Marker::Tunnel => 2,
-            Marker::Started | Marker::Stopping => 0,
+            Marker::Started | Marker::Stopping | Marker::Health => 0,
         };
         if parameters.len() < own {
             return Err(wrong(&signature.ident, too_few(marker)));
@@ -87,6 +87,17 @@ impl Shape {
             ReturnType::Type(_, returned) => returned.span(),
         };
         let is_async = signature.asyncness.is_some();
+        if marker == Marker::Health {
+            if exclusive {
+                return Err(wrong(&signature.ident, "it looks at the manager and changes nothing"));
+            }
+            if is_async {
+                return Err(wrong(&signature.ident, "it is answered at once, and cannot be `async`"));
+            }
+            if takes_context {
+                return Err(wrong(&signature.ident, "it is called for no event, and has no context"));
+            }
+        }
         Ok(Self { event, exclusive, takes_context, is_async, receiver, output })
     }
 }

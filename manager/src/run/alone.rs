@@ -7,6 +7,7 @@ use edri_router::{Context, HandlerSpan, Message, Receiver, is_traced};
 use super::inline::{Seat, Slot};
 use super::life::Life;
 use crate::handled::{Handled, Undone};
+use crate::health::{answer_if_asked, or_asked};
 use crate::manager::Manager;
 use crate::supervision::Standing;
 
@@ -76,6 +77,7 @@ pub(super) async fn mailbox<M: Manager, O: Overseer>(
     life: &Life,
     overseer: &O,
 ) -> Left<M> {
+    receiver.started();
     let mut span = HandlerSpan::closed();
     loop {
         let handled = match next_that_waits(&mut manager, &mut cx, receiver, overseer).await {
@@ -105,6 +107,7 @@ pub(super) async fn inline<M: Manager, O: Overseer>(
     life: &Life,
     overseer: &O,
 ) -> Left<M> {
+    receiver.started();
     slot.put(Box::new(Seat { manager, cx, fallen: None }));
     let mut span = HandlerSpan::closed();
     loop {
@@ -112,9 +115,9 @@ pub(super) async fn inline<M: Manager, O: Overseer>(
             if O::SUPERVISES
                 && (overseer.is_recalled_or_wakes(task.waker()) || slot.has_fallen_or_wakes(task.waker()))
             {
-                return Poll::Ready(true);
+                return Poll::Ready(Some(true));
             }
-            receiver.poll_occupied(task)
+            or_asked::<M, _>(receiver.poll_occupied(task), receiver)
         })
         .await;
         let mut seat = poll_fn(|task| slot.poll_take(task)).await;
@@ -122,13 +125,17 @@ pub(super) async fn inline<M: Manager, O: Overseer>(
             let Seat { manager, cx, .. } = *seat;
             return Left::Fell(manager, at_rest(cx), undone);
         }
+        answer_if_asked(&seat.manager, receiver);
         // What waits is taken only with the manager in hand: no later event of its sender can overtake it.
         while !overseer.is_recalled()
             && let Some(message) = receiver.try_recv()
         {
             let begun = match is_traced() {
                 false => handle_now(&mut seat.manager, message, &mut seat.cx, receiver, overseer),
-                true => Err(message),
+                true => {
+                    receiver.meter().begin(message.tag());
+                    Err(message)
+                }
             };
             let handled = match begun {
                 Ok(handled) => handled,
@@ -144,13 +151,15 @@ pub(super) async fn inline<M: Manager, O: Overseer>(
                 let Seat { manager, cx, .. } = *seat;
                 return Left::Fell(manager, at_rest(cx), undone);
             }
+            answer_if_asked(&seat.manager, receiver);
             tokio::task::coop::consume_budget().await;
         }
+        receiver.meter().rest();
         if overseer.is_recalled() {
             let Seat { manager, cx, .. } = *seat;
             return Left::Recalled(manager, at_rest(cx));
         }
-        if !open {
+        if open == Some(false) {
             let Seat { manager, cx, .. } = *seat;
             return Left::Closed(manager, at_rest(cx));
         }
@@ -180,9 +189,13 @@ async fn next_that_waits<M: Manager, O: Overseer>(
             if overseer.is_recalled() {
                 return Poll::Ready(Next::Recalled);
             }
+            answer_if_asked(manager, receiver);
             match receiver.poll_recv(task) {
                 // Where somebody listens all go the same way, which has a place for their spans.
-                Poll::Ready(Some(message)) if is_traced() => return Poll::Ready(Next::Waits(message)),
+                Poll::Ready(Some(message)) if is_traced() => {
+                    receiver.meter().begin(message.tag());
+                    return Poll::Ready(Next::Waits(message));
+                }
                 Poll::Ready(Some(message)) => match handle_now(manager, message, cx, receiver, overseer) {
                     Ok(Handled::Done) => {}
                     Ok(Handled::Undone(undone)) => return Poll::Ready(Next::Undone(undone)),
@@ -192,7 +205,12 @@ async fn next_that_waits<M: Manager, O: Overseer>(
                 Poll::Pending if overseer.is_recalled_or_wakes(task.waker()) => {
                     return Poll::Ready(Next::Recalled);
                 }
-                Poll::Pending => return Poll::Pending,
+                Poll::Pending => {
+                    receiver.meter().rest();
+                    // Once more: who asks wakes only one who sleeps already.
+                    answer_if_asked(manager, receiver);
+                    return Poll::Pending;
+                }
             }
         }
     })
@@ -212,13 +230,19 @@ fn handle_now<M: Manager, O: Overseer>(
     receiver: &mut Receiver<M::Inbox>,
     overseer: &O,
 ) -> Result<Handled<M::Inbox>, M::Inbox> {
-    let mut message = first;
-    for _ in 1..TOGETHER {
+    let (mut message, mut left) = (first, TOGETHER);
+    loop {
+        receiver.meter().begin(message.tag());
         match manager.handle_now(message, cx) {
-            Ok(Handled::Done) => {}
-            other => return other,
+            Ok(Handled::Done) => receiver.meter().end(),
+            Ok(undone) => {
+                receiver.meter().end();
+                return Ok(undone);
+            }
+            waits => return waits,
         }
-        if overseer.is_recalled() {
+        left -= 1;
+        if left == 0 || overseer.is_recalled() {
             return Ok(Handled::Done);
         }
         match receiver.next_in_hand() {
@@ -226,7 +250,6 @@ fn handle_now<M: Manager, O: Overseer>(
             None => return Ok(Handled::Done),
         }
     }
-    manager.handle_now(message, cx)
 }
 
 /// A handler that may wait, to its end; senders that wait for room do not wait for it. It comes pinned: to move it
@@ -243,12 +266,14 @@ pub(super) async fn wait_for<I: Message>(
         let polled = handling.as_mut().poll(task);
         within.left();
         if polled.is_pending() {
+            receiver.meter().wait();
             receiver.let_in();
         }
         polled
     })
     .await;
     span.close();
+    receiver.meter().end();
     begun.ended();
     handled
 }

@@ -6,6 +6,7 @@ use std::task::Poll;
 use edri_event::Key;
 use edri_router::{
     Context, DeadLetterOffice, Handler, HandlerSpan, Inbox, Loss, Message, Reason, Receiver, RequestError,
+    Shifts,
 };
 use futures_util::FutureExt as _;
 use tokio::task::JoinSet;
@@ -16,6 +17,7 @@ use super::life::Life;
 use super::supervised::bury;
 use crate::handled::{Handled, discard};
 use crate::handling::reason;
+use crate::health::answer;
 use crate::manager::SharedManager;
 use crate::settings::Concurrency;
 use crate::supervision::{End, Standing, Supervisor};
@@ -53,7 +55,10 @@ impl<M: SharedManager> Crew<M> {
         concurrency: Concurrency,
     ) -> Result<(), End> {
         let _membership = self.cx.one_of_itself(concurrency.limit());
-        let mut running = Running { tasks: JoinSet::new(), life: Arc::clone(&self.life) };
+        let shifts = receiver.chart().set_shifts(concurrency.limit());
+        let noted = Arc::new(Noted { shifts, inbox: self.open.clone() });
+        let mut running = Running { tasks: JoinSet::new(), life: Arc::clone(&self.life), noted };
+        receiver.started();
         let mut keys = match concurrency {
             Concurrency::Unordered(_) => None,
             Concurrency::PerKey(_) => Some(Keys::new(Arc::clone(&self.life), receiver.office().clone())),
@@ -68,7 +73,7 @@ impl<M: SharedManager> Crew<M> {
             }
             while let Some(Ended { handled, attempts, .. }) = running.next().await {
                 if let Handled::Undone(undone) = handled {
-                    self.life.note(&undone.reason);
+                    self.life.note(&undone.reason, self.open.meter());
                     undone.give_up(attempts, receiver.office());
                 }
             }
@@ -90,6 +95,7 @@ impl<M: SharedManager> Crew<M> {
                 self.make_way(receiver, keys, running).await?;
             }
             let held_back = keys.as_ref().map_or(0, Keys::held_back);
+            running.noted.shifts.set(running.tasks.len(), held_back);
             let takes_more = open && running.tasks.len() < limit && held_back < limit * HELD_BACK_PER_HANDLER;
             if !takes_more {
                 receiver.let_in();
@@ -102,10 +108,11 @@ impl<M: SharedManager> Crew<M> {
                     self.go_on(running, keys, key, again);
                 }
                 () = recalled(self.standing()), if self.supervisor.is_some() => {}
-                next = receiver.recv(), if takes_more => match (next, &mut *keys) {
-                    (None, _) => open = false,
-                    (Some(message), None) => self.begin(running, None, message, 1),
-                    (Some(message), Some(keys)) => {
+                next = next_or_asked(receiver, takes_more) => match (next, &mut *keys) {
+                    (Next::Asked, _) => answer(&*self.manager, receiver),
+                    (Next::Event(None), _) => open = false,
+                    (Next::Event(Some(message)), None) => self.begin(running, None, message, 1),
+                    (Next::Event(Some(message)), Some(keys)) => {
                         let key = message.key();
                         if let Some(message) = keys.begin(key, message) {
                             self.begin(running, key, message, 1);
@@ -121,10 +128,14 @@ impl<M: SharedManager> Crew<M> {
         let (manager, mut cx) = (Arc::clone(&self.manager), self.cx.another());
         let generation = self.generation();
         let span = HandlerSpan::open(|| message.info(), Handler::Manager(cx.name()));
+        let noted = Arc::clone(&running.noted);
+        let shift = noted.shifts.begin(noted.inbox.meter(), message.tag());
         let handling = async move {
             // Should a panic get out all the same, the key is free again.
-            let handling = AssertUnwindSafe(manager.handle_shared(message, &mut cx)).catch_unwind().await;
-            let handled = handling
+            let handling = AssertUnwindSafe(manager.handle_shared(message, &mut cx)).catch_unwind();
+            let handled = shift
+                .over(&noted.shifts, noted.inbox.meter(), handling)
+                .await
                 .unwrap_or_else(|payload| Handled::undone(None, reason(RequestError::from_panic(&*payload))));
             Ended { key, attempts, generation, handled }
         };
@@ -154,7 +165,7 @@ impl<M: SharedManager> Crew<M> {
     ) -> Result<Option<Again<M::Inbox>>, End> {
         let Ended { attempts, generation, handled, .. } = ended;
         let Handled::Undone(undone) = handled else { return Ok(None) };
-        self.life.note(&undone.reason);
+        self.life.note(&undone.reason, self.open.meter());
         let reason = undone.reason.clone();
         let redeliver = match &self.supervisor {
             Some(supervisor) if self.life.falls_by(&reason) => supervisor.redeliver,
@@ -227,6 +238,33 @@ async fn recalled(standing: Option<&Standing>) {
     .await;
 }
 
+/// What a dispatcher waits for beside the end of a handler.
+enum Next<I> {
+    /// As [`Receiver::recv`].
+    Event(Option<I>),
+    /// The manager is asked how it is.
+    Asked,
+}
+
+/// The question only, if it takes no more.
+async fn next_or_asked<I: Message>(receiver: &mut Receiver<I>, takes_more: bool) -> Next<I> {
+    poll_fn(|task| {
+        if receiver.is_asked() {
+            return Poll::Ready(Next::Asked);
+        }
+        if !takes_more {
+            return receiver.poll_asked(task).map(|()| Next::Asked);
+        }
+        match receiver.poll_recv(task) {
+            Poll::Ready(next) => Poll::Ready(Next::Event(next)),
+            // Once more: who asks wakes only one who sleeps already.
+            Poll::Pending if receiver.is_asked() => Poll::Ready(Next::Asked),
+            Poll::Pending => Poll::Pending,
+        }
+    })
+    .await
+}
+
 /// A handler that has run.
 struct Ended<I> {
     key: Option<Key>,
@@ -238,12 +276,19 @@ struct Ended<I> {
 }
 
 /// The handlers that run.
-struct Running<I: 'static> {
+struct Running<I: Message> {
     tasks: JoinSet<Ended<I>>,
     life: Arc<Life>,
+    noted: Arc<Noted<I>>,
 }
 
-impl<I: Send + 'static> Running<I> {
+/// Where they are noted.
+struct Noted<I: Message> {
+    shifts: Arc<Shifts>,
+    inbox: Inbox<I>,
+}
+
+impl<I: Message> Running<I> {
     /// The next that ends; `None` if none runs.
     async fn next(&mut self) -> Option<Ended<I>> {
         // Nobody aborts them while this runs, and no panic gets out of them.
@@ -255,7 +300,7 @@ impl<I: Send + 'static> Running<I> {
     }
 }
 
-impl<I: 'static> Drop for Running<I> {
+impl<I: Message> Drop for Running<I> {
     /// With handlers left, this is an end from outside: they end with it.
     fn drop(&mut self) {
         while self.tasks.try_join_next().is_some() {}

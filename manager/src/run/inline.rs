@@ -56,13 +56,17 @@ impl<M: Manager> Slot<M> {
 
     /// Calls `call` with the manager, if it is free.
     #[inline]
-    pub(crate) fn call<T>(&self, call: impl FnOnce(&mut Seat<M>) -> T) -> Option<T> {
+    pub(crate) fn call<T>(&self, tag: u16, call: impl FnOnce(&mut Seat<M>) -> T) -> Option<T> {
         let mut place = self.place.try_lock()?;
         if self.inbox.is_occupied() {
             return None;
         }
         let seat = place.seat.as_deref_mut()?;
+        let meter = self.inbox.meter();
+        meter.begin(tag);
         let called = call(seat);
+        meter.end();
+        meter.rest();
         if seat.fallen.is_some() {
             place.fall();
         }
@@ -76,7 +80,7 @@ impl<M: Manager> Slot<M> {
         undone: Box<Undone<M::Inbox>>,
         seat: &mut Seat<M>,
     ) -> Option<Box<Undone<M::Inbox>>> {
-        self.life.note(&undone.reason);
+        self.life.note(&undone.reason, self.inbox.meter());
         if self.life.falls_by(&undone.reason) {
             seat.fallen = Some(undone);
             return None;
@@ -86,18 +90,24 @@ impl<M: Manager> Slot<M> {
 
     /// The manager for as long as a handler needs it, if it is free.
     #[inline]
-    pub(crate) fn take(self: &Arc<Self>, meta: Meta) -> Result<Held<M>, Meta> {
+    pub(crate) fn take(self: &Arc<Self>, tag: u16, meta: Meta) -> Result<Held<M>, Meta> {
         let seat = match self.place.try_lock() {
             Some(mut place) if !self.inbox.is_occupied() => place.seat.take(),
             Some(_) | None => None,
         };
         match seat {
             Some(mut seat) => {
+                self.inbox.meter().begin(tag);
                 seat.cx.begin(meta);
                 Ok(Held { slot: Arc::clone(self), seat: Some(seat) })
             }
             None => Err(meta),
         }
+    }
+
+    /// How calls of handlers of that event are noted.
+    pub(crate) fn tag(&self, event: &'static str) -> u16 {
+        self.inbox.chart().tag(event)
     }
 
     /// For the manager's own task: the manager, as soon as nobody has it.
@@ -225,6 +235,9 @@ impl<M: Manager> Held<M> {
 impl<M: Manager> Drop for Held<M> {
     fn drop(&mut self) {
         if let Some(seat) = self.seat.take() {
+            let meter = self.slot.inbox.meter();
+            meter.end();
+            meter.rest();
             self.slot.put(seat);
         }
     }

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
-use edri_router::{HandlerLimit, Message, Reason, Receiver};
+use edri_router::{HandlerLimit, Message, Meter, Reason, Receiver};
 
 use crate::handled::Undone;
 use crate::supervision::Member;
@@ -69,9 +69,13 @@ impl Life {
         self.ended_in_order.store(true, Ordering::Release);
     }
 
-    /// A handler did not end well.
+    /// A handler did not end well; `meter` is that of its manager.
     #[cold]
-    pub(crate) fn note(&self, reason: &Reason) {
+    pub(crate) fn note(&self, reason: &Reason, meter: &Meter) {
+        match reason {
+            Reason::Panicked { .. } => meter.panicked(1),
+            _ => meter.failed(1),
+        }
         let count = match reason {
             Reason::Panicked { .. } => &self.panics,
             Reason::Failed(_) => &self.failures,
@@ -88,7 +92,7 @@ impl Life {
         undone: Box<Undone<I>>,
         receiver: &Receiver<I>,
     ) -> Option<Box<Undone<I>>> {
-        self.note(&undone.reason);
+        self.note(&undone.reason, receiver.meter());
         if self.falls_by(&undone.reason) {
             return Some(undone);
         }

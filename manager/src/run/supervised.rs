@@ -64,6 +64,7 @@ impl<M: Manager> Supervised<M> {
         let mut manager = revived?;
         let mut next = again.and_then(Again::begin);
         while let Some((message, attempts)) = next.take() {
+            self.receiver.meter().begin(message.tag());
             let mut span = HandlerSpan::closed();
             span.reopen(|| message.info(), cx);
             let handled = {
@@ -71,7 +72,7 @@ impl<M: Manager> Supervised<M> {
                 wait_for(handling, &mut span, &mut self.receiver, &self.life).await
             };
             let Handled::Undone(undone) = handled else { break };
-            self.life.note(&undone.reason);
+            self.life.note(&undone.reason, self.receiver.meter());
             if !self.life.falls_by(&undone.reason) {
                 undone.give_up(attempts, self.receiver.office());
                 break;

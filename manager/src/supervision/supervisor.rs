@@ -76,6 +76,7 @@ impl<M: Manager> Supervisor<M> {
                 Err(reason) => fell = Some(reason),
                 Ok(manager) => {
                     member.restarted();
+                    inbox.meter().renewed();
                     announce(cx.router(), || ManagerRestarted {
                         name: cx.name().to_owned(),
                         fallen: String::from(&*fallen),

@@ -25,6 +25,18 @@ impl DeadLetterOffice {
         Self(Some(Arc::new(Counter { router: router.downgrade(), consumer })))
     }
 
+    /// The consumer's name.
+    pub(crate) fn consumer(&self) -> Option<&str> {
+        self.0.as_ref().map(|counter| &*counter.consumer)
+    }
+
+    /// The consumer was a part of the router's program, and has ended.
+    pub(crate) fn note_end(&self) {
+        if let Some(router) = self.0.as_ref().and_then(|counter| counter.router.upgrade()) {
+            router.parts().note_end();
+        }
+    }
+
     /// Hands in an event that was lost. Never waits; to be called outside of locks, since subscribers to
     /// dead letters may run here and now.
     #[cold]

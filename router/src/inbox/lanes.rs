@@ -25,6 +25,15 @@ impl<T> Lanes<T> {
         self.len
     }
 
+    pub(crate) fn normal_len(&self) -> usize {
+        self.normal.len()
+    }
+
+    /// High and control.
+    pub(crate) fn urgent_lens(&self) -> (usize, usize) {
+        self.urgent.as_ref().map_or((0, 0), |urgent| (urgent.high.len(), urgent.control.len()))
+    }
+
     pub(crate) fn urgent_len(&self) -> usize {
         self.len - self.normal.len()
     }

@@ -7,6 +7,8 @@
 //! state      what is behind the lock: the lanes, the line of waiting senders, the sleeping receivers
 //! hints      what both sides may know without the lock
 //! queue      the lock, and what may be done with it; outcome: what becomes of it
+//! waits      how long events wait, sampled
+//! part       a manager as its router sees it, by its inbox
 //! sender     the sending end, counted
 //! receiver   the receiving end of one manager or subscription: takes in batches
 //! shared     the receiving end of many workers: takes one by one
@@ -16,12 +18,14 @@ mod hints;
 mod lanes;
 mod line;
 mod outcome;
+mod part;
 mod queue;
 mod receiver;
 mod sender;
 mod settings;
 mod shared;
 mod state;
+mod waits;
 
 pub use outcome::Tally;
 pub(crate) use outcome::{Place, Popped, Pushed, Standing};
@@ -44,6 +48,20 @@ pub trait Message: Send + 'static {
     /// What it is, for those who watch it being handled: a message that does not say is handled without a span.
     fn info(&self) -> Option<EventInfo<'_>> {
         None
+    }
+
+    /// Which of the kinds that may wait it is: what is being handled is told by it.
+    fn tag(&self) -> u16 {
+        0
+    }
+
+    /// The name of the event of that kind.
+    fn name_of(tag: u16) -> &'static str
+    where
+        Self: Sized,
+    {
+        let _ = tag;
+        "an event"
     }
 
     /// Nobody will handle it: answers whoever waits for an answer, and hands in at `office` what nobody waits for.

@@ -3,14 +3,17 @@ use std::task::Waker;
 
 use edri_event::Priority;
 
-use super::hints::{Hints, Line};
+use super::hints::{Hints, Line, Receiving};
 use super::line::Parked;
 use super::outcome::{Place, Popped, Pushed, Standing, Tally};
+use super::part::life;
 use super::state::{Phase, State};
+use super::waits::Waits;
 use super::{InboxSettings, Overflow};
 use crate::dead_letter::DeadLetterOffice;
 use crate::sync::Mutex;
-use crate::sync::atomic::{AtomicUsize, Ordering};
+use crate::sync::atomic::Ordering;
+use crate::vitals::SAMPLED;
 
 /// A bounded queue with lanes, one lock around it, and senders that wait in line with their event.
 ///
@@ -26,8 +29,7 @@ pub(crate) struct Queue<T> {
     /// Where what is lost here goes.
     pub(super) office: DeadLetterOffice,
     pub(super) hints: Line<Hints>,
-    /// How many events the receiver has in hand; written by the receiver alone, for each event.
-    pub(super) in_hand: Line<AtomicUsize>,
+    pub(super) receiving: Line<Receiving>,
 }
 
 impl<T> Queue<T> {
@@ -37,7 +39,7 @@ impl<T> Queue<T> {
             settings,
             office,
             hints: Line::default(),
-            in_hand: Line::default(),
+            receiving: Line::default(),
         }
     }
 
@@ -139,7 +141,13 @@ impl<T> Queue<T> {
             }
             (Overflow::DropOldest, _) => {
                 state.tally.dropped += 1;
+                let normal = state.lanes.normal_len();
                 let oldest = state.lanes.pop_oldest();
+                if state.lanes.normal_len() < normal
+                    && let Some(waits) = &mut state.waits
+                {
+                    waits.dropped();
+                }
                 let woken = self.accept(&mut state, lane, make());
                 drop(state);
                 wake(woken);
@@ -202,8 +210,14 @@ impl<T> Queue<T> {
     }
 
     pub(super) fn pop_locked(&self, state: &mut State<T>, woken: &mut Vec<Waker>) -> Popped<T> {
+        let normal = state.lanes.normal_len();
         match state.lanes.pop() {
             Some(item) => {
+                if state.lanes.normal_len() < normal
+                    && let Some(waits) = &mut state.waits
+                {
+                    waits.handed_out();
+                }
                 if !state.is_urgent() {
                     self.hints.urgent.store(false, Ordering::Relaxed);
                 }
@@ -243,7 +257,7 @@ impl<T> Queue<T> {
     pub(super) fn admit_after_past(&self, state: &mut State<T>, woken: &mut Vec<Waker>) {
         if !state.parked.is_empty() {
             state.set_in_hand(0);
-            self.in_hand.store(0, Ordering::Relaxed);
+            self.receiving.in_hand.store(0, Ordering::Relaxed);
             self.admit_parked(state, woken);
         }
     }
@@ -317,12 +331,12 @@ impl<T> Queue<T> {
     /// How many events wait: in the lanes, in the receiver's hand, and in line.
     pub(crate) fn len(&self) -> usize {
         let state = self.state.lock();
-        state.lanes.len() + self.in_hand.load(Ordering::Relaxed) + state.parked.len()
+        state.lanes.len() + self.receiving.in_hand.load(Ordering::Relaxed) + state.parked.len()
     }
 
     /// Whether something waits, without the lock.
     pub(crate) fn is_occupied(&self) -> bool {
-        self.hints.occupied.load(Ordering::Relaxed)
+        self.hints.occupied.load(Ordering::Relaxed) || self.hints.asked.load(Ordering::Relaxed)
     }
 
     pub(crate) fn tally(&self) -> Tally {
@@ -338,12 +352,26 @@ impl<T> Queue<T> {
     /// So many events have come into a lane; gives the receiver to wake for them.
     #[inline]
     fn accepted(&self, state: &mut State<T>, lane: Priority, events: usize) -> Option<Waker> {
+        let before = state.tally.accepted;
         state.tally.accepted += events as u64;
+        // One of them is the first of the next so many.
+        if before.wrapping_neg() % SAMPLED < events as u64 {
+            self.follow(state, lane);
+        }
         self.hints.occupy();
         if lane != Priority::Normal {
             self.hints.urgent.store(true, Ordering::Relaxed);
         }
         state.next_idle()
+    }
+
+    /// The event that has just come is one of those whose wait is measured.
+    #[cold]
+    fn follow(&self, state: &mut State<T>, lane: Priority) {
+        if lane == Priority::Normal && self.hints.life.load(Ordering::Relaxed) != life::NONE {
+            let ahead = state.lanes.normal_len() - 1;
+            state.waits.get_or_insert_with(|| Box::new(Waits::new())).follow(ahead);
+        }
     }
 
     #[inline]
@@ -353,7 +381,7 @@ impl<T> Queue<T> {
             return true;
         }
         // The receiver may have handled some of what it took since it last held the lock.
-        state.in_hand = self.in_hand.load(Ordering::Relaxed);
+        state.in_hand = self.receiving.in_hand.load(Ordering::Relaxed);
         state.lanes.len() + state.in_hand < capacity
     }
 }

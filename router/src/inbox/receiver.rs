@@ -10,6 +10,7 @@ use tokio::task::coop;
 use super::outcome::Popped;
 use super::queue::Queue;
 use super::state::State;
+use super::waits;
 use super::{Message, Overflow, Tally};
 use crate::dead_letter::{DeadLetterOffice, Loss, Reason};
 use crate::sync::atomic::Ordering;
@@ -20,20 +21,22 @@ use crate::sync::atomic::Ordering;
 /// counts against the capacity until it is handed out. An event of a higher lane is noticed before the next one
 /// in hand. When the receiver is dropped, what waits is [discarded](Message::discard).
 pub struct Receiver<M: Message> {
-    queue: Arc<Queue<M>>,
+    pub(super) queue: Arc<Queue<M>>,
     hand: VecDeque<M>,
     /// Handed out since waiting senders were last let in.
-    handed_out: usize,
+    handed_out: u32,
+    /// When so many are left in hand, it is the turn of the one whose wait is measured.
+    followed: u32,
     woken: Vec<Waker>,
 }
 
 /// Senders in line are let in together, this many at a time where the capacity allows: each waking costs more
 /// than an event.
-const LET_IN_TOGETHER: usize = 32;
+const LET_IN_TOGETHER: u32 = 32;
 
 impl<M: Message> Receiver<M> {
     pub(super) fn new(queue: Arc<Queue<M>>) -> Self {
-        Self { queue, hand: VecDeque::new(), handed_out: 0, woken: Vec::new() }
+        Self { queue, hand: VecDeque::new(), handed_out: 0, followed: waits::NONE, woken: Vec::new() }
     }
 
     /// The next event; `None` once the inbox is closed and empty.
@@ -141,8 +144,11 @@ impl<M: Message> Receiver<M> {
         if self.hand.is_empty() || self.queue.hints.urgent.load(Ordering::Relaxed) {
             return None;
         }
+        if self.hand.len() == self.followed as usize {
+            self.measure();
+        }
         let message = self.hand.pop_front()?;
-        self.queue.in_hand.store(self.hand.len(), Ordering::Relaxed);
+        self.queue.receiving.in_hand.store(self.hand.len(), Ordering::Relaxed);
         self.handed_out += 1;
         if self.queue.hints.parked.load(Ordering::Relaxed) && self.handed_out >= self.together() {
             self.let_in();
@@ -154,9 +160,13 @@ impl<M: Message> Receiver<M> {
     fn refill(&mut self, waker: Option<&Waker>) -> Popped<M> {
         let mut state = self.queue.lock();
         if !self.hand.is_empty() {
+            if let Some(waits) = &mut state.waits {
+                waits.put_back(self.hand.len(), self.followed);
+                self.followed = waits::NONE;
+            }
             state.lanes.put_back(&mut self.hand);
             state.set_in_hand(0);
-            self.queue.in_hand.store(0, Ordering::Relaxed);
+            self.queue.receiving.in_hand.store(0, Ordering::Relaxed);
         }
         self.queue.admit_urgent(&mut state, &mut self.woken);
         if state.lanes.len() == 0 {
@@ -169,6 +179,9 @@ impl<M: Message> Receiver<M> {
             state.lanes.urgent_len() == 0 && self.queue.settings().overflow != Overflow::DropOldest;
         let popped = if takes_all {
             state.lanes.swap_normal(&mut self.hand);
+            if let Some(waits) = &mut state.waits {
+                self.followed = waits.taken(self.hand.len());
+            }
             match self.hand.pop_front() {
                 Some(message) => Popped::Item(message),
                 None => Popped::Empty,
@@ -177,7 +190,7 @@ impl<M: Message> Receiver<M> {
             self.queue.pop_locked(&mut state, &mut self.woken)
         };
         state.set_in_hand(self.hand.len());
-        self.queue.in_hand.store(self.hand.len(), Ordering::Relaxed);
+        self.queue.receiving.in_hand.store(self.hand.len(), Ordering::Relaxed);
         self.queue.admit(&mut state, &mut self.woken);
         drop(state);
         self.handed_out = 0;
@@ -190,7 +203,7 @@ impl<M: Message> Receiver<M> {
     /// filled beyond its capacity: hence `admit_after_past`.)
     fn nothing(&self, mut state: impl DerefMut<Target = State<M>>, waker: Option<&Waker>) -> Popped<M> {
         state.set_in_hand(0);
-        self.queue.in_hand.store(0, Ordering::Relaxed);
+        self.queue.receiving.in_hand.store(0, Ordering::Relaxed);
         self.queue.hints.occupied.store(false, Ordering::Relaxed);
         if !state.is_open() {
             return Popped::Closed;
@@ -201,8 +214,17 @@ impl<M: Message> Receiver<M> {
         Popped::Empty
     }
 
-    fn together(&self) -> usize {
-        LET_IN_TOGETHER.min(self.queue.settings().capacity.get().div_ceil(4))
+    fn together(&self) -> u32 {
+        let part = self.queue.settings().capacity.get().div_ceil(4);
+        u32::try_from(part).map_or(LET_IN_TOGETHER, |part| part.min(LET_IN_TOGETHER))
+    }
+
+    #[cold]
+    fn measure(&mut self) {
+        self.followed = waits::NONE;
+        if let Some(waits) = &mut self.queue.lock().waits {
+            waits.measure();
+        }
     }
 
     #[inline]
@@ -218,8 +240,10 @@ impl<M: Message> Unpin for Receiver<M> {}
 
 impl<M: Message> Drop for Receiver<M> {
     fn drop(&mut self) {
+        self.ends();
         let left = self.queue.abandon();
-        self.queue.in_hand.store(0, Ordering::Relaxed);
+        self.ended();
+        self.queue.receiving.in_hand.store(0, Ordering::Relaxed);
         for message in self.hand.drain(..).chain(left) {
             message.discard(Loss::unhandled(Reason::Stopped), &self.queue.office);
         }

@@ -9,12 +9,13 @@ use super::outcome::{Place, Pushed, Standing};
 use super::queue::Queue;
 use super::{InboxSettings, Message, Receiver, SharedReceiver, Tally};
 use crate::dead_letter::{DeadLetterOffice, Loss, Reason};
+use crate::vitals::Part;
 
 /// The sending end of an inbox.
 ///
 /// Routes hold clones of it. When the last clone is dropped, the receiver still gets what waits, and then ends.
 pub struct Inbox<M: Message> {
-    queue: Arc<Queue<M>>,
+    pub(super) queue: Arc<Queue<M>>,
     open: Arc<OpenWhileHeld<M>>,
 }
 
@@ -57,7 +58,7 @@ impl<M: Message> Inbox<M> {
     }
 
     /// Whether something waits, told without taking a lock: whoever has sent an event here sees `true` until the
-    /// receiver has taken it.
+    /// receiver has taken it. Something waits, too, while the receiver's owner is asked how it is.
     #[inline]
     pub fn is_occupied(&self) -> bool {
         self.queue.is_occupied()
@@ -151,9 +152,9 @@ impl<M: Message> Inbox<M> {
 
 /// A view of an inbox, whatever its messages are. It does not keep the inbox open.
 #[derive(Clone)]
-pub struct InboxMonitor(Arc<dyn Monitored>);
+pub struct InboxMonitor(pub(super) Arc<dyn Monitored>);
 
-trait Monitored: Send + Sync {
+pub(super) trait Monitored: Part {
     fn len(&self) -> usize;
     fn tally(&self) -> Tally;
     fn close(&self);

@@ -4,6 +4,7 @@ use std::task::Waker;
 use super::lanes::Lanes;
 use super::line::WaitingLine;
 use super::outcome::Tally;
+use super::waits::Waits;
 
 /// How many receivers that share a queue are woken before the first of them has come. Two: tokio runs the task
 /// that was woken last on the waking thread, when that has nothing else to do, and lets other threads have the
@@ -26,6 +27,8 @@ pub(super) struct State<T> {
     pub(super) next_ticket: u64,
     pub(super) phase: Phase,
     pub(super) tally: Tally,
+    /// Made with the first event of one whose vitals are of interest.
+    pub(super) waits: Option<Box<Waits>>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -49,6 +52,7 @@ impl<T> State<T> {
             next_ticket: 0,
             phase: Phase::Open,
             tally: Tally::default(),
+            waits: None,
         }
     }
 

@@ -46,6 +46,10 @@ impl<R: Request> Message for Asked<R> {
         Some(EventInfo::new::<R>(EventKind::Request, &self.meta))
     }
 
+    fn name_of(_tag: u16) -> &'static str {
+        R::name()
+    }
+
     /// The requester is told: it is no dead letter.
     fn discard(self, loss: Loss, _office: &DeadLetterOffice) {
         self.reply.answer(Err(match loss.reason {

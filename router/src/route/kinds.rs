@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use edri_event::{Key, Notification, Request, RoutePolicy, Tunnel};
@@ -13,6 +14,7 @@ use crate::envelope::Envelope;
 use crate::history::{History, RetainedAnswers};
 use crate::request::{Answer, Observable};
 use crate::router::Router;
+use crate::snapshot::{RouteKind, RouteSnapshot, consumers};
 use crate::tunnel::Opening;
 
 /// Everybody on it gets the event.
@@ -127,6 +129,17 @@ impl<E: Notification> Route for NotificationRoute<E> {
     fn is_empty(&self) -> bool {
         self.subscribers.is_empty() && self.history.is_none()
     }
+
+    fn describe(&self) -> RouteSnapshot {
+        RouteSnapshot {
+            event: Cow::Borrowed(E::name()),
+            kind: RouteKind::Notification,
+            registered: self.subscribers.len(),
+            consumers: consumers(self.subscribers.iter().map(|to| (to.name(), to.load()))),
+            observed: 0,
+            observers: Vec::new(),
+        }
+    }
 }
 
 impl<R: Request> Route for RequestRoute<R> {
@@ -136,11 +149,33 @@ impl<R: Request> Route for RequestRoute<R> {
             && self.history.is_none()
             && self.policy == R::POLICY
     }
+
+    fn describe(&self) -> RouteSnapshot {
+        RouteSnapshot {
+            event: Cow::Borrowed(R::name()),
+            kind: RouteKind::Request,
+            registered: self.responders.len(),
+            consumers: consumers(self.responders.iter().map(|to| (to.name(), to.load()))),
+            observed: self.observers.len(),
+            observers: consumers(self.observers.iter().map(|seen| (seen.to.name(), seen.to.load()))),
+        }
+    }
 }
 
 impl<T: Tunnel> Route for TunnelRoute<T> {
     fn is_empty(&self) -> bool {
         self.acceptors.is_empty() && self.policy == T::POLICY
+    }
+
+    fn describe(&self) -> RouteSnapshot {
+        RouteSnapshot {
+            event: Cow::Borrowed(T::name()),
+            kind: RouteKind::Tunnel,
+            registered: self.acceptors.len(),
+            consumers: consumers(self.acceptors.iter().map(|to| (to.name(), to.load()))),
+            observed: 0,
+            observers: Vec::new(),
+        }
     }
 }
 

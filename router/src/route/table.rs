@@ -2,6 +2,7 @@ use std::any::{Any, TypeId};
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
+use crate::snapshot::RouteSnapshot;
 use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::sync::{Mutex, Snapshot};
 
@@ -25,11 +26,13 @@ struct Shard {
 /// The routes of a shard, as they stand at one moment.
 #[derive(Default)]
 struct Routes {
-    /// Sorted by type.
-    list: Vec<(TypeId, Arc<dyn Any + Send + Sync>)>,
+    /// Sorted by type; each with how it is described.
+    list: Vec<(TypeId, Arc<dyn Any + Send + Sync>, Describe)>,
     /// Set before the next routes take the place of these: who keeps a route needs to look no further.
     superseded: Arc<AtomicBool>,
 }
+
+type Describe = fn(&(dyn Any + Send + Sync)) -> Option<RouteSnapshot>;
 
 /// A route that was looked up, for as long as it is the current one.
 pub(crate) struct Kept<R> {
@@ -41,6 +44,9 @@ pub(crate) struct Kept<R> {
 pub(crate) trait Route: Any + Clone + Default + Send + Sync {
     /// Nobody is registered; the table forgets it.
     fn is_empty(&self) -> bool;
+
+    /// Who is on it.
+    fn describe(&self) -> RouteSnapshot;
 }
 
 impl Table {
@@ -82,7 +88,10 @@ impl Table {
             (Ok(index), true) => drop(list.remove(index)),
             (Ok(index), false) => list[index].1 = Arc::new(route),
             (Err(_), true) => {}
-            (Err(index), false) => list.insert(index, (event, Arc::new(route))),
+            (Err(index), false) => {
+                let describe: Describe = |route| route.downcast_ref::<R>().map(R::describe);
+                list.insert(index, (event, Arc::new(route), describe));
+            }
         }
         old.superseded.store(true, Ordering::Release);
         drop(old);
@@ -90,6 +99,20 @@ impl Table {
         drop(guard);
         // Last of all: with it may go a subscriber, whose own code may change routes when it is dropped.
         drop(old);
+    }
+
+    /// All routes, by the names of their events.
+    pub(crate) fn describe(&self) -> Vec<RouteSnapshot> {
+        let mut routes: Vec<_> = self
+            .shards
+            .iter()
+            .flat_map(|shard| {
+                let routes = shard.routes.load();
+                routes.list.iter().filter_map(|(_, route, describe)| describe(&**route)).collect::<Vec<_>>()
+            })
+            .collect();
+        routes.sort_by(|one, other| one.event.cmp(&other.event));
+        routes
     }
 
     fn shard(&self, event: TypeId) -> &Shard {
@@ -104,8 +127,8 @@ impl Routes {
     fn find(&self, event: TypeId) -> Result<usize, usize> {
         match &self.list[..] {
             // The usual case, without a search.
-            [(only, _)] if *only == event => Ok(0),
-            list => list.binary_search_by_key(&event, |(event, _)| *event),
+            [(only, ..)] if *only == event => Ok(0),
+            list => list.binary_search_by_key(&event, |(event, ..)| *event),
         }
     }
 }

@@ -230,6 +230,10 @@ impl<T: Tunnel> Message for Opening<T> {
         Some(EventInfo::new::<T>(EventKind::Tunnel, &self.meta))
     }
 
+    fn name_of(_tag: u16) -> &'static str {
+        T::name()
+    }
+
     /// The opener is told: it is no dead letter.
     fn discard(self, loss: Loss, _office: &DeadLetterOffice) {
         self.tunnel.abort(match loss.reason {

@@ -1,0 +1,84 @@
+use std::sync::Arc;
+
+use edri_router::{Chart, Current, Health, Meter, Part, PartKind, PartState, Vitals, Workers};
+
+use crate::place::Busy;
+
+/// A pool as its router sees it: its inbox, and what each of its workers notes.
+pub(crate) struct Record {
+    pub(crate) name: Arc<str>,
+    /// What its workers do.
+    pub(crate) job: &'static str,
+    pub(crate) inbox: Arc<dyn Part>,
+    pub(crate) workers: Vec<Arc<Busy>>,
+}
+
+impl Record {
+    fn meters(&self) -> impl Iterator<Item = &Meter> {
+        self.workers.iter().map(|worker| worker.meter())
+    }
+
+    /// Each place in the pool holds its record as long as it is there.
+    fn has_workers(&self) -> bool {
+        self.workers.iter().any(|worker| Arc::strong_count(worker) > 1)
+    }
+}
+
+impl Part for Record {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn kind(&self) -> PartKind {
+        PartKind::Pool
+    }
+
+    fn state(&self) -> PartState {
+        match self.inbox.state() {
+            _ if !self.has_workers() => PartState::Stopped,
+            PartState::Draining => PartState::Draining,
+            _ => PartState::Running,
+        }
+    }
+
+    fn vitals(&self) -> Vitals {
+        let mut vitals = self.inbox.vitals();
+        let mut workers = Workers::default();
+        workers.limit = self.workers.len();
+        workers.waiting = vitals.queued.total();
+        for reading in self.meters().map(Meter::look) {
+            vitals.counts.processed += reading.ended;
+            vitals.counts.failed += reading.failed;
+            vitals.counts.panicked += reading.panicked;
+            vitals.counts.restarts += reading.renewed;
+            if let Some(now) = reading.now {
+                workers.busy += 1;
+                workers.oldest = workers.oldest.max(Some(now.age));
+            }
+        }
+        vitals.handling = Meter::times(self.meters());
+        vitals.workers = Some(workers);
+        vitals
+    }
+
+    fn current(&self) -> Option<Current> {
+        let jobs = self.meters().enumerate().filter_map(|(worker, meter)| Some((worker, meter.look().now?)));
+        let (worker, oldest) = jobs.max_by_key(|(_, now)| now.age)?;
+        // Each worker counts for itself.
+        let number = oldest.number.wrapping_mul(self.workers.len() as u64).wrapping_add(worker as u64);
+        Some(Current::new(self.job, number, oldest.age))
+    }
+
+    fn chart(&self) -> &Chart {
+        self.inbox.chart()
+    }
+
+    /// Answered here: a pool is asked for no opinion.
+    fn poke(&self) {
+        self.chart().answer(match self.inbox.state() {
+            _ if self.has_workers() => Health::ok(),
+            PartState::Draining => Health::ok().not_ready(),
+            _ => Health::failed("it has no workers left"),
+        });
+    }
+}
