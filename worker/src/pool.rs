@@ -2,6 +2,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use edri_event::Event as _;
 use edri_router::{Asked, Capacity, Context, Inbox, InboxSettings, Overflow, Part, Respond, Router, ToInbox};
@@ -168,6 +169,7 @@ impl<W: Worker> Pool<W> {
             job: W::Job::name(),
             inbox: behind_inbox,
             workers: busy,
+            closed: AtomicBool::new(false),
         });
         router.attach_part(&(Arc::clone(&record) as Arc<dyn Part>));
         Ok(RunningPool::new(router.clone(), responder, monitor, jobs, record, staff))

@@ -1,4 +1,5 @@
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use edri_router::{Chart, Current, Health, Meter, Part, PartKind, PartState, Vitals, Workers};
 
@@ -11,6 +12,8 @@ pub(crate) struct Record {
     pub(crate) job: &'static str,
     pub(crate) inbox: Arc<dyn Part>,
     pub(crate) workers: Vec<Arc<Busy>>,
+    /// It was told to stop.
+    pub(crate) closed: AtomicBool,
 }
 
 impl Record {
@@ -75,10 +78,12 @@ impl Part for Record {
 
     /// Answered here: a pool is asked for no opinion.
     fn poke(&self) {
-        self.chart().answer(match self.inbox.state() {
-            _ if self.has_workers() => Health::ok(),
-            PartState::Draining => Health::ok().not_ready(),
-            _ => Health::failed("it has no workers left"),
+        self.chart().answer(if self.has_workers() {
+            Health::ok()
+        } else if self.closed.load(Ordering::Relaxed) {
+            Health::ok().not_ready()
+        } else {
+            Health::failed("it has no workers left")
         });
     }
 }

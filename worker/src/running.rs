@@ -1,4 +1,5 @@
 use std::fmt;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -112,6 +113,7 @@ impl<R: Request> RunningPool<R> {
     /// Takes no more jobs from here on; those that wait will be done.
     pub fn close(&mut self) {
         self.registration = None;
+        self.record.closed.store(true, Ordering::Relaxed);
         self.monitor.close();
     }
 
