@@ -53,8 +53,9 @@ use crate::options::Options;
 /// * take `cx: &Context` last: the router, and the circumstances of the event.
 /// * return a `Result` of what it returns, whose error is `Into<Failure>`: a `Failure`, or any `Error`.
 ///
-/// There is one handler for each event. A failure or a panic ends the handler and not the manager: a request is
-/// answered with it, anything else is logged. `#[cfg(…)]` on a handler takes its event off the manager with it.
+/// There is one handler for each event. A failure or a panic ends the handler: a request is answered with it, anything
+/// else is logged, and a notification becomes a dead letter. The manager goes on, or is replaced by a new one if it can be
+/// restarted. `#[cfg(…)]` on a handler takes its event off the manager with it.
 ///
 /// # Options
 ///
