@@ -60,8 +60,9 @@ use crate::options::Options;
 /// that comes live; in place of `All`, `Last(100)`, `Within(duration)` or `Since(instant)`, each with any expression. It
 /// waits in the manager's inbox, beyond its capacity if need be.
 ///
-/// There is one handler for each event. A failure or a panic ends the handler and not the manager: a request is
-/// answered with it, anything else is logged. `#[cfg(…)]` on a handler takes its event off the manager with it.
+/// There is one handler for each event. A failure or a panic ends the handler: a request is answered with it, anything
+/// else is logged, and a notification becomes a dead letter. The manager goes on, or is replaced by a new one if it can be
+/// restarted. `#[cfg(…)]` on a handler takes its event off the manager with it.
 ///
 /// # Options
 ///
