@@ -2,7 +2,7 @@ use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::task::{Poll, ready};
 
-use edri_router::{Context, HandlerSpan, Message, Receiver, is_traced};
+use edri_router::{Context, Message, Receiver, is_traced};
 
 use super::cut_short::CutShort;
 use super::inline::{Seat, Slot};
@@ -15,10 +15,8 @@ pub(super) async fn mailbox<M: Manager>(
     mut cx: Context,
     cut_short: &CutShort,
 ) -> (M, Context) {
-    let mut span = HandlerSpan::closed();
     while let Some(message) = next_that_waits(&mut manager, &mut cx, receiver).await {
-        span.reopen(|| message.info(), &cx);
-        wait_for(manager.handle(message, &mut cx), &mut span, receiver, cut_short).await;
+        wait_for(manager.handle(message, &mut cx), receiver, cut_short).await;
     }
     (manager, cx)
 }
@@ -32,7 +30,6 @@ pub(super) async fn inline<M: Manager>(
     cut_short: &CutShort,
 ) -> (M, Context) {
     slot.put(Box::new(Seat { manager, cx }));
-    let mut span = HandlerSpan::closed();
     loop {
         let open = poll_fn(|task| receiver.poll_occupied(task)).await;
         let mut seat = poll_fn(|task| slot.poll_take(task)).await;
@@ -40,12 +37,11 @@ pub(super) async fn inline<M: Manager>(
         while let Some(message) = receiver.try_recv() {
             let waits = match is_traced() {
                 false => handle_now(&mut seat.manager, message, &mut seat.cx, receiver),
-                true => Some(message),
+                true => Some(in_span(message, receiver, &seat.cx)),
             };
             if let Some(message) = waits {
                 let Seat { manager, cx } = &mut *seat;
-                span.reopen(|| message.info(), cx);
-                wait_for(manager.handle(message, cx), &mut span, receiver, cut_short).await;
+                wait_for(manager.handle(message, cx), receiver, cut_short).await;
             }
             tokio::task::coop::consume_budget().await;
         }
@@ -68,7 +64,7 @@ async fn next_that_waits<M: Manager>(
         while let Some(message) = ready!(receiver.poll_recv(task)) {
             // Where somebody listens all go the same way, which has a place for their spans.
             if is_traced() {
-                return Poll::Ready(Some(message));
+                return Poll::Ready(Some(in_span(message, receiver, cx)));
             }
             if let Some(waits) = handle_now(manager, message, cx, receiver) {
                 return Poll::Ready(Some(waits));
@@ -100,17 +96,24 @@ fn handle_now<M: Manager>(
     manager.handle_now(message, cx)
 }
 
+/// The event is about to be handled, within its span. It comes and goes by value: what is lent within a future stays a part
+/// of it, and managers that wait are many.
+#[cold]
+fn in_span<I: Message>(message: I, receiver: &mut Receiver<I>, cx: &Context) -> I {
+    receiver.span().reopen(|| message.info(), cx);
+    message
+}
+
 /// A handler that may wait, to its end; senders that wait for room do not wait for it.
 async fn wait_for<I: Message>(
     handling: impl Future<Output = ()>,
-    span: &mut HandlerSpan,
     receiver: &mut Receiver<I>,
     cut_short: &CutShort,
 ) {
     let begun = cut_short.begin();
     let mut handling = pin!(handling);
     poll_fn(|task| {
-        let within = span.enter();
+        let within = receiver.span().enter();
         let polled = handling.as_mut().poll(task);
         within.left();
         if polled.is_pending() {
@@ -119,6 +122,6 @@ async fn wait_for<I: Message>(
         polled
     })
     .await;
-    span.close();
+    receiver.span().close();
     begun.ended();
 }

@@ -13,6 +13,7 @@ use super::state::State;
 use super::{Message, Overflow, Tally};
 use crate::dead_letter::{DeadLetterOffice, Loss, Reason};
 use crate::sync::atomic::Ordering;
+use crate::trace::HandlerSpan;
 
 /// The receiving end of an inbox with one receiver.
 ///
@@ -25,6 +26,8 @@ pub struct Receiver<M: Message> {
     /// Handed out since waiting senders were last let in.
     handed_out: usize,
     woken: Vec<Waker>,
+    /// Kept here for its manager: those that wait are many, and each place for it counts.
+    span: HandlerSpan,
 }
 
 /// Senders in line are let in together, this many at a time where the capacity allows: each waking costs more
@@ -33,7 +36,7 @@ const LET_IN_TOGETHER: usize = 32;
 
 impl<M: Message> Receiver<M> {
     pub(super) fn new(queue: Arc<Queue<M>>) -> Self {
-        Self { queue, hand: VecDeque::new(), handed_out: 0, woken: Vec::new() }
+        Self { queue, hand: VecDeque::new(), handed_out: 0, woken: Vec::new(), span: HandlerSpan::closed() }
     }
 
     /// The next event; `None` once the inbox is closed and empty.
@@ -101,6 +104,11 @@ impl<M: Message> Receiver<M> {
             self.handed_out = 0;
             self.wake();
         }
+    }
+
+    /// The span in which an event from here is being handled, for whoever handles it.
+    pub fn span(&mut self) -> &mut HandlerSpan {
+        &mut self.span
     }
 
     /// Where what is lost here goes.
