@@ -2,7 +2,7 @@ use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::task::{Poll, Waker};
 
-use edri_router::{Context, HandlerSpan, Message, Receiver, is_traced};
+use edri_router::{Context, Message, Receiver, is_traced};
 
 use super::inline::{Seat, Slot};
 use super::life::Life;
@@ -78,13 +78,11 @@ pub(super) async fn mailbox<M: Manager, O: Overseer>(
     overseer: &O,
 ) -> Left<M> {
     receiver.started();
-    let mut span = HandlerSpan::closed();
     loop {
         let handled = match next_that_waits(&mut manager, &mut cx, receiver, overseer).await {
             Next::Waits(message) => {
-                span.reopen(|| message.info(), &cx);
                 let handling = pin!(manager.handle(message, &mut cx));
-                wait_for(handling, &mut span, receiver, life).await
+                wait_for(handling, receiver, life).await
             }
             Next::Undone(undone) => Handled::Undone(undone),
             Next::Closed => return Left::Closed(manager, at_rest(cx)),
@@ -109,7 +107,6 @@ pub(super) async fn inline<M: Manager, O: Overseer>(
 ) -> Left<M> {
     receiver.started();
     slot.put(Box::new(Seat { manager, cx, fallen: None }));
-    let mut span = HandlerSpan::closed();
     loop {
         let open = poll_fn(|task| {
             if O::SUPERVISES
@@ -132,17 +129,13 @@ pub(super) async fn inline<M: Manager, O: Overseer>(
         {
             let begun = match is_traced() {
                 false => handle_now(&mut seat.manager, message, &mut seat.cx, receiver, overseer),
-                true => {
-                    receiver.meter().begin(message.tag());
-                    Err(message)
-                }
+                true => Err(in_span(message, receiver, &seat.cx)),
             };
             let handled = match begun {
                 Ok(handled) => handled,
                 Err(waits) => {
-                    span.reopen(|| waits.info(), &seat.cx);
                     let handling = pin!(seat.manager.handle(waits, &mut seat.cx));
-                    wait_for(handling, &mut span, receiver, life).await
+                    wait_for(handling, receiver, life).await
                 }
             };
             if let Handled::Undone(undone) = handled
@@ -193,8 +186,7 @@ async fn next_that_waits<M: Manager, O: Overseer>(
             match receiver.poll_recv(task) {
                 // Where somebody listens all go the same way, which has a place for their spans.
                 Poll::Ready(Some(message)) if is_traced() => {
-                    receiver.meter().begin(message.tag());
-                    return Poll::Ready(Next::Waits(message));
+                    return Poll::Ready(Next::Waits(in_span(message, receiver, cx)));
                 }
                 Poll::Ready(Some(message)) => match handle_now(manager, message, cx, receiver, overseer) {
                     Ok(Handled::Done) => {}
@@ -252,17 +244,25 @@ fn handle_now<M: Manager, O: Overseer>(
     }
 }
 
+/// The event is about to be handled, within its span. It comes and goes by value: what is lent within a future stays a part
+/// of it, and managers that wait are many.
+#[cold]
+pub(super) fn in_span<I: Message>(message: I, receiver: &mut Receiver<I>, cx: &Context) -> I {
+    receiver.meter().begin(message.tag());
+    receiver.span().reopen(|| message.info(), cx);
+    message
+}
+
 /// A handler that may wait, to its end; senders that wait for room do not wait for it. It comes pinned: to move it
 /// would cost more than the rest of this.
 pub(super) async fn wait_for<I: Message>(
     mut handling: Pin<&mut impl Future<Output = Handled<I>>>,
-    span: &mut HandlerSpan,
     receiver: &mut Receiver<I>,
     life: &Life,
 ) -> Handled<I> {
     let begun = life.begin();
     let handled = poll_fn(|task| {
-        let within = span.enter();
+        let within = receiver.span().enter();
         let polled = handling.as_mut().poll(task);
         within.left();
         if polled.is_pending() {
@@ -272,7 +272,7 @@ pub(super) async fn wait_for<I: Message>(
         polled
     })
     .await;
-    span.close();
+    receiver.span().close();
     receiver.meter().end();
     begun.ended();
     handled

@@ -1,10 +1,10 @@
 use std::pin::pin;
 use std::sync::Arc;
 
-use edri_router::{Context, HandlerSpan, Inbox, Message as _, Receiver, caught_now};
+use edri_router::{Context, Inbox, Receiver, caught_now};
 
 use super::again::Again;
-use super::alone::{Left, inline, mailbox, wait_for};
+use super::alone::{Left, in_span, inline, mailbox, wait_for};
 use super::inline::Slot;
 use super::life::Life;
 use crate::handled::Handled;
@@ -64,12 +64,10 @@ impl<M: Manager> Supervised<M> {
         let mut manager = revived?;
         let mut next = again.and_then(Again::begin);
         while let Some((message, attempts)) = next.take() {
-            self.receiver.meter().begin(message.tag());
-            let mut span = HandlerSpan::closed();
-            span.reopen(|| message.info(), cx);
+            let message = in_span(message, &mut self.receiver, cx);
             let handled = {
                 let handling = pin!(manager.handle(message, cx));
-                wait_for(handling, &mut span, &mut self.receiver, &self.life).await
+                wait_for(handling, &mut self.receiver, &self.life).await
             };
             let Handled::Undone(undone) = handled else { break };
             self.life.note(&undone.reason, self.receiver.meter());

@@ -14,6 +14,7 @@ use super::waits;
 use super::{Message, Overflow, Tally};
 use crate::dead_letter::{DeadLetterOffice, Loss, Reason};
 use crate::sync::atomic::Ordering;
+use crate::trace::HandlerSpan;
 
 /// The receiving end of an inbox with one receiver.
 ///
@@ -28,6 +29,8 @@ pub struct Receiver<M: Message> {
     /// When so many are left in hand, it is the turn of the one whose wait is measured.
     followed: u32,
     woken: Vec<Waker>,
+    /// Kept here for its manager: those that wait are many, and each place for it counts.
+    span: HandlerSpan,
 }
 
 /// Senders in line are let in together, this many at a time where the capacity allows: each waking costs more
@@ -36,7 +39,14 @@ const LET_IN_TOGETHER: u32 = 32;
 
 impl<M: Message> Receiver<M> {
     pub(super) fn new(queue: Arc<Queue<M>>) -> Self {
-        Self { queue, hand: VecDeque::new(), handed_out: 0, followed: waits::NONE, woken: Vec::new() }
+        Self {
+            queue,
+            hand: VecDeque::new(),
+            handed_out: 0,
+            followed: waits::NONE,
+            woken: Vec::new(),
+            span: HandlerSpan::closed(),
+        }
     }
 
     /// The next event; `None` once the inbox is closed and empty.
@@ -110,6 +120,11 @@ impl<M: Message> Receiver<M> {
             self.handed_out = 0;
             self.wake();
         }
+    }
+
+    /// The span in which an event from here is being handled, for whoever handles it.
+    pub fn span(&mut self) -> &mut HandlerSpan {
+        &mut self.span
     }
 
     /// Where what is lost here goes.
