@@ -11,7 +11,7 @@ use edri_router::{
 };
 
 use crate::handled::{Handled, Undone};
-use crate::handling::{Lent, judge};
+use crate::handling::{Lent, reason};
 use crate::manager::Manager;
 use crate::run::{Held, Seat, Slot};
 
@@ -154,25 +154,43 @@ struct InlineRequest<M: Manager, R: Request> {
     call: CallRequest<M, R>,
 }
 
+/// What came of a call. Each kind of outcome has a place of its own: a response that is moved together with the room
+/// that an error would take is copied at once after it was written, which costs as much as the call.
+struct Outcomes<R: Request> {
+    response: Option<R::Response>,
+    error: Option<RequestError>,
+}
+
 impl<M: Manager, R: Request> InlineRequest<M, R> {
-    #[inline]
+    /// `None` if there is nothing to be asked.
+    #[inline(always)]
     fn handle(
         &self,
         handle: fn(&mut M, R, &Context) -> Result<R::Response, Failure>,
         call: &mut Option<(R, Meta)>,
         seat: &mut Seat<M>,
-    ) -> Option<Outcome<R>> {
+        outcomes: &mut Outcomes<R>,
+    ) -> Option<()> {
         let (event, meta) = call.take()?;
         // All that is the user's code, what is dropped included, is within.
-        let outcome = caught_now(|| {
+        let handled = caught_now(|| {
             seat.cx.begin(meta);
-            handle(&mut seat.manager, event, &seat.cx)
+            outcomes.response = Some(handle(&mut seat.manager, event, &seat.cx)?);
+            Ok(())
         });
-        if let Handled::Undone(undone) = judge(&outcome) {
-            // Its requester is told: there is nothing else to be done.
+        if let Err(error) = handled {
+            outcomes.error = Some(self.ended_badly(error, seat));
+        }
+        Some(())
+    }
+
+    /// The requester is told: there is nothing else to be done.
+    #[cold]
+    fn ended_badly(&self, error: RequestError, seat: &mut Seat<M>) -> RequestError {
+        if let Handled::Undone(undone) = Handled::undone(None, reason(error.clone())) {
             self.slot.note(undone, seat);
         }
-        Some(outcome)
+        error
     }
 
     /// The same within a span.
@@ -181,15 +199,16 @@ impl<M: Manager, R: Request> InlineRequest<M, R> {
         &self,
         handle: fn(&mut M, R, &Context) -> Result<R::Response, Failure>,
         call: &mut Option<(R, Meta)>,
-    ) -> Option<Option<Outcome<R>>> {
+        outcomes: &mut Outcomes<R>,
+    ) -> Option<Option<()>> {
         self.slot.call(self.tag, |seat| {
             let (_, meta) = call.as_ref()?;
             let info = || EventInfo::new::<R>(EventKind::Request, meta);
             let span = HandlerSpan::nested(info, Handler::Manager(seat.cx.name()));
             let within = span.enter();
-            let outcome = self.handle(handle, call, seat);
+            let handled = self.handle(handle, call, seat, outcomes);
             within.left();
-            outcome
+            handled
         })
     }
 }
@@ -205,12 +224,16 @@ impl<M: Manager, R: Request> Respond<R> for InlineRequest<M, R> {
     ) -> Answering<R> {
         match self.call {
             CallRequest::Now(handle) => {
-                let answered = match is_traced() {
-                    false => self.slot.call(self.tag, |seat| self.handle(handle, call, seat)),
-                    true => self.call_traced(handle, call),
+                let mut outcomes = Outcomes { response: None, error: None };
+                let called = match is_traced() {
+                    false => self.slot.call(self.tag, |seat| self.handle(handle, call, seat, &mut outcomes)),
+                    true => self.call_traced(handle, call, &mut outcomes),
                 };
-                if let Some(Some(outcome)) = answered {
-                    return Answering::Answered(outcome);
+                if called.flatten().is_some() {
+                    if let Some(response) = outcomes.response {
+                        return Answering::Answered(Ok(response));
+                    }
+                    return Answering::Answered(Err(outcomes.error.unwrap_or(RequestError::Cancelled)));
                 }
             }
             CallRequest::Later(handle) => {
@@ -259,7 +282,7 @@ type GivenUp<M> = Option<Box<Undone<<M as Manager>::Inbox>>>;
 
 impl<M: Manager, E: Event + Sync> InlineNotification<M, E> {
     /// With what is left to be done with the event, once the manager has been given back.
-    #[inline]
+    #[inline(always)]
     fn handle(
         &self,
         handle: fn(&mut M, &E, &Context) -> Result<(), Failure>,

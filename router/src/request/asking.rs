@@ -165,7 +165,7 @@ impl<'r, R: Request> Asking<'r, R> {
     }
 
     /// Asks, and moves on to the stage that follows; with an outcome if there is one at once.
-    #[inline]
+    #[inline(always)]
     fn ask(&mut self, waker: &Waker) -> Option<Outcome<R>> {
         if let Some((_, meta)) = &mut self.call {
             if R::SHAREABLE {
@@ -186,7 +186,7 @@ impl<'r, R: Request> Asking<'r, R> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn ask_route(&mut self, route: Option<&RequestRoute<R>>, waker: &Waker) -> Option<Outcome<R>> {
         let Some(route) = route else { return no_responder::<R>() };
         if route.is_observed() {
@@ -223,7 +223,7 @@ impl<'r, R: Request> Asking<'r, R> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn ask_only(&mut self, responder: &Arc<dyn Respond<R>>, waker: &Waker) -> Option<Outcome<R>> {
         let on_behalf = self.router.scope().is_some();
         match responder.ask(&mut self.call, self.lane, Patience::Policy, waker) {
