@@ -59,7 +59,7 @@ pub mod runtime;
 #[cfg(feature = "testing")]
 pub mod testing;
 
-pub use app::{App, Left, LeftKind, OrderError, Report, RunningApp, Signal};
+pub use app::{App, Left, OrderError, Report, RunningApp, Signal};
 pub use edri_event as event;
 pub use edri_manager as manager;
 pub use edri_manager::manager;

@@ -12,6 +12,9 @@ use tokio::net::TcpStream;
 #[derive(Notification)]
 struct Told;
 
+#[derive(Notification)]
+struct Unheard;
+
 #[derive(Request)]
 #[request(response = ())]
 struct Job;
@@ -75,6 +78,7 @@ async fn prometheus_fetches_what_parts_have_done_and_the_programs_own_metrics() 
     tokio::task::yield_now().await;
     while app.router().notify(Told).await.is_ok() {}
     app.router().request(Job).await.unwrap();
+    app.router().notify(Unheard).await.unwrap();
     metrics::counter!("my_own_total").increment(7);
     see(
         address,
@@ -82,6 +86,11 @@ async fn prometheus_fetches_what_parts_have_done_and_the_programs_own_metrics() 
             r#"edri_events_accepted_total{part="Desk",kind="manager"} 3"#,
             r#"edri_events_rejected_total{part="Desk",kind="manager"} 1"#,
             r#"edri_events_accepted_total{part="Clerk",kind="pool"} 1"#,
+            r#"edri_events_processed_total{part="Clerk",kind="pool"} 1"#,
+            r#"edri_events_panicked_total{part="Clerk",kind="pool"} 0"#,
+            r#"edri_restarts_total{part="Desk",kind="manager"} 0"#,
+            r#"edri_dead_letters_total{reason="no_subscriber"} 1"#,
+            r#"edri_dead_letters_total{reason="overflow"} 0"#,
             r#"edri_events_waiting{part="Desk",kind="manager"} 2"#,
             r#"edri_workers{part="Clerk",kind="pool"} 3"#,
             "# TYPE edri_events_accepted_total counter",

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use edri::prelude::*;
-use edri::{Error, LeftKind, Report};
+use edri::router::PartKind;
+use edri::{Error, Report};
 use parking_lot::Mutex;
 use tokio::time::sleep;
 
@@ -119,8 +120,9 @@ async fn one_that_is_stuck_leaves_time_for_those_after_it() {
         .unwrap();
     app.router().notify(Work).await.unwrap();
     let report = app.shutdown(16 * SECOND).await;
-    let left: Vec<_> = report.left.iter().map(|left| (&*left.name, left.kind, left.events)).collect();
-    assert_eq!(left, [("Stuck", LeftKind::Manager, 1)]);
+    let left: Vec<_> =
+        report.left.iter().map(|left| (&*left.name, left.kind, left.events, left.on.as_deref())).collect();
+    assert_eq!(left, [("Stuck", PartKind::Manager, 1, Some("shutdown::Work"))]);
     assert_eq!(report.took.as_secs(), 14, "an eighth is kept");
     assert_eq!(*log.0.lock(), ["+late", "-late"]);
 

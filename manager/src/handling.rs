@@ -66,6 +66,18 @@ impl<E> Lent<E> {
         Self(Some(event))
     }
 
+    /// Let go, or in other hands.
+    #[inline]
+    pub(crate) fn nothing() -> Self {
+        Self(None)
+    }
+
+    /// The event, if it has not been let go.
+    #[inline]
+    pub(crate) fn take(&mut self) -> Option<Shared<E>> {
+        self.0.take()
+    }
+
     /// The event.
     #[inline]
     pub fn get(&self) -> &E {
@@ -135,14 +147,14 @@ impl<'c, E: Event + Sync> Entrusted<'c, E> {
     /// As [`Lent::settle`].
     #[inline]
     pub fn settle<I>(mut self, outcome: Result<(), RequestError>, wrap: fn(Envelope<E>) -> I) -> Handled<I> {
-        std::mem::replace(&mut self.lent, Lent(None)).settle(outcome, self.cx, wrap)
+        std::mem::replace(&mut self.lent, Lent::nothing()).settle(outcome, self.cx, wrap)
     }
 }
 
 impl<E: Event + Sync> Drop for Entrusted<'_, E> {
     #[inline]
     fn drop(&mut self) {
-        if let Some(event) = self.lent.0.take() {
+        if let Some(event) = self.lent.take() {
             hand_in(event, self.cx);
         }
     }

@@ -96,5 +96,5 @@ pub mod __private {
     };
     pub use crate::manager::SyncFor;
     pub use crate::outcome::IntoAnswer;
-    pub use crate::run::{Engine, Held, Run};
+    pub use crate::run::{Engine, Held, HeldLent, Run};
 }

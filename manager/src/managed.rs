@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use edri_router::{InboxMonitor, PartHealth, Registration, Tally, Vitals, check_one};
+use edri_router::{InboxMonitor, Part, PartHealth, Registration, Tally, Vitals, check_one};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
 
@@ -76,6 +76,11 @@ impl Managed {
     /// What has become of the events sent to it so far.
     pub fn tally(&self) -> Tally {
         self.monitor.tally()
+    }
+
+    /// The manager as its router sees it: what it is on, for one. It may outlive this.
+    pub fn part(&self) -> Arc<dyn Part> {
+        self.monitor.clone().into_part()
     }
 
     /// What it has done, and what waits for it.

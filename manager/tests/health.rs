@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use edri_event::{Failure, Notification, Request};
-use edri_manager::{Concurrency, Host, Managed, manager};
+use edri_event::{Failure, Notification, Request, Retention};
+use edri_manager::{Backoff, Concurrency, Host, Managed, manager};
 use edri_router::{
     Health, HealthChanged, InboxSettings, Overflow, PartKind, PartState, Router, Status, Subscription, Value,
 };
@@ -255,7 +255,8 @@ async fn a_handler_that_blocks_its_thread_is_reported_since_it_was_first_seen() 
     for _ in 0..2 {
         router.notify(Note).await.unwrap();
     }
-    while blocked.vitals().counts.processed < 1 {
+    // On the second: between the two it would answer.
+    while blocked.part().current().is_none_or(|current| current.number < 2) {
         yield_now().await;
     }
     let first = blocked.health(Duration::from_millis(5)).await.stuck.unwrap();
@@ -506,4 +507,112 @@ async fn who_is_stuck_is_logged_once_for_each_event() {
         assert_eq!(warnings.load(Ordering::SeqCst), stuck);
         work.await.unwrap().unwrap();
     }
+}
+
+/// Falls by each request; the second attempt to make it anew succeeds.
+#[derive(Clone)]
+struct Frail;
+
+#[manager]
+impl Frail {
+    #[request]
+    async fn fall(&self, _: Work) {
+        panic!("it falls");
+    }
+}
+
+const FRAIL: [fn(Host<Frail>) -> Host<Frail>; 3] =
+    [Host::mailbox, Host::inline, |host| host.concurrency(Concurrency::Unordered(2))];
+
+#[tokio::test(start_paused = true)]
+async fn a_manager_that_waits_for_its_restart_says_so_and_is_neither_stuck_nor_silent() {
+    for configure in FRAIL {
+        let router = Router::new();
+        let host = configure(Host::from_fn(|| Frail)).backoff(Backoff::constant(60 * SECOND));
+        let frail = host.start(&router).await.unwrap();
+        settle().await;
+        router.request(Work(None)).await.unwrap_err();
+        settle().await;
+        let part = &router.health(SECOND).await.parts[0];
+        assert_eq!((part.state, part.status, part.ready), (PartState::Restarting, Status::Warning, false));
+        assert_eq!(part.reason.as_deref(), Some("it is being restarted"));
+        assert_eq!((part.silent, &part.stuck), (None, &None));
+        assert_eq!(router.snapshot().parts[0].state, PartState::Restarting);
+        assert_eq!(frail.part().current(), None);
+        sleep(61 * SECOND).await;
+        let part = &router.health(SECOND).await.parts[0];
+        assert_eq!((part.state, part.status, part.ready), (PartState::Running, Status::Ok, true));
+        assert_eq!(part.recent.counts.restarts, 1);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_manager_whose_restarts_are_spent_has_failed_and_one_that_was_told_to_stop_has_not() {
+    for configure in FRAIL {
+        let router = Router::new();
+        let mut frail = configure(Host::from_fn(|| Frail)).budget(0, SECOND).start(&router).await.unwrap();
+        settle().await;
+        router.request(Work(None)).await.unwrap_err();
+        frail.stopped().await;
+        let part = &router.health(SECOND).await.parts[0];
+        assert_eq!((part.state, part.status, part.ready), (PartState::Stopped, Status::Failed, false));
+        assert_eq!(part.reason.as_deref(), Some("it fell once too often, and is not restarted"));
+
+        let router = Router::new();
+        let mut frail = configure(Host::from_fn(|| Frail)).budget(0, SECOND).start(&router).await.unwrap();
+        settle().await;
+        frail.close();
+        frail.stopped().await;
+        let part = &router.health(SECOND).await.parts[0];
+        assert_eq!((part.state, part.status, part.ready), (PartState::Stopped, Status::Ok, false));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_question_that_is_open_when_its_manager_falls_is_answered() {
+    struct Falls;
+    #[manager]
+    impl Falls {
+        #[request]
+        async fn fall(&mut self, _: Work) {
+            sleep(SECOND).await;
+            panic!("it falls");
+        }
+    }
+
+    let router = Router::new();
+    let host = Host::from_fn(|| Falls).backoff(Backoff::constant(60 * SECOND));
+    let _falls = host.start(&router).await.unwrap();
+    let work = tokio::spawn({
+        let router = router.clone();
+        async move { router.request(Work(None)).await }
+    });
+    settle().await;
+    let part = &router.health(5 * SECOND).await.parts[0];
+    assert_eq!((part.state, part.round_trip), (PartState::Restarting, Some(SECOND)));
+    work.await.unwrap().unwrap_err();
+}
+
+#[tokio::test(start_paused = true)]
+async fn news_of_the_framework_are_no_dead_letters_where_nobody_wants_them_and_kept_where_they_are_retained()
+{
+    let router = Router::new();
+    let host = Host::from_fn(|| Frail).budget(1, 60 * SECOND).backoff(Backoff::constant(SECOND));
+    let mut frail = host.start(&router).await.unwrap();
+    for _ in 0..2 {
+        router.health(SECOND).await;
+        router.request(Work(None)).await.unwrap_err();
+        router.health(SECOND).await;
+        sleep(5 * SECOND).await;
+    }
+    frail.stopped().await;
+    assert_eq!(router.health(SECOND).await.status, Status::Failed);
+    assert_eq!(router.dead_letter_counts().total(), 0);
+
+    router.retain::<HealthChanged>(Retention::last(5));
+    let _frail = Host::from_fn(|| Frail).name("other").start(&router).await.unwrap();
+    router.request(Work(None)).await.unwrap_err();
+    router.health(SECOND).await;
+    assert_eq!(router.retained::<HealthChanged>().events, 1);
+    assert_eq!(router.dead_letter_counts().total(), 0);
 }

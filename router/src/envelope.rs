@@ -66,12 +66,13 @@ pub struct Envelope<E> {
 }
 
 impl<E> Envelope<E> {
-    /// As a route that is retained delivers it: recorded, numbered, and shared with its history.
-    pub(crate) fn recorded(self, history: &History<E>, measure: impl Fn(&E) -> usize) -> Self {
+    /// As a route that is retained delivers it: recorded, numbered, and shared with its history; and whether it is kept
+    /// there.
+    pub(crate) fn recorded(self, history: &History<E>, measure: impl Fn(&E) -> usize) -> (Self, bool) {
         let Self { event, mut meta } = self;
         let event = event.into_shared();
-        history.record(&event, &mut meta, measure);
-        Self { event: Shared::Of(event), meta }
+        let is_kept = history.record(&event, &mut meta, measure);
+        (Self { event: Shared::Of(event), meta }, is_kept)
     }
 }
 

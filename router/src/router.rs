@@ -115,14 +115,6 @@ impl Router {
         Notify::new(self, event).try_now()
     }
 
-    /// Whether anybody subscribes to a notification now: for those that are costly to make, and for news that are no
-    /// loss where nobody wants them.
-    pub fn has_subscribers<E: Notification>(&self) -> bool {
-        self.table().with(TypeId::of::<E>(), |route: Option<&NotificationRoute<E>>| {
-            route.is_some_and(|route| !route.subscribers.is_empty())
-        })
-    }
-
     /// Sends many notifications, in order, at a fraction of the price of sending each: an inbox is locked once
     /// for as many as fit. Subscribers that come or go meanwhile are noticed every few hundred events.
     ///

@@ -173,6 +173,30 @@ async fn bounds_may_be_changed_and_taken_away_at_any_time() {
 }
 
 #[tokio::test]
+async fn a_retained_event_that_could_not_be_kept_is_a_dead_letter_where_nobody_subscribes() {
+    let router = Router::new();
+    let lost = || router.dead_letter_counts().no_subscriber;
+    router.notify(Sized(100)).await.unwrap();
+    router.try_notify(Sized(99)).unwrap();
+    router.notify_all([Sized(1), Sized(2)]).await.unwrap();
+    assert_eq!((lost(), router.retained::<Sized>().bytes), (0, 3), "what has made room for others was kept");
+    router.notify(Sized(101)).await.unwrap();
+    router.try_notify(Sized(200)).unwrap();
+    router.notify_all([Sized(10), Sized(101), Sized(20)]).await.unwrap();
+    assert_eq!((lost(), router.retained::<Sized>().bytes), (3, 20));
+
+    router.notify(Kept(1)).await.unwrap();
+    router.retain::<Kept>(Retention::NOTHING);
+    router.notify(Kept(2)).await.unwrap();
+    router.notify_all([Kept(3), Kept(4)]).await.unwrap();
+    assert_eq!(lost(), 6);
+    let _subscriber = router.subscribe::<Kept>();
+    router.notify(Kept(5)).await.unwrap();
+    router.notify_all([Kept(6), Kept(7)]).await.unwrap();
+    assert_eq!(lost(), 6);
+}
+
+#[tokio::test]
 async fn an_event_that_a_subscriber_refuses_or_drops_is_kept_all_the_same() {
     let router = Router::new();
     let _full = router.subscribe_with::<Kept>(settings(1, Overflow::Reject));

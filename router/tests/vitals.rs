@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use edri_event::{Notification, Priority, Request, Tunnel};
+use edri_event::{Notification, Priority, Request, Retention, RoutePolicy, Tunnel};
 use edri_router::{
     DeadLetterOffice, Deliver, Envelope, Inbox, InboxSettings, Overflow, Part, PartState, Receiver,
     RouteKind, Router, Snapshot, ToInbox, Wait,
@@ -196,6 +196,10 @@ async fn a_snapshot_tells_who_is_on_which_route_and_what_waits_for_them() {
     let subscriptions: Vec<_> = (0..70).map(|_| router.subscribe::<Tell>()).collect();
     let _responder = router.respond(|_: Ask| async { Ok(()) });
     let _observer = router.responses::<Ask>();
+    router.route_requests::<Ask>(RoutePolicy::ByKey);
+    router.retain::<Tell>(Retention::last(3));
+    router.retain_responses::<Ask>(Retention::sized(1_000));
+    router.request(Ask).await.unwrap();
     router.notify(Tell).await.unwrap();
     let snapshot = router.snapshot();
     let tell = snapshot.route("vitals::Tell").unwrap();
@@ -205,9 +209,15 @@ async fn a_snapshot_tells_who_is_on_which_route_and_what_waits_for_them() {
     );
     let ask = snapshot.route("vitals::Ask").unwrap();
     assert_eq!((ask.kind, ask.registered, ask.observed), (RouteKind::Request, 1, 1));
+    assert_eq!((tell.policy, ask.policy), (None, Some(RoutePolicy::ByKey)));
+    assert_eq!((tell.retained.unwrap().events, tell.retained.unwrap().bytes), (1, 0));
+    assert_eq!(ask.retained, Some(router.retained_responses::<Ask>()));
+    assert!(ask.retained.unwrap().bytes > 0);
     assert_eq!(snapshot.routes.len(), 2);
     drop(subscriptions);
-    assert!(router.snapshot().route("vitals::Tell").is_none());
+    let snapshot = router.snapshot();
+    assert_eq!(snapshot.route("vitals::Tell").map(|tell| tell.registered), Some(0), "what is kept stays");
+    assert_eq!((snapshot.dead_letters.stopped, snapshot.dead_letters), (70, router.dead_letter_counts()));
 }
 
 #[tokio::test(start_paused = true)]

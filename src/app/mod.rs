@@ -20,6 +20,6 @@ mod signals;
 
 pub use builder::App;
 pub use order::OrderError;
-pub use report::{Left, LeftKind, Report};
+pub use report::{Left, Report};
 pub use running::RunningApp;
 pub use signals::Signal;

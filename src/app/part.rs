@@ -4,22 +4,17 @@ use std::task::{Context, Poll, ready};
 
 use edri_event::Request;
 use edri_manager::{End, Managed};
+use edri_router::PartKind;
 use edri_worker::RunningPool;
 use tokio::time::{Instant, sleep_until};
 
-use super::report::{Left, LeftKind};
+use super::report::Left;
 use crate::error::Error;
-#[cfg(feature = "metrics")]
-use crate::observe::{Count, PartFigures, PartKind, Workers};
 
 /// A started part of a program.
 pub(super) trait Part: Send + Sync {
     /// Takes no more in from here on.
     fn close(&mut self);
-
-    /// Its numbers.
-    #[cfg(feature = "metrics")]
-    fn figures(&self) -> PartFigures;
 
     /// Stops it, at the deadline wherever it stands, and says what was left.
     fn stop(self: Box<Self>, deadline: Instant) -> Pin<Box<dyn Future<Output = Left> + Send>>;
@@ -36,11 +31,6 @@ pub(super) struct Essential(pub(super) Managed);
 impl Part for Essential {
     fn close(&mut self) {
         Part::close(&mut self.0);
-    }
-
-    #[cfg(feature = "metrics")]
-    fn figures(&self) -> PartFigures {
-        self.0.figures()
     }
 
     fn stop(self: Box<Self>, deadline: Instant) -> Pin<Box<dyn Future<Output = Left> + Send>> {
@@ -61,23 +51,13 @@ impl Part for Managed {
         Managed::close(self);
     }
 
-    #[cfg(feature = "metrics")]
-    fn figures(&self) -> PartFigures {
-        PartFigures {
-            name: self.name().to_owned(),
-            kind: PartKind::Manager,
-            counts: counts(self.tally()),
-            waiting: self.waiting(),
-            workers: None,
-        }
-    }
-
     fn stop(self: Box<Self>, deadline: Instant) -> Pin<Box<dyn Future<Output = Left> + Send>> {
         Box::pin(async move {
             let name = self.name().to_owned();
-            let on = || None;
+            let part = self.part();
+            let on = || part.current().map(|current| current.event.to_owned());
             let (events, on) = noting(on, deadline, (*self).stop(deadline)).await;
-            Left { kind: LeftKind::Manager, events, running: 0, on: on.filter(|_| events > 0), name }
+            Left { kind: PartKind::Manager, events, running: 0, on: on.filter(|_| events > 0), name }
         })
     }
 }
@@ -87,32 +67,15 @@ impl<R: Request> Part for RunningPool<R> {
         RunningPool::close(self);
     }
 
-    #[cfg(feature = "metrics")]
-    fn figures(&self) -> PartFigures {
-        PartFigures {
-            name: self.name().to_owned(),
-            kind: PartKind::Pool,
-            counts: counts(self.tally()),
-            waiting: self.waiting(),
-            workers: Some(Workers { busy: self.busy(), size: self.size() }),
-        }
-    }
-
     fn stop(self: Box<Self>, deadline: Instant) -> Pin<Box<dyn Future<Output = Left> + Send>> {
         Box::pin(async move {
             let name = self.name().to_owned();
             let on = || Some(R::name().to_owned());
             let (unfinished, on) = noting(on, deadline, (*self).stop(deadline)).await;
             let (events, running) = (unfinished.waiting, unfinished.running);
-            Left { kind: LeftKind::Pool, events, running, on: on.filter(|_| running > 0), name }
+            Left { kind: PartKind::Pool, events, running, on: on.filter(|_| running > 0), name }
         })
     }
-}
-
-#[cfg(feature = "metrics")]
-fn counts(tally: edri_router::Tally) -> std::collections::BTreeMap<Count, u64> {
-    [(Count::Accepted, tally.accepted), (Count::Rejected, tally.rejected), (Count::Dropped, tally.dropped)]
-        .into()
 }
 
 /// Stops a part, and notes at the deadline what it is `on`: the moment before it is ended.

@@ -1,6 +1,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use edri_router::PartKind;
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
@@ -25,24 +26,13 @@ pub struct Left {
     /// The manager's or pool's name.
     pub name: String,
     /// What it is.
-    pub kind: LeftKind,
+    pub kind: PartKind,
     /// How many events or jobs were not handled to their end.
     pub events: usize,
     /// How many of a pool's workers were still at work.
     pub running: usize,
     /// The name of the event or job it was on, if that is known.
     pub on: Option<String>,
-}
-
-/// What it is that left something.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum LeftKind {
-    /// A manager.
-    Manager,
-    /// A pool of workers.
-    Pool,
 }
 
 impl Report {
@@ -73,15 +63,6 @@ impl fmt::Display for Report {
             write!(formatter, "\n  {name:<width$}  {kind:<7}  {events:>6}  {running:>7}  {on}")?;
         }
         Ok(())
-    }
-}
-
-impl fmt::Display for LeftKind {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.pad(match self {
-            Self::Manager => "manager",
-            Self::Pool => "pool",
-        })
     }
 }
 

@@ -1,7 +1,6 @@
 use std::convert::Infallible;
 use std::fmt;
 use std::future::{Future, pending, poll_fn};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -14,14 +13,14 @@ use super::report::Report;
 use super::signals::Signals;
 use crate::error::Error;
 #[cfg(feature = "metrics")]
-use crate::observe::{Figures, Observe, Observing};
+use crate::observe::{Observe, Observing};
 
 /// A program at work. Dropping it tells everything to stop, and waits for nothing.
 #[must_use = "dropping it stops the program"]
 pub struct RunningApp {
     router: Router,
     /// In the order in which they will be stopped.
-    parts: Parts,
+    parts: Vec<Box<dyn Part>>,
     /// So many of them, the first, bring events in, and stop together.
     sources: usize,
     grace: Duration,
@@ -29,9 +28,6 @@ pub struct RunningApp {
     #[cfg(feature = "metrics")]
     observing: Observing,
 }
-
-/// Shared with those who watch.
-type Parts = Arc<Mutex<Vec<Box<dyn Part>>>>;
 
 /// Of the time to shut down, the part with this divisor is kept for those that are stopped after one that is stuck.
 const KEPT: u32 = 8;
@@ -46,7 +42,7 @@ impl RunningApp {
     ) -> Self {
         Self {
             router,
-            parts: Arc::new(Mutex::new(parts)),
+            parts,
             sources,
             grace,
             checks,
@@ -58,8 +54,7 @@ impl RunningApp {
     /// Tells those who watch from outside, from here on.
     #[cfg(feature = "metrics")]
     pub(super) fn observed(mut self, observe: Observe) -> Result<Self, Error> {
-        let parts = Arc::clone(&self.parts);
-        self.observing = observe.start(move || figures(&parts))?;
+        self.observing = observe.start(&self.router)?;
         Ok(self)
     }
 
@@ -90,7 +85,7 @@ impl RunningApp {
     ///
     /// # Errors
     /// As [`run`](Self::run).
-    pub async fn run_until<T>(self, work: impl Future<Output = T>) -> Result<Option<T>, Error> {
+    pub async fn run_until<T>(mut self, work: impl Future<Output = T>) -> Result<Option<T>, Error> {
         let mut signals = Signals::listen().await?;
         let output = tokio::select! {
             output = work => Ok(Some(output)),
@@ -119,8 +114,8 @@ impl RunningApp {
     }
 
     /// Ready when a part has been lost without which the program is not to go on.
-    fn poll_lost(&self, cx: &mut Context<'_>) -> Poll<Error> {
-        let lost = lock(&self.parts).iter_mut().find_map(|part| match part.poll_lost(cx) {
+    fn poll_lost(&mut self, cx: &mut Context<'_>) -> Poll<Error> {
+        let lost = self.parts.iter_mut().find_map(|part| match part.poll_lost(cx) {
             Poll::Ready(lost) => Some(lost),
             Poll::Pending => None,
         });
@@ -133,12 +128,12 @@ impl RunningApp {
     /// wherever it stands, and whoever waits for an answer is told.
     ///
     /// One that is stuck does not take all of the time: an eighth of it is kept for those after it.
-    pub async fn shutdown(self, deadline: Duration) -> Report {
+    pub async fn shutdown(mut self, deadline: Duration) -> Report {
         let begun = Instant::now();
         // From here on it is no news that parts are not ready.
-        drop(self.checks);
+        self.checks = None;
         let sources = self.sources;
-        let mut parts = std::mem::take(&mut *lock(&self.parts));
+        let mut parts = std::mem::take(&mut self.parts);
         parts.iter_mut().take(sources).for_each(|source| source.close());
         let mut left = Vec::new();
         let mut later = u32::try_from(parts.len()).unwrap_or(u32::MAX).saturating_sub(1);
@@ -154,23 +149,12 @@ impl RunningApp {
     }
 }
 
-fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
-    shared.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// What there is to tell at this moment.
-#[cfg(feature = "metrics")]
-fn figures(parts: &Parts) -> Figures {
-    let parts = lock(parts).iter().map(|part| part.figures()).collect();
-    Figures { parts, ..Figures::default() }
-}
-
 impl fmt::Debug for RunningApp {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter
             .debug_struct("RunningApp")
             .field("router", &self.router)
-            .field("parts", &lock(&self.parts).len())
+            .field("parts", &self.parts.len())
             .finish()
     }
 }

@@ -1,5 +1,7 @@
 use std::collections::BTreeMap;
 
+use edri_router::{Counts, PartKind, PartSnapshot, Snapshot};
+
 /// The numbers of a program, at one moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Figures {
@@ -17,14 +19,8 @@ pub(crate) struct PartFigures {
     pub(crate) counts: BTreeMap<Count, u64>,
     /// Events or jobs that wait.
     pub(crate) waiting: usize,
-    /// For a pool.
+    /// Where several can work at the same time.
     pub(crate) workers: Option<Workers>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum PartKind {
-    Manager,
-    Pool,
 }
 
 /// What only rises.
@@ -42,14 +38,27 @@ pub(crate) enum Count {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Workers {
     pub(crate) busy: usize,
-    pub(crate) size: usize,
+    pub(crate) limit: usize,
 }
 
-impl PartKind {
-    pub(crate) const fn name(self) -> &'static str {
-        match self {
-            Self::Manager => "manager",
-            Self::Pool => "pool",
+impl From<&Snapshot> for Figures {
+    fn from(snapshot: &Snapshot) -> Self {
+        Self {
+            parts: snapshot.parts.iter().map(PartFigures::from).collect(),
+            dead_letters: snapshot.dead_letters.by_reason().collect(),
+        }
+    }
+}
+
+impl From<&PartSnapshot> for PartFigures {
+    fn from(part: &PartSnapshot) -> Self {
+        let (counts, workers) = (&part.vitals.counts, part.vitals.workers);
+        Self {
+            name: part.name.clone(),
+            kind: part.kind,
+            counts: Count::ALL.iter().map(|count| (*count, count.among(counts))).collect(),
+            waiting: part.vitals.queued.total(),
+            workers: workers.map(|workers| Workers { busy: workers.busy, limit: workers.limit }),
         }
     }
 }
@@ -64,6 +73,18 @@ impl Count {
         Self::Dropped,
         Self::Restarts,
     ];
+
+    const fn among(self, counts: &Counts) -> u64 {
+        match self {
+            Self::Accepted => counts.accepted,
+            Self::Processed => counts.processed,
+            Self::Failed => counts.failed,
+            Self::Panicked => counts.panicked,
+            Self::Rejected => counts.rejected,
+            Self::Dropped => counts.dropped,
+            Self::Restarts => counts.restarts,
+        }
+    }
 
     /// Its name among metrics, and what it means.
     pub(crate) const fn metric(self) -> (&'static str, &'static str) {

@@ -17,7 +17,7 @@ mod task;
 
 use std::time::Duration;
 
-pub(crate) use figures::{Count, Figures, PartFigures, PartKind, Workers};
+use edri_router::Router;
 pub(crate) use task::Observing;
 use task::repeat;
 
@@ -42,11 +42,11 @@ impl Observe {
         }
     }
 
-    /// Begins to tell what `read` reads.
+    /// Begins to tell of those who are on `router`.
     ///
     /// # Errors
     /// If the address cannot be listened to, or the process has a recorder of metrics already.
-    pub(crate) fn start(self, read: impl Fn() -> Figures + Send + 'static) -> Result<Observing, Error> {
+    pub(crate) fn start(self, router: &Router) -> Result<Observing, Error> {
         let mut observing = Observing::default();
         #[cfg(feature = "prometheus")]
         if let Some(address) = self.prometheus {
@@ -57,7 +57,7 @@ impl Observe {
         #[cfg(not(feature = "prometheus"))]
         let every = self.every;
         if let Some(every) = every {
-            observing.add(repeat(every, read));
+            observing.add(repeat(every, router.clone()));
         }
         Ok(observing)
     }

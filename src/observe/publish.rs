@@ -1,13 +1,14 @@
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
+use edri_router::PartKind;
 use metrics::{Unit, counter, describe_counter, describe_gauge, gauge};
 
-use super::figures::{Count, Figures, PartFigures, PartKind, Workers};
+use super::figures::{Count, Figures, PartFigures, Workers};
 
 const DEAD_LETTERS: &str = "edri_dead_letters_total";
 const WAITING: &str = "edri_events_waiting";
 const BUSY: &str = "edri_workers_busy";
-const SIZE: &str = "edri_workers";
+const LIMIT: &str = "edri_workers";
 
 /// Which part: those of one name are added up.
 type Part = (String, PartKind);
@@ -17,8 +18,8 @@ type Part = (String, PartKind);
 pub(super) struct Publisher {
     counted: BTreeMap<(Part, Count), u64>,
     dead_letters: BTreeMap<&'static str, u64>,
-    /// Whose gauges stand somewhere.
-    parts: BTreeSet<Part>,
+    /// Whose gauges stand somewhere, those of workers included or not.
+    parts: BTreeMap<Part, Option<Workers>>,
 }
 
 impl Publisher {
@@ -29,22 +30,22 @@ impl Publisher {
         }
         describe_counter!(DEAD_LETTERS, Unit::Count, "Events that nobody handled, by the reason why.");
         describe_gauge!(WAITING, Unit::Count, "Events or jobs that wait.");
-        describe_gauge!(BUSY, Unit::Count, "Workers that have a job.");
-        describe_gauge!(SIZE, Unit::Count, "Workers of the pool.");
+        describe_gauge!(BUSY, Unit::Count, "Workers, or handlers, that are at work.");
+        describe_gauge!(LIMIT, Unit::Count, "Workers, or handlers, that can be at work at the same time.");
         Self::default()
     }
 
     pub(super) fn publish(&mut self, figures: Figures) {
         let parts = added_up(figures.parts);
         // Nothing waits any more for a part that has ended.
-        for gone in self.parts.iter().filter(|part| !parts.contains_key(part)) {
-            set(gone, 0, None);
+        for (gone, workers) in self.parts.iter().filter(|(part, _)| !parts.contains_key(part)) {
+            set(gone, 0, workers.map(|_| Workers::default()));
         }
-        self.parts = parts.keys().cloned().collect();
+        self.parts = parts.iter().map(|(part, figures)| (part.clone(), figures.workers)).collect();
         for (part, PartFigures { counts, waiting, workers, .. }) in parts {
             set(&part, waiting, workers);
             for (count, now) in counts {
-                let labels = [("part", part.0.clone()), ("kind", part.1.name().to_owned())];
+                let labels = [("part", part.0.clone()), ("kind", part.1.to_string())];
                 let more = rise(self.counted.entry((part.clone(), count)).or_default(), now);
                 counter!(count.metric().0, &labels).increment(more);
             }
@@ -57,15 +58,12 @@ impl Publisher {
 }
 
 fn set((name, kind): &Part, waiting: usize, workers: Option<Workers>) {
-    let labels = [("part", name.clone()), ("kind", kind.name().to_owned())];
+    let labels = [("part", name.clone()), ("kind", kind.to_string())];
     gauge!(WAITING, &labels).set(waiting as f64);
-    let Workers { busy, size } = match (kind, workers) {
-        (_, Some(workers)) => workers,
-        (PartKind::Pool, None) => Workers::default(),
-        (PartKind::Manager, None) => return,
-    };
-    gauge!(BUSY, &labels).set(busy as f64);
-    gauge!(SIZE, &labels).set(size as f64);
+    if let Some(Workers { busy, limit }) = workers {
+        gauge!(BUSY, &labels).set(busy as f64);
+        gauge!(LIMIT, &labels).set(limit as f64);
+    }
 }
 
 /// How much has been counted since; one that stands lower than before has begun anew.
@@ -84,10 +82,10 @@ fn added_up(parts: Vec<PartFigures>) -> BTreeMap<Part, PartFigures> {
                     *sum.counts.entry(count).or_default() += number;
                 }
                 sum.waiting += part.waiting;
-                if let Some(Workers { busy, size }) = part.workers {
+                if let Some(Workers { busy, limit }) = part.workers {
                     let workers = sum.workers.get_or_insert_default();
                     workers.busy += busy;
-                    workers.size += size;
+                    workers.limit += limit;
                 }
             }
         }
@@ -103,7 +101,7 @@ mod tests {
 
     fn part(name: &str, kind: PartKind, processed: u64, waiting: usize) -> PartFigures {
         let counts = BTreeMap::from([(Count::Processed, processed)]);
-        let workers = (kind == PartKind::Pool).then_some(Workers { busy: 1, size: 2 });
+        let workers = (kind == PartKind::Pool).then_some(Workers { busy: 1, limit: 2 });
         PartFigures { name: name.to_owned(), kind, counts, waiting, workers }
     }
 

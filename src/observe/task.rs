@@ -1,5 +1,6 @@
 use std::time::Duration;
 
+use edri_router::Router;
 use tokio::task::JoinHandle;
 use tokio::time::{MissedTickBehavior, interval};
 
@@ -22,15 +23,15 @@ impl Drop for Observing {
     }
 }
 
-/// Publishes what `read` reads, now and `every` so often.
-pub(super) fn repeat(every: Duration, read: impl Fn() -> Figures + Send + 'static) -> JoinHandle<()> {
+/// Publishes what is to be seen of those on a router, now and `every` so often.
+pub(super) fn repeat(every: Duration, router: Router) -> JoinHandle<()> {
     tokio::spawn(async move {
         let mut publisher = Publisher::new();
         let mut ticks = interval(every.max(SHORTEST));
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             ticks.tick().await;
-            publisher.publish(read());
+            publisher.publish(Figures::from(&router.snapshot()));
         }
     })
 }

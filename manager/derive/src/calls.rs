@@ -57,16 +57,17 @@ impl Expansion<'_> {
             (true, false) => {
                 let outcome = self.watched(&self.lent(handler));
                 quote! {
-                    Later(|mut held, envelope| ::std::boxed::Box::pin(async move {
-                        let mut watching = held.watch(#private::event_name::<#payload>());
-                        let mut event = #private::Lent::new(envelope.event);
-                        let outcome = {
-                            let (manager, cx) = held.parts();
-                            let lent = &mut event;
-                            #outcome
-                        };
-                        held.settle_notification(outcome, event, #inbox::#variant);
-                    }))
+                    Later(|held, envelope| {
+                        let mut held = held.lend(envelope.event);
+                        ::std::boxed::Box::pin(async move {
+                            let mut watching = held.watch(#private::event_name::<#payload>());
+                            let outcome = {
+                                let (manager, cx, lent) = held.parts();
+                                #outcome
+                            };
+                            held.settle(outcome, #inbox::#variant);
+                        })
+                    })
                 }
             }
         };

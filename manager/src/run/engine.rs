@@ -12,7 +12,7 @@ use super::{Life, Run};
 use crate::handling::{as_failure, settle_hook};
 use crate::manager::{Manager, SharedManager};
 use crate::settings::Mode;
-use crate::supervision::{End, ManagerStopped, Supervisor, announce, started};
+use crate::supervision::{End, ManagerStopped, Supervisor, started};
 
 /// What a manager's loop needs.
 pub struct Engine<M: Manager> {
@@ -121,7 +121,7 @@ async fn end<M: Manager>(mut manager: M, cx: &Context, life: &Life) {
 }
 
 fn announce_end(cx: &Context, end: End) {
-    announce(cx.router(), || ManagerStopped { name: cx.name().to_owned(), end });
+    cx.router().announce(|| ManagerStopped { name: cx.name().to_owned(), end });
 }
 
 /// Calls the hook.

@@ -1,14 +1,13 @@
-use std::fmt;
 use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll, Waker};
 
-use edri_event::{Event, Meta};
-use edri_router::{Context, DeadLetterOffice, Envelope, Inbox, Loss, Reason, RequestError, Watching};
+use edri_event::Meta;
+use edri_router::{Context, DeadLetterOffice, Inbox, Loss, Reason};
 use try_lock::{Locked, TryLock};
 
+use super::held::Held;
 use super::life::Life;
-use crate::handled::{Handled, Undone, discard};
-use crate::handling::{Lent, judge};
+use crate::handled::{Undone, discard};
 use crate::manager::Manager;
 
 /// Where a manager that runs inline is while nobody handles anything with it.
@@ -99,7 +98,7 @@ impl<M: Manager> Slot<M> {
             Some(mut seat) => {
                 self.inbox.meter().begin(tag);
                 seat.cx.begin(meta);
-                Ok(Held { slot: Arc::clone(self), seat: Some(seat) })
+                Ok(Held::new(Arc::clone(self), seat))
             }
             None => Err(meta),
         }
@@ -133,6 +132,14 @@ impl<M: Manager> Slot<M> {
         };
         place.rescuer = Some(waker.clone());
         place.fallen.is_some()
+    }
+
+    /// A handler that had the manager has ended.
+    pub(super) fn give_back(&self, seat: Box<Seat<M>>) {
+        let meter = self.inbox.meter();
+        meter.end();
+        meter.rest();
+        self.put(seat);
     }
 
     pub(crate) fn put(&self, seat: Box<Seat<M>>) {
@@ -178,73 +185,5 @@ impl<M: Manager> Drop for Slot<M> {
         if let Some(message) = fallen.and_then(|seat| seat.fallen).and_then(|undone| undone.message) {
             discard(message, Loss::after(1, Reason::Stopped), self.inbox.office());
         }
-    }
-}
-
-/// A manager in the hands of a handler that may wait; dropping it lets the next one have it.
-pub struct Held<M: Manager> {
-    slot: Arc<Slot<M>>,
-    seat: Option<Box<Seat<M>>>,
-}
-
-impl<M: Manager> Held<M> {
-    /// The manager, and the context of the event.
-    #[inline]
-    pub fn parts(&mut self) -> (&mut M, &Context) {
-        match &mut self.seat {
-            Some(seat) => (&mut seat.manager, &seat.cx),
-            None => unreachable!("the seat is given back only by drop"),
-        }
-    }
-
-    /// The watch over the handler of `event` that is about to begin.
-    pub fn watch(&mut self, event: &'static str) -> Option<Box<Watching>> {
-        self.seat.as_mut().and_then(|seat| seat.cx.watch(event))
-    }
-
-    /// The handler of a request has ended.
-    pub fn settle_request<T>(self, outcome: &Result<T, RequestError>) {
-        self.settle(judge(outcome));
-    }
-
-    /// The handler of a notification has ended.
-    pub fn settle_notification<E: Event>(
-        self,
-        outcome: Result<(), RequestError>,
-        event: Lent<E>,
-        wrap: fn(Envelope<E>) -> M::Inbox,
-    ) {
-        if let Some(seat) = &self.seat {
-            let handled = event.settle(outcome, &seat.cx, wrap);
-            self.settle(handled);
-        }
-    }
-
-    fn settle(mut self, handled: Handled<M::Inbox>) {
-        let Handled::Undone(undone) = handled else { return };
-        let slot = Arc::clone(&self.slot);
-        let undone = self.seat.as_mut().and_then(|seat| slot.note(undone, seat));
-        // Given back first: what follows is the code of others.
-        drop(self);
-        if let Some(undone) = undone {
-            undone.give_up(1, slot.office());
-        }
-    }
-}
-
-impl<M: Manager> Drop for Held<M> {
-    fn drop(&mut self) {
-        if let Some(seat) = self.seat.take() {
-            let meter = self.slot.inbox.meter();
-            meter.end();
-            meter.rest();
-            self.slot.put(seat);
-        }
-    }
-}
-
-impl<M: Manager> fmt::Debug for Held<M> {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Held").field("cx", &self.seat.as_ref().map(|seat| &seat.cx)).finish()
     }
 }

@@ -4,7 +4,7 @@
 //! engine       what every loop needs, and the hooks around it
 //! alone        one event at a time
 //! concurrent   several at a time, for managers that are shared; keys: one of each key
-//! inline       the slot from which senders take a manager
+//! inline       the slot from which senders take a manager; held: a manager in their hands
 //! supervised   one manager after the other around a loop of alone
 //! again        an event that is to be delivered again
 //! life         what a loop leaves to be read: how much it left, what went wrong
@@ -14,6 +14,7 @@ mod again;
 mod alone;
 mod concurrent;
 mod engine;
+mod held;
 mod inline;
 mod keys;
 mod life;
@@ -23,7 +24,7 @@ use std::future::Future;
 use std::pin::Pin;
 
 pub use engine::Engine;
-pub use inline::Held;
+pub use held::{Held, HeldLent};
 pub(crate) use inline::{Seat, Slot};
 pub(crate) use life::{Life, Rare};
 

@@ -18,7 +18,6 @@ mod supervisor;
 
 pub use group::Group;
 pub(crate) use member::Member;
-pub(crate) use news::announce;
 pub use news::{End, ManagerRestarted, ManagerStopped};
 pub use policy::{Backoff, Budget, Essential, HandlerTimeout, Jitter, Restart, Supervision};
 pub(crate) use supervisor::{Make, Standing, Supervisor, made, started};

@@ -1,7 +1,7 @@
 use std::fmt;
 
 use edri_event::Notification;
-use edri_router::{Reason, Router};
+use edri_router::Reason;
 
 /// A manager has been made anew, and has started. Sent on its router by the manager itself, and never waited for: a
 /// subscriber without room misses it.
@@ -56,14 +56,5 @@ impl fmt::Display for End {
             }
             Self::CutShort => formatter.write_str("it was ended from outside"),
         }
-    }
-}
-
-/// Tells those who want to know. It is no loss where nobody does.
-pub(crate) fn announce<E: Notification>(router: &Router, news: impl FnOnce() -> E) {
-    if router.has_subscribers::<E>()
-        && let Err(error) = router.try_notify(news())
-    {
-        tracing::warn!("news of a manager did not reach everybody: {error}");
     }
 }

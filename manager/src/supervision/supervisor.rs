@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use super::group::{Round, Spent};
 use super::member::Member;
-use super::news::{End, ManagerRestarted, announce};
+use super::news::{End, ManagerRestarted};
 use crate::handling::{reason, settle_hook};
 use crate::manager::Manager;
 
@@ -59,6 +59,7 @@ impl<M: Manager> Supervisor<M> {
         cx.end();
         let member = Arc::clone(&self.standing.member);
         member.restarting();
+        inbox.restarting();
         let mut fell = fell;
         loop {
             let round = match &fell {
@@ -67,7 +68,7 @@ impl<M: Manager> Supervisor<M> {
                 }
                 None => member.group.round(),
             };
-            let round = round.map_err(|spent| self.give_up(spent))?;
+            let round = round.map_err(|spent| self.give_up(spent, inbox))?;
             self.standing.generation = round.generation;
             let Round { at, attempt, fallen, reason, .. } = round;
             tracing::warn!(manager = &*member.name, attempt, "restarting, since {fallen} fell: {reason}");
@@ -76,8 +77,9 @@ impl<M: Manager> Supervisor<M> {
                 Err(reason) => fell = Some(reason),
                 Ok(manager) => {
                     member.restarted();
+                    inbox.restarted();
                     inbox.meter().renewed();
-                    announce(cx.router(), || ManagerRestarted {
+                    cx.router().announce(|| ManagerRestarted {
                         name: cx.name().to_owned(),
                         fallen: String::from(&*fallen),
                         reason,
@@ -89,11 +91,12 @@ impl<M: Manager> Supervisor<M> {
         }
     }
 
-    fn give_up(&self, spent: Spent) -> End {
+    fn give_up(&self, spent: Spent, inbox: &Inbox<M::Inbox>) -> End {
         let Spent { fallen, reason, restarts } = spent;
         let end = End::GaveUp { fallen: String::from(&*fallen), reason, restarts };
         let member = &self.standing.member;
         tracing::error!(manager = &*member.name, "stopped, and will not be restarted: {end}");
+        inbox.gives_up();
         member.leave();
         member.ended(end.clone());
         end

@@ -282,20 +282,19 @@ impl Manager for Clerk {
     fn attach(entrance: &mut Entrance<'_, Self>) {
         entrance.notification(
             ClerkInbox::Tell,
-            CallNotification::Later(|mut held, envelope: Envelope<Tell>| {
+            CallNotification::Later(|held, envelope: Envelope<Tell>| {
+                let mut held = held.lend(envelope.event);
                 Box::pin(async move {
                     let mut watching = held.watch("Tell");
-                    let mut event = Lent::new(envelope.event);
                     let outcome = {
-                        let (clerk, _) = held.parts();
-                        let lent = &mut event;
+                        let (clerk, _, lent) = held.parts();
                         let handling = pin!(Some(caught(async move {
                             let outcome = clerk.tell(lent.get()).await;
                             lent.end(outcome)
                         })));
                         Watched::new(handling, &mut watching).await
                     };
-                    held.settle_notification(outcome, event, ClerkInbox::Tell);
+                    held.settle(outcome, ClerkInbox::Tell);
                 })
             }),
         );

@@ -27,6 +27,8 @@ pub struct DeadLetterCounts {
     pub expired: u64,
     /// [`Reason::Stopped`].
     pub stopped: u64,
+    /// [`Reason::Cancelled`].
+    pub cancelled: u64,
     /// How many dead letters did not reach one of their own subscribers: counted for each, and not in the
     /// [`total`](Self::total).
     pub untold: u64,
@@ -35,9 +37,28 @@ pub struct DeadLetterCounts {
 impl DeadLetterCounts {
     /// All reasons together.
     pub const fn total(&self) -> u64 {
-        let Self { no_subscriber, overflow, failed, panicked, abandoned, expired, stopped, untold: _ } =
-            *self;
-        no_subscriber + overflow + failed + panicked + abandoned + expired + stopped
+        let Self {
+            no_subscriber, overflow, failed, panicked, abandoned, expired, stopped, cancelled, ..
+        } = *self;
+        no_subscriber + overflow + failed + panicked + abandoned + expired + stopped + cancelled
+    }
+
+    /// Each reason by its name, that of its field, with how many there have been.
+    pub fn by_reason(&self) -> impl Iterator<Item = (&'static str, u64)> + use<> {
+        let Self {
+            no_subscriber, overflow, failed, panicked, abandoned, expired, stopped, cancelled, ..
+        } = *self;
+        [
+            ("no_subscriber", no_subscriber),
+            ("overflow", overflow),
+            ("failed", failed),
+            ("panicked", panicked),
+            ("abandoned", abandoned),
+            ("expired", expired),
+            ("stopped", stopped),
+            ("cancelled", cancelled),
+        ]
+        .into_iter()
     }
 }
 
@@ -57,7 +78,7 @@ struct Kept {
     limit: usize,
 }
 
-const REASONS: usize = 7;
+const REASONS: usize = 8;
 
 /// Where a reason is counted.
 const fn place(reason: &Reason) -> usize {
@@ -69,6 +90,7 @@ const fn place(reason: &Reason) -> usize {
         Reason::Abandoned => 4,
         Reason::Expired => 5,
         Reason::Stopped => 6,
+        Reason::Cancelled => 7,
     }
 }
 
@@ -114,9 +136,19 @@ impl Letters {
     }
 
     pub(super) fn counts(&self) -> DeadLetterCounts {
-        let [no_subscriber, overflow, failed, panicked, abandoned, expired, stopped] =
+        let [no_subscriber, overflow, failed, panicked, abandoned, expired, stopped, cancelled] =
             std::array::from_fn(|place| self.counts[place].load(Ordering::Relaxed));
         let untold = self.untold.load(Ordering::Relaxed);
-        DeadLetterCounts { no_subscriber, overflow, failed, panicked, abandoned, expired, stopped, untold }
+        DeadLetterCounts {
+            no_subscriber,
+            overflow,
+            failed,
+            panicked,
+            abandoned,
+            expired,
+            stopped,
+            cancelled,
+            untold,
+        }
     }
 }

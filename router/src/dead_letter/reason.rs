@@ -24,6 +24,8 @@ pub enum Reason {
     Expired,
     /// Whoever was to handle it has stopped.
     Stopped,
+    /// Its sender went away while a handler was at it on the sender's own task: inline.
+    Cancelled,
 }
 
 /// That an event was lost, and how.
@@ -58,6 +60,7 @@ impl fmt::Display for Reason {
             Self::Abandoned => formatter.write_str("the handler took too long and was given up"),
             Self::Expired => formatter.write_str("its deadline had passed"),
             Self::Stopped => formatter.write_str("its consumer has stopped"),
+            Self::Cancelled => formatter.write_str("its sender went away while it was being handled"),
         }
     }
 }

@@ -2,12 +2,13 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use edri_event::{Meta, Retention};
+use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
 use super::replay::Replay;
 
 /// What a router keeps of one type at the moment.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Retained {
     /// How many events.

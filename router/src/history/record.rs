@@ -48,11 +48,12 @@ impl<E> History<E> {
         drop(gone);
     }
 
-    /// Records an event that is being sent, and numbers it.
+    /// Records an event that is being sent, and numbers it. Says whether it is kept: not if it is larger than all that may
+    /// be kept, or nothing is to be kept any more.
     ///
     /// Of what travels beside it, only what says which event it is stays with it: a deadline and reports of progress
     /// belong to this sending.
-    pub(crate) fn record(&self, event: &Arc<E>, meta: &mut Meta, measure: impl Fn(&E) -> usize) {
+    pub(crate) fn record(&self, event: &Arc<E>, meta: &mut Meta, measure: impl Fn(&E) -> usize) -> bool {
         let mut lasting = Meta::new();
         if let Some(id) = meta.id() {
             lasting.set_id(id);
@@ -79,10 +80,13 @@ impl<E> History<E> {
         let sequence = state.last;
         lasting.set_sequence(sequence);
         let gone = state.kept.push(One { event: Arc::clone(event), meta: lasting, sent, bytes });
+        // It is the newest: were it gone, so would all the others be.
+        let is_kept = state.kept.retained().events > 0;
         drop(state);
         meta.set_sequence(sequence);
         // After the lock: their end is the user's code.
         drop(gone);
+        is_kept
     }
 
     /// Hands over what is wanted of the past. Whoever calls this is on the route already.
@@ -101,6 +105,11 @@ impl<E> History<E> {
         drop(state);
         drop(gone);
         taken
+    }
+
+    /// Whether anything is to be kept at all.
+    pub(crate) fn keeps(&self) -> bool {
+        !self.0.lock().kept.retention().is_nothing()
     }
 
     pub(crate) fn retained(&self) -> Retained {

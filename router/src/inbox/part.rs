@@ -19,6 +19,12 @@ pub(super) mod life {
     pub(crate) const STOPPED: u8 = 3;
     /// It was not.
     pub(crate) const LOST: u8 = 4;
+    /// It fell, and is being made anew.
+    pub(crate) const RESTARTING: u8 = 5;
+    /// It fell once too often, and is about to end.
+    pub(crate) const GIVING_UP: u8 = 6;
+    /// The same, and it has ended.
+    pub(crate) const GAVE_UP: u8 = 7;
 }
 
 /// A manager is seen by its inbox, which is there as long as it is: nothing has to be made for those who never ask.
@@ -33,8 +39,10 @@ impl<M: Message> Part for Queue<M> {
 
     fn state(&self) -> PartState {
         match self.hints.life.load(Ordering::Relaxed) {
-            life::STOPPED | life::LOST => PartState::Stopped,
+            life::STOPPED | life::LOST | life::GAVE_UP => PartState::Stopped,
+            life::GIVING_UP => PartState::Draining,
             _ if self.is_closed() => PartState::Draining,
+            life::RESTARTING => PartState::Restarting,
             life::RUNNING => PartState::Running,
             _ => PartState::Starting,
         }
@@ -99,25 +107,38 @@ impl<M: Message> Part for Queue<M> {
     fn poke(&self) {
         self.hints.asked.store(true, Ordering::Relaxed);
         // Asleep, it is woken; about to sleep, it has to take this lock before, and looks after it. About to end, it
-        // takes it, too, and finds the question after; it has ended, if that is seen after the lock.
+        // takes it, too, and finds the question after; it has ended, if that is seen after the lock. Likewise if it
+        // falls.
         let owner = self.lock().owner.take();
         if let Some(waker) = owner {
             waker.wake();
         }
-        self.answer_if_ended();
+        self.answer_if_absent();
     }
 }
 
 impl<M: Message> Queue<M> {
-    fn answer_if_ended(&self) {
+    /// There is no manager that could answer.
+    fn answer_if_absent(&self) {
         let health = match self.hints.life.load(Ordering::Relaxed) {
             life::STOPPED => Health { reason: Some("it has stopped".to_owned()), ..Health::ok().not_ready() },
             life::LOST => Health::failed("it has ended, and nobody told it to"),
+            life::RESTARTING => Health::warning("it is being restarted").not_ready(),
+            life::GIVING_UP | life::GAVE_UP => Health::failed("it fell once too often, and is not restarted"),
             _ => return,
         };
         if let Some(chart) = self.hints.chart.get() {
             chart.answer(health);
         }
+    }
+
+    /// There is no manager from here on: the questions of those who ask are answered for it.
+    fn leaves(&self, life: u8) {
+        self.hints.life.store(life, Ordering::Relaxed);
+        self.receiving.meter.rest();
+        // Whoever has taken this lock before has asked before.
+        drop(self.lock());
+        self.answer_if_absent();
     }
 
     fn shifts(&self) -> Option<&Shifts> {
@@ -142,6 +163,23 @@ impl<M: Message> Inbox<M> {
     /// What is kept beside the part.
     pub fn chart(&self) -> &Chart {
         self.queue.chart()
+    }
+
+    /// The one behind this inbox has fallen, and is being made anew. To be told by whoever runs it.
+    pub fn restarting(&self) {
+        self.queue.leaves(life::RESTARTING);
+    }
+
+    /// There is a new one.
+    pub fn restarted(&self) {
+        self.queue.hints.life.store(life::RUNNING, Ordering::Relaxed);
+    }
+
+    /// There will be no new one. Whoever was told to stop before has not failed.
+    pub fn gives_up(&self) {
+        if !self.is_closed() {
+            self.queue.leaves(life::GIVING_UP);
+        }
     }
 }
 
@@ -182,16 +220,19 @@ impl<M: Message> Receiver<M> {
 
     /// It ends, with its inbox closed before or not.
     pub(super) fn ends(&self) {
-        if self.queue.hints.life.load(Ordering::Relaxed) != life::NONE {
-            let life = if self.queue.is_closed() { life::STOPPED } else { life::LOST };
-            self.queue.hints.life.store(life, Ordering::Relaxed);
-            self.meter().rest();
-        }
+        let life = match self.queue.hints.life.load(Ordering::Relaxed) {
+            life::NONE => return,
+            life::GIVING_UP => life::GAVE_UP,
+            _ if self.queue.is_closed() => life::STOPPED,
+            _ => life::LOST,
+        };
+        self.queue.hints.life.store(life, Ordering::Relaxed);
+        self.meter().rest();
     }
 
     /// It has ended, and nobody else answers.
     pub(super) fn ended(&self) {
-        self.queue.answer_if_ended();
+        self.queue.answer_if_absent();
     }
 }
 
@@ -199,6 +240,11 @@ impl InboxMonitor {
     /// The one behind the inbox as a part of its program.
     pub fn part(&self) -> &dyn Part {
         &*self.0
+    }
+
+    /// The same, to keep.
+    pub fn into_part(self) -> Arc<dyn Part> {
+        self.0
     }
 }
 

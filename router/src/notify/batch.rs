@@ -29,6 +29,7 @@ where
     let mut events = events.into_iter();
     let mut outstanding = Outstanding::new();
     let mut chunk = VecDeque::with_capacity(CHUNK);
+    let mut passing = Passing::default();
     // Those who left with events still in the chunk: never asked again, so that each round gets on.
     let mut left: Vec<Taker<E>> = Vec::new();
     loop {
@@ -37,7 +38,7 @@ where
             return outstanding.count.result(E::name());
         }
         coop::consume_budget().await;
-        record(router, &mut chunk);
+        passing.record(router, &mut chunk);
         let mut takers: Vec<Taker<E>> =
             router.table().with(TypeId::of::<E>(), |route: Option<&NotificationRoute<E>>| {
                 route.map(|route| route.subscribers.iter().cloned().collect()).unwrap_or_default()
@@ -46,7 +47,7 @@ where
             takers.retain(|taker| !left.iter().any(|left| Arc::ptr_eq(left, taker)));
         }
         match &takers[..] {
-            [] => chunk.drain(..).for_each(|envelope| to_nobody(router, envelope)),
+            [] => chunk.drain(..).for_each(|envelope| passing.to_nobody(router, envelope)),
             [only] => match hand_over(only, &mut chunk, &mut outstanding).await {
                 Taken::All => {}
                 // The rest is for whoever subscribes now.
@@ -55,7 +56,7 @@ where
                     left.push(Arc::clone(only));
                 }
             },
-            all => share(router, all, &mut chunk, &mut outstanding).await,
+            all => share(router, all, &mut chunk, &mut outstanding, &passing).await,
         }
     }
 }
@@ -69,22 +70,33 @@ fn with_identity<E: Notification>(event: E) -> Envelope<E> {
     Envelope { event: Shared::Own(event), meta }
 }
 
-fn to_nobody<E: Notification>(router: &Router, Envelope { event, meta }: Envelope<E>) {
-    // What is retained is kept, not lost.
-    if meta.sequence().is_none() {
-        lose(router, event, &meta, None, Loss::unhandled(Reason::NoSubscriber));
-    }
-}
+/// The numbers, rising, of those events of a chunk that were recorded but not kept.
+#[derive(Default)]
+struct Passing(Vec<u64>);
 
-/// Where the type is retained: before its subscribers are looked up, as for a single event.
-fn record<E: Notification>(router: &Router, chunk: &mut VecDeque<Envelope<E>>) {
-    if let Some(history) = router.history::<E>() {
-        let record = |envelope: Envelope<E>| match envelope.meta.sequence() {
-            // Left over by a taker that went away, with its number.
-            Some(_) => envelope,
-            None => envelope.recorded(&history, E::retained_bytes),
+impl Passing {
+    /// Where the type is retained: before its subscribers are looked up, as for a single event.
+    fn record<E: Notification>(&mut self, router: &Router, chunk: &mut VecDeque<Envelope<E>>) {
+        let Some(history) = router.history::<E>() else { return };
+        // Those that were left over by a taker that went away are the first, and have their numbers.
+        let oldest = chunk.front().and_then(|envelope| envelope.meta.sequence());
+        self.0.retain(|number| oldest.is_some_and(|oldest| *number >= oldest));
+        let record = |envelope: Envelope<E>| {
+            if envelope.meta.sequence().is_some() {
+                return envelope;
+            }
+            let (envelope, is_kept) = envelope.recorded(&history, E::retained_bytes);
+            self.0.extend(envelope.meta.sequence().filter(|_| !is_kept));
+            envelope
         };
         *chunk = chunk.drain(..).map(record).collect();
+    }
+
+    /// Nobody subscribes: it is a dead letter, unless it is kept.
+    fn to_nobody<E: Notification>(&self, router: &Router, Envelope { event, meta }: Envelope<E>) {
+        if meta.sequence().is_none_or(|number| self.0.binary_search(&number).is_ok()) {
+            lose(router, event, &meta, None, Loss::unhandled(Reason::NoSubscriber));
+        }
     }
 }
 
@@ -94,6 +106,7 @@ async fn share<E: Notification>(
     takers: &[Taker<E>],
     chunk: &mut VecDeque<Envelope<E>>,
     outstanding: &mut Outstanding<Envelope<E>>,
+    passing: &Passing,
 ) {
     let shared: Vec<(Arc<E>, Meta)> =
         chunk.drain(..).map(|envelope| (envelope.event.into_shared(), envelope.meta)).collect();
@@ -122,7 +135,7 @@ async fn share<E: Notification>(
         somebodys = somebodys.max(shared.len() - rest.len());
     }
     for (event, meta) in shared.into_iter().skip(somebodys) {
-        to_nobody(router, Envelope { event: Shared::Of(event), meta });
+        passing.to_nobody(router, Envelope { event: Shared::Of(event), meta });
     }
 }
 

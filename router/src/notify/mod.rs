@@ -5,8 +5,10 @@
 //! batch         many events at once
 //! outstanding   what waits in line or runs here until it is settled
 //! outcome       what became of it
+//! announce      what is no loss where nobody wants it
 //! ```
 
+mod announce;
 mod batch;
 mod one;
 mod outcome;

@@ -111,12 +111,12 @@ impl<'r, E: Notification> Notify<'r, E> {
         }
         let (router, parcel, lane) = (self.router, &mut self.parcel, self.lane);
         router.table().with(TypeId::of::<E>(), |route: Option<&NotificationRoute<E>>| match route {
-            None if E::RETENTION.is_nothing() => to_nobody(router, parcel),
+            None if E::RETENTION.is_nothing() => to_nobody(router, parcel, IfNobody::Lost),
             None => retained(router, parcel, lane, wait),
             Some(route) if route.history.is_some() => retained(router, parcel, lane, wait),
             Some(route) => match route.subscribers.only() {
                 Some(only) => to_one(router, only, parcel, lane, wait),
-                None => to_all(router, route, parcel, lane, wait),
+                None => to_all(router, route, parcel, lane, wait, IfNobody::Lost),
             },
         })
     }
@@ -130,12 +130,17 @@ fn retained<E: Notification>(
     lane: Priority,
     wait: Wait<'_>,
 ) -> Dispatched<E> {
-    if let Some(history) = router.history::<E>() {
-        *parcel = parcel.take().map(|parcel| parcel.recorded(&history, E::retained_bytes));
+    let mut if_nobody = IfNobody::Lost;
+    if let (Some(history), Some(sent)) = (router.history::<E>(), parcel.take()) {
+        let (recorded, is_kept) = sent.recorded(&history, E::retained_bytes);
+        *parcel = Some(recorded);
+        if is_kept {
+            if_nobody = IfNobody::Kept;
+        }
     }
     router.table().with(TypeId::of::<E>(), |route: Option<&NotificationRoute<E>>| match route {
-        None => to_nobody(router, parcel),
-        Some(route) => to_all(router, route, parcel, lane, wait),
+        None => to_nobody(router, parcel, if_nobody),
+        Some(route) => to_all(router, route, parcel, lane, wait, if_nobody),
     })
 }
 
@@ -144,11 +149,24 @@ enum Dispatched<E: Notification> {
     Outstanding(Box<Outstanding<Envelope<E>>>),
 }
 
-/// Nobody subscribes: it is a dead letter, unless it is retained: then it is kept.
+/// What becomes of an event to which nobody subscribes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum IfNobody {
+    /// It is a dead letter.
+    Lost,
+    /// It is in the history, for those who come late.
+    Kept,
+}
+
+/// Nobody subscribes.
 #[cold]
-fn to_nobody<E: Notification>(router: &Router, parcel: &mut Option<Envelope<E>>) -> Dispatched<E> {
+fn to_nobody<E: Notification>(
+    router: &Router,
+    parcel: &mut Option<Envelope<E>>,
+    if_nobody: IfNobody,
+) -> Dispatched<E> {
     if let Some(Envelope { event, meta }) = parcel.take()
-        && meta.sequence().is_none()
+        && if_nobody == IfNobody::Lost
     {
         lose(router, event, &meta, None, Loss::unhandled(Reason::NoSubscriber));
     }
@@ -173,7 +191,7 @@ fn to_one<E: Notification>(
         }
         Delivery::Gone => {
             router.take_off(taker);
-            to_nobody(router, parcel)
+            to_nobody(router, parcel, IfNobody::Lost)
         }
         settled => {
             let mut count = Count::default();
@@ -190,6 +208,7 @@ fn to_all<E: Notification>(
     parcel: &mut Option<Envelope<E>>,
     lane: Priority,
     wait: Wait<'_>,
+    if_nobody: IfNobody,
 ) -> Dispatched<E> {
     let Some(Envelope { event, meta }) = parcel.take() else {
         unreachable!("a notification is dispatched once")
@@ -208,7 +227,7 @@ fn to_all<E: Notification>(
         }
     }
     if !somebody {
-        return to_nobody(router, &mut Some(Envelope { event: Shared::Of(event), meta }));
+        return to_nobody(router, &mut Some(Envelope { event: Shared::Of(event), meta }), if_nobody);
     }
     if rest.is_settled() {
         Dispatched::Settled(rest.count.result(E::name()))

@@ -60,6 +60,7 @@ impl<R: Request> Message for Asked<R> {
             Reason::Abandoned => RequestError::Abandoned,
             Reason::Expired => RequestError::Expired,
             Reason::Stopped => RequestError::Stopped,
+            Reason::Cancelled => RequestError::Cancelled,
         }));
     }
 }

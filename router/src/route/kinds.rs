@@ -138,6 +138,8 @@ impl<E: Notification> Route for NotificationRoute<E> {
             consumers: consumers(self.subscribers.iter().map(|to| (to.name(), to.load()))),
             observed: 0,
             observers: Vec::new(),
+            policy: None,
+            retained: self.history.as_ref().map(|history| history.retained()),
         }
     }
 }
@@ -158,6 +160,8 @@ impl<R: Request> Route for RequestRoute<R> {
             consumers: consumers(self.responders.iter().map(|to| (to.name(), to.load()))),
             observed: self.observers.len(),
             observers: consumers(self.observers.iter().map(|seen| (seen.to.name(), seen.to.load()))),
+            policy: Some(self.policy),
+            retained: self.history.as_ref().map(|history| history.retained()),
         }
     }
 }
@@ -175,6 +179,8 @@ impl<T: Tunnel> Route for TunnelRoute<T> {
             consumers: consumers(self.acceptors.iter().map(|to| (to.name(), to.load()))),
             observed: 0,
             observers: Vec::new(),
+            policy: Some(self.policy),
+            retained: None,
         }
     }
 }

@@ -1,10 +1,12 @@
 use std::borrow::Cow;
 use std::time::{Duration, SystemTime};
 
-use edri_event::RouterId;
+use edri_event::{RoutePolicy, RouterId};
 use serde::{Deserialize, Serialize};
 
 use super::process::Process;
+use crate::dead_letter::DeadLetterCounts;
+use crate::history::Retained;
 use crate::vitals::{Health, PartKind, PartState, Rates, Status, Vitals, router_id, seconds};
 
 /// A router and all that is on it at one moment: what [`Router::snapshot`](crate::Router::snapshot) takes. Shown as
@@ -24,6 +26,8 @@ pub struct Snapshot {
     pub parts: Vec<PartSnapshot>,
     /// The events for which somebody is registered, by name.
     pub routes: Vec<RouteSnapshot>,
+    /// How many events have been lost so far, by reason.
+    pub dead_letters: DeadLetterCounts,
     /// The process.
     pub process: Process,
     /// How many processors the process has kept busy since the snapshot before, whoever took it.
@@ -66,6 +70,11 @@ pub struct RouteSnapshot {
     pub observed: usize,
     /// The first 64 of them.
     pub observers: Vec<Consumer>,
+    /// Which of several responders or acceptors is chosen; none for a notification, which all get.
+    pub policy: Option<RoutePolicy>,
+    /// What is kept for those who come late: of notifications, or of the answers to a request. None where nothing was
+    /// ever to be kept.
+    pub retained: Option<Retained>,
 }
 
 /// The kind of event a route is for.

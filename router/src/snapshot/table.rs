@@ -16,12 +16,17 @@ impl fmt::Display for Snapshot {
         if !self.parts.is_empty() {
             writeln!(
                 formatter,
-                "\n{:width$}  kind     state     status    processed   failed  panicked  lost  waiting  busy  p50 wait  p50 work",
+                "\n{:width$}  kind     state       status    processed   failed  panicked  lost  waiting  busy  p50 wait  p50 work",
                 "part"
             )?;
         }
         for part in &self.parts {
             part.row(formatter, width)?;
+        }
+        let lost: Vec<_> = self.dead_letters.by_reason().filter(|(_, count)| *count > 0).collect();
+        if !lost.is_empty() {
+            let lost: Vec<_> = lost.iter().map(|(reason, count)| format!("{reason} {count}")).collect();
+            writeln!(formatter, "\ndead letters: {}", lost.join(", "))?;
         }
         let width = self.routes.iter().map(|route| route.event.chars().count()).max().unwrap_or(0).max(5);
         if !self.routes.is_empty() {
@@ -41,7 +46,7 @@ impl PartSnapshot {
         let busy = vitals.workers.map(|workers| format!("{}/{}", workers.busy, workers.limit));
         writeln!(
             formatter,
-            "{:width$}  {:7}  {:8}  {:8}  {:9}  {:7}  {:8}  {:4}  {:7}  {:>4}  {:>8}  {:>8}",
+            "{:width$}  {:7}  {:10}  {:8}  {:9}  {:7}  {:8}  {:4}  {:7}  {:>4}  {:>8}  {:>8}",
             self.name,
             self.kind,
             self.state,
@@ -83,6 +88,15 @@ impl RouteSnapshot {
         }
         if self.observed > 0 {
             write!(formatter, "; answers seen by {}", self.observed)?;
+        }
+        if let Some(policy) = self.policy.filter(|_| self.registered > 1) {
+            write!(formatter, "; {policy}")?;
+        }
+        if let Some(retained) = self.retained {
+            write!(formatter, "; {} kept", retained.events)?;
+            if retained.bytes > 0 {
+                write!(formatter, " ({} bytes)", retained.bytes)?;
+            }
         }
         writeln!(formatter)
     }

@@ -34,6 +34,7 @@ impl Router {
             uptime: self.made().elapsed(),
             parts: parts.collect(),
             routes: self.table().describe(),
+            dead_letters: self.dead_letter_counts(),
             process,
             busy_processors,
         }

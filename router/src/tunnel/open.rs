@@ -244,6 +244,7 @@ impl<T: Tunnel> Message for Opening<T> {
             Reason::Abandoned => Failure::new("abandoned", "the acceptor took too long and was given up"),
             Reason::Expired => Failure::new("expired", "the deadline had passed before it was accepted"),
             Reason::Stopped => Failure::new("stopped", "the acceptor has stopped"),
+            Reason::Cancelled => Failure::new("cancelled", "the opener has gone away"),
         });
     }
 }

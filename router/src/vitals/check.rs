@@ -84,9 +84,7 @@ impl Router {
         *self.checks().last.lock() = Some(Arc::new(report.clone()));
         for change in changes.into_iter().flatten() {
             // It must not wait: whoever has no room for it may be the one that is stuck.
-            if let Err(error) = self.try_notify(change) {
-                tracing::warn!("somebody does not hear of a change of health: {error}");
-            }
+            self.announce(|| change);
         }
         report
     }

@@ -34,7 +34,7 @@ pub trait Part: Send + Sync {
 }
 
 /// What a part is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum PartKind {
@@ -53,6 +53,8 @@ pub enum PartState {
     Starting,
     /// It handles events.
     Running,
+    /// It fell, and there is no new one yet. Events wait.
+    Restarting,
     /// It takes no more in, and handles what waits.
     Draining,
     /// It has ended.
@@ -92,6 +94,7 @@ impl fmt::Display for PartState {
         formatter.pad(match self {
             Self::Starting => "starting",
             Self::Running => "running",
+            Self::Restarting => "restarting",
             Self::Draining => "draining",
             Self::Stopped => "stopped",
         })
