@@ -5,6 +5,8 @@
 //! reader    frames out of a stream of bytes, however it is cut
 //! ```
 
+#[cfg(test)]
+mod golden;
 mod kinds;
 mod reader;
 
