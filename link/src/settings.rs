@@ -1,5 +1,7 @@
 use std::time::Duration;
 
+use edri_router::InboxSettings;
+
 use crate::handshake::{Identity, Token};
 use crate::limits::Limits;
 
@@ -14,6 +16,9 @@ pub struct Settings {
     /// What this end keeps of what it has to send: in each lane of events, of answers and of tunnels' items, in
     /// [cost](crate::Cost). A lane that holds that much takes nothing more. 1 MiB by default.
     pub outbox: u32,
+    /// Where a router's events wait for a link that has no room: how many in each priority lane, and what becomes of
+    /// more.
+    pub inbox: InboxSettings,
     /// How often the ends hear from each other at least; an end that hears nothing for three times as long takes the
     /// other for dead. The shorter of both ends' holds. 5 s by default, at least 10 ms.
     pub heartbeat: Duration,
@@ -32,6 +37,7 @@ impl Settings {
             identity,
             limits: Limits::default(),
             outbox: 1024 * 1024,
+            inbox: InboxSettings::default(),
             heartbeat: Duration::from_secs(5),
             handshake: Duration::from_secs(5),
             closing: Duration::from_secs(5),

@@ -45,7 +45,9 @@ fn what_was_on_its_way_when_interest_was_withdrawn_is_answered() {
     pair.run(SECOND);
     let events = pair.take(LEFT);
     assert!(events.contains(&Event::Answer { call, outcome: Err(AnswerError::NoResponder) }), "{events:?}");
-    assert!(events.iter().any(|event| matches!(event, Event::TunnelStopped { tunnel: t, .. } if *t == tunnel)));
+    assert!(
+        events.iter().any(|event| matches!(event, Event::TunnelStopped { tunnel: t, .. } if *t == tunnel))
+    );
     assert!(events.iter().any(|event| matches!(event, Event::TunnelEnded { tunnel: t, .. } if *t == tunnel)));
 }
 

@@ -102,10 +102,7 @@ fn a_link_that_is_given_up_tells_the_other_end_why() {
     let mut pair = Pair::ordinary().open();
     pair.ends[RIGHT].give_up("the disk is full");
     pair.run(Duration::from_secs(1));
-    assert_eq!(
-        closed(&pair.take(LEFT)),
-        &Closed::GivenUpThere { reason: "the disk is full".to_owned() }
-    );
+    assert_eq!(closed(&pair.take(LEFT)), &Closed::GivenUpThere { reason: "the disk is full".to_owned() });
 }
 
 #[test]

@@ -216,7 +216,10 @@ impl World {
                 assert!(id.is_none_or(|id| self.sides[1 - end].cancelled.contains(&id)));
             }
             Event::Answer { call, outcome } => {
-                let id = self.sides[end].pending.remove(&call).expect("it was answered twice, or though cancelled");
+                let id = self.sides[end]
+                    .pending
+                    .remove(&call)
+                    .expect("it was answered twice, or though cancelled");
                 match outcome {
                     Ok(payload) => assert_eq!(number(&payload), id, "it has the answer to another request"),
                     Err(error) => assert_eq!(error, AnswerError::Overloaded),
@@ -275,10 +278,7 @@ impl World {
             }
         }
         for side in &self.sides {
-            eprintln!(
-                "not seen {:?}, pending {:?}, open {:?}",
-                side.sent, side.pending, side.receiving
-            );
+            eprintln!("not seen {:?}, pending {:?}, open {:?}", side.sent, side.pending, side.receiving);
         }
         panic!("it stalls");
     }

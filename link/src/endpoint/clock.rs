@@ -18,9 +18,10 @@ impl Endpoint {
                 let beat = self.last_spoke + self.heartbeat;
                 let silent = self.last_heard + self.heartbeat * MISSED;
                 let first = beat.min(silent);
-                [self.arrivals.next_due(), self.closing_until].into_iter().flatten().fold(Some(first), |first, due| {
-                    first.map(|first| first.min(due))
-                })
+                [self.arrivals.next_due(), self.closing_until]
+                    .into_iter()
+                    .flatten()
+                    .fold(Some(first), |first, due| first.map(|first| first.min(due)))
             }
             Phase::Closed => None,
         }

@@ -15,6 +15,8 @@ use crate::tunnel::TunnelId;
 pub enum Event {
     /// The handshake has ended well.
     Opened(Peer),
+    /// All that the other end wanted when the link began is known.
+    Informed,
     /// The other end wants something that this end [may send](super::Endpoint::declare).
     Wanted {
         /// To be named when sending it.

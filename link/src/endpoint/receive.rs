@@ -89,11 +89,13 @@ impl Endpoint {
         self.peer = peer.limits;
         self.allowances = std::array::from_fn(|_| Allowance::new(peer.limits.window));
         self.agree_on_heartbeat(heartbeat);
+        self.offered.begin();
         self.events.push_back(Event::Opened(peer));
     }
 
     fn handle_open(&mut self, frame: Frame<'_>, now: Instant) -> Result<(), Violation> {
-        if self.close_received && !matches!(frame, Frame::Heartbeat | Frame::Acknowledge(_) | Frame::Close(_)) {
+        if self.close_received && !matches!(frame, Frame::Heartbeat | Frame::Acknowledge(_) | Frame::Close(_))
+        {
             return Err(Violation::Unexpected { frame: frame.name(), when: "after the close" });
         }
         match frame {
@@ -137,6 +139,10 @@ impl Endpoint {
             Change::Mismatch { interest, schema } => {
                 let mismatch = self.offered.mismatch(interest, schema);
                 self.events.extend(mismatch.map(Event::Mismatch));
+                None
+            }
+            Change::Complete => {
+                self.events.push_back(Event::Informed);
                 None
             }
         };
@@ -289,7 +295,8 @@ impl Endpoint {
             self.events.push_back(Event::TunnelOpened { tunnel, interest, circumstances, payload, granted });
         } else {
             self.handled(circumstances.priority, payload.len());
-            let failure = edri_event::Failure::new("no acceptor", "nobody at the other end accepts it any more");
+            let failure =
+                edri_event::Failure::new("no acceptor", "nobody at the other end accepts it any more");
             self.refuse_tunnel(tunnel, failure);
         }
         Ok(())

@@ -102,7 +102,8 @@ impl Endpoint {
         match *stage {
             Stage::Waiting => {
                 *stage = Stage::CancelledWhileWaiting;
-                let is_it = |body: &Body| matches!(body, Body::Request { call: waiting, .. } if *waiting == call);
+                let is_it =
+                    |body: &Body| matches!(body, Body::Request { call: waiting, .. } if *waiting == call);
                 let events = [Lane::Control, Lane::High, Lane::Normal].map(Place::Metered);
                 // Not found there, it is being sent in parts.
                 if events.into_iter().any(|place| self.lanes.queue(place).remove(is_it)) {
@@ -122,7 +123,11 @@ impl Endpoint {
     /// # Errors
     /// [`SendError::Full`]: to be tried again when there is [room](Self::has_room_for_answers). A response that is too
     /// long for the other end is turned into an error there.
-    pub fn answer(&mut self, call: IncomingCall, outcome: Result<Bytes, AnswerError>) -> Result<(), SendError> {
+    pub fn answer(
+        &mut self,
+        call: IncomingCall,
+        outcome: Result<Bytes, AnswerError>,
+    ) -> Result<(), SendError> {
         if !self.has_room_for_answers() {
             return Err(SendError::Full);
         }
@@ -136,7 +141,9 @@ impl Endpoint {
         let outcome = match outcome {
             Ok(payload) => match self.check_length(&payload) {
                 Ok(()) => Ok(payload),
-                Err(error) => Err(AnswerError::Codec { reason: format!("the response was not sent: {error}") }),
+                Err(error) => {
+                    Err(AnswerError::Codec { reason: format!("the response was not sent: {error}") })
+                }
             },
             Err(error) => Err(error.cut()),
         };
@@ -196,7 +203,8 @@ impl Endpoint {
     pub fn send_item(&mut self, tunnel: TunnelId, payload: Bytes) -> Result<(), SendError> {
         let room = self.has_room_for_items();
         let length = self.check_length(&payload);
-        let open = self.tunnels.get(tunnel).filter(|open| open.is_sending()).ok_or(SendError::TunnelClosed)?;
+        let open =
+            self.tunnels.get(tunnel).filter(|open| open.is_sending()).ok_or(SendError::TunnelClosed)?;
         length?;
         if !room || !open.may_send() {
             return Err(SendError::Full);

@@ -9,7 +9,7 @@ use super::reader::FrameReader;
 use crate::handshake::{FEATURES, Hello, Identity, MAGIC, Refusal, Refused, Token, VERSION, Welcome};
 use crate::interest::{Change, Interest, Role, Schema};
 use crate::limits::Limits;
-use crate::message::{AnswerError, Ending, Header, Message, Outcome, Party, Route, Trace};
+use crate::message::{AnswerError, Ending, Header, Message, Outcome, Party, Reports, Route, Trace};
 
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |mut hex, byte| {
@@ -56,11 +56,24 @@ fn identity() -> Identity {
 }
 
 fn schema() -> Schema {
-    Schema { name: "a::B".to_owned(), version: 2, role: Role::Responder, codec: "pc".to_owned(), shapes: Vec::new() }
+    Schema {
+        name: "a::B".to_owned(),
+        version: 2,
+        role: Role::Responder,
+        codec: "pc".to_owned(),
+        shapes: Vec::new(),
+    }
 }
 
 fn header() -> Header {
-    Header { id: None, key: None, priority: Priority::Normal, left: None, trace: None }
+    Header {
+        id: None,
+        key: None,
+        priority: Priority::Normal,
+        left: None,
+        trace: None,
+        reports: Reports::Unwanted,
+    }
 }
 
 #[test]
@@ -94,7 +107,10 @@ fn greetings() {
 
 #[test]
 fn everything_around_messages() {
-    frame(&Frame::Close(Close { code: CloseCode::Violation, reason: "no".to_owned() }), "05000000 04 01 026e6f");
+    frame(
+        &Frame::Close(Close { code: CloseCode::Violation, reason: "no".to_owned() }),
+        "05000000 04 01 026e6f",
+    );
     frame(&Frame::Heartbeat, "01000000 05");
     let acknowledge = Acknowledge { received: 300, granted: [1, 2, 3] };
     frame(&Frame::Acknowledge(acknowledge), "06000000 06 ac02 010203");
@@ -103,10 +119,11 @@ fn everything_around_messages() {
         Change::Withdraw { interest: Interest(5) },
         Change::Load { interest: Interest(5), load: 1 },
         Change::Mismatch { interest: Interest(5), schema: schema() },
+        Change::Complete,
     ];
     frame(
         &Frame::Interest(changes),
-        "22000000 07 04 00 05 04613a3a42 02 01 027063 00 09 01 05 02 05 01 03 05 04613a3a42 02 01 027063 00",
+        "23000000 07 05 00 05 04613a3a42 02 01 027063 00 09 01 05 02 05 01 03 05 04613a3a42 02 01 027063 00 04",
     );
     frame(&Frame::Whole { number: 300, message: &[9, 8] }, "05000000 08 ac02 0908");
     frame(&Frame::Part(Part { number: 1, queue: 4, left: 300, bytes: &[9] }), "06000000 09 01 04 ac02 09");
@@ -115,21 +132,25 @@ fn everything_around_messages() {
 #[test]
 fn events_and_what_travels_beside_them() {
     let payload = &[0xaa, 0xbb][..];
-    message(&Message::Notify { to: Interest(3), header: header(), payload }, "00 03 00 00 00 00 00 02aabb");
+    message(
+        &Message::Notify { to: Interest(3), header: header(), payload },
+        "00 03 00 00 00 00 00 00 02aabb",
+    );
     let full = Header {
         id: postcard::from_bytes::<EventId>(&[42]).ok(),
         key: postcard::from_bytes::<Key>(&[43]).ok(),
         priority: Priority::Control,
         left: Some(1_000),
         trace: Some(Trace { trace: 1, span: 2, flags: 3 }),
+        reports: Reports::Wanted,
     };
     message(
         &Message::Request { call: 300, to: Interest(3), header: full, payload },
-        "01 ac02 03 012a 012b 02 01e807 01010203 02aabb",
+        "01 ac02 03 012a 012b 02 01e807 01010203 01 02aabb",
     );
     message(
         &Message::Open { tunnel: 1, to: Interest(3), header: header(), grant: 300, payload },
-        "05 01 03 00 00 00 00 00 ac02 02aabb",
+        "05 01 03 00 00 00 00 00 00 ac02 02aabb",
     );
 }
 

@@ -16,7 +16,10 @@ pub(crate) enum Frame<'a> {
     Acknowledge(Acknowledge),
     Interest(Vec<Change>),
     /// A numbered message that fits into one frame.
-    Whole { number: u64, message: &'a [u8] },
+    Whole {
+        number: u64,
+        message: &'a [u8],
+    },
     Part(Part<'a>),
 }
 

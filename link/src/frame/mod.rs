@@ -10,5 +10,7 @@ mod golden;
 mod kinds;
 mod reader;
 
-pub(crate) use kinds::{Acknowledge, Close, CloseCode, Frame, FrameError, Part, put, write, write_part, write_whole};
+pub(crate) use kinds::{
+    Acknowledge, Close, CloseCode, Frame, FrameError, Part, put, write, write_part, write_whole,
+};
 pub(crate) use reader::FrameReader;

@@ -13,4 +13,6 @@ pub(crate) enum Change {
     Load { interest: Interest, load: u32 },
     /// The receiver of this announced an event that its sender knows as another.
     Mismatch { interest: Interest, schema: Schema },
+    /// What the sender consumed when the link began has been said.
+    Complete,
 }

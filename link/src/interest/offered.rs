@@ -64,6 +64,11 @@ impl Offered {
         }
     }
 
+    /// The link begins: what has been announced so far is what it begins with.
+    pub(crate) fn begin(&mut self) {
+        self.untold.push_back(Change::Complete);
+    }
+
     pub(crate) fn contains(&self, interest: Interest) -> bool {
         self.live.contains_key(&interest)
     }
@@ -77,7 +82,8 @@ impl Offered {
     /// Says of one of the other end's interests that it does not match. Beyond `most` objections that could not be
     /// sent yet, the other end is not told: it does not listen.
     pub(crate) fn object(&mut self, interest: Interest, schema: Schema, most: u32) {
-        let objections = self.untold.iter().filter(|change| matches!(change, Change::Mismatch { .. })).count();
+        let objections =
+            self.untold.iter().filter(|change| matches!(change, Change::Mismatch { .. })).count();
         if objections < most as usize {
             self.untold.push_back(Change::Mismatch { interest, schema });
         }
@@ -99,7 +105,7 @@ impl Offered {
                 }
                 Change::Announce { .. } => self.told += 1,
                 Change::Withdraw { .. } => self.told -= 1,
-                Change::Load { .. } | Change::Mismatch { .. } => {}
+                Change::Load { .. } | Change::Mismatch { .. } | Change::Complete => {}
             }
             bytes += size(change);
             changes.extend(self.untold.remove(index));
@@ -118,7 +124,7 @@ fn size(change: &Change) -> usize {
         Change::Announce { schema, .. } | Change::Mismatch { schema, .. } => {
             64 + schema.name.len() + schema.codec.len()
         }
-        Change::Withdraw { .. } | Change::Load { .. } => 16,
+        Change::Withdraw { .. } | Change::Load { .. } | Change::Complete => 16,
     }
 }
 

@@ -27,12 +27,24 @@ struct Theirs {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Heard {
     /// Something that this end may send is wanted.
-    Wanted { interest: Interest, schema: Schema, load: u32 },
+    Wanted {
+        interest: Interest,
+        schema: Schema,
+        load: u32,
+    },
     /// It is not wanted any more.
-    Unwanted { interest: Interest },
-    Load { interest: Interest, load: u32 },
+    Unwanted {
+        interest: Interest,
+    },
+    Load {
+        interest: Interest,
+        load: u32,
+    },
     /// The other end announced an event that is another one here: it has to be told.
-    Differs { interest: Interest, mismatch: Mismatch },
+    Differs {
+        interest: Interest,
+        mismatch: Mismatch,
+    },
 }
 
 impl Wanted {
@@ -62,7 +74,8 @@ impl Wanted {
         if self.theirs.len() >= self.limit as usize {
             return Err(Violation::TooMany { what: "interests", limit: self.limit });
         }
-        self.next = interest.0.checked_add(1).ok_or(Violation::TooMany { what: "interests", limit: u32::MAX })?;
+        self.next =
+            interest.0.checked_add(1).ok_or(Violation::TooMany { what: "interests", limit: u32::MAX })?;
         let mut theirs = Theirs { schema, load, matched: false };
         let key = (theirs.schema.name.clone(), theirs.schema.role);
         let heard = self.declared.get(&key).map(|ours| theirs.compare(interest, ours));

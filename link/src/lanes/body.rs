@@ -10,19 +10,53 @@ use crate::tunnel::TunnelId;
 /// latest of what changes meanwhile.
 #[derive(Debug)]
 pub(crate) enum Body {
-    Notify { to: Interest, circumstances: Circumstances, payload: Bytes },
-    Request { call: CallId, to: Interest, circumstances: Circumstances, payload: Bytes },
-    Answer { call: IncomingCall, outcome: Result<Bytes, AnswerError> },
-    Cancel { call: CallId },
+    Notify {
+        to: Interest,
+        circumstances: Circumstances,
+        payload: Bytes,
+    },
+    Request {
+        call: CallId,
+        to: Interest,
+        circumstances: Circumstances,
+        payload: Bytes,
+    },
+    Answer {
+        call: IncomingCall,
+        outcome: Result<Bytes, AnswerError>,
+    },
+    Cancel {
+        call: CallId,
+    },
     /// How far it has come is kept with the call.
-    Progress { call: IncomingCall },
-    Open { tunnel: TunnelId, to: Interest, circumstances: Circumstances, payload: Bytes },
-    Accept { tunnel: TunnelId },
-    Item { tunnel: TunnelId, payload: Bytes },
+    Progress {
+        call: IncomingCall,
+    },
+    Open {
+        tunnel: TunnelId,
+        to: Interest,
+        circumstances: Circumstances,
+        payload: Bytes,
+    },
+    Accept {
+        tunnel: TunnelId,
+    },
+    Item {
+        tunnel: TunnelId,
+        payload: Bytes,
+    },
     /// How much is granted is kept with the tunnel.
-    Grant { tunnel: TunnelId },
-    End { tunnel: TunnelId, ending: Ending },
-    Stop { tunnel: TunnelId, ending: Ending },
+    Grant {
+        tunnel: TunnelId,
+    },
+    End {
+        tunnel: TunnelId,
+        ending: Ending,
+    },
+    Stop {
+        tunnel: TunnelId,
+        ending: Ending,
+    },
 }
 
 impl Body {

@@ -168,7 +168,11 @@ mod tests {
         lanes.push(place, Body::Cancel { call: CallId::new(1) });
         lanes.push(place, Body::Cancel { call: CallId::new(2) });
         assert_eq!(lanes.cost(place), 128);
-        assert!(lanes.queue(place).remove(|body| matches!(body, Body::Cancel { call } if *call == CallId::new(1))));
+        assert!(
+            lanes
+                .queue(place)
+                .remove(|body| matches!(body, Body::Cancel { call } if *call == CallId::new(1)))
+        );
         assert_eq!(lanes.cost(place), 64);
         lanes.queue(place).pop();
         assert!(lanes.is_empty() && lanes.cost(place) == 0);

@@ -18,6 +18,18 @@ pub struct Circumstances {
     pub deadline: Option<Instant>,
     /// Where it stands in a distributed trace.
     pub trace: Option<Trace>,
+    /// Whether the requester wants to know how far a request has come.
+    pub reports: Reports,
+}
+
+/// Whether reports of progress are wanted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Reports {
+    /// Nobody would read them.
+    #[default]
+    Unwanted,
+    /// They are.
+    Wanted,
 }
 
 /// A place in a distributed trace, as in W3C Trace Context.
@@ -40,6 +52,7 @@ pub(crate) struct Header {
     /// Until the deadline, in microseconds.
     pub(crate) left: Option<u64>,
     pub(crate) trace: Option<Trace>,
+    pub(crate) reports: Reports,
 }
 
 impl Circumstances {
@@ -51,6 +64,7 @@ impl Circumstances {
             priority: self.priority,
             left: left.map(|left| u64::try_from(left).unwrap_or(u64::MAX)),
             trace: self.trace,
+            reports: self.reports,
         }
     }
 
@@ -62,6 +76,7 @@ impl Circumstances {
             // A deadline beyond all clocks is none.
             deadline: header.left.and_then(|left| now.checked_add(Duration::from_micros(left))),
             trace: header.trace,
+            reports: header.reports,
         }
     }
 }

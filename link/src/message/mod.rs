@@ -10,8 +10,8 @@ mod circumstances;
 mod outcome;
 mod wire;
 
-pub use circumstances::{Circumstances, Trace};
 pub(crate) use circumstances::Header;
+pub use circumstances::{Circumstances, Reports, Trace};
 pub(crate) use outcome::cut;
 pub use outcome::{AnswerError, Ending};
 pub(crate) use wire::{Message, Outcome, Party, Route};

@@ -10,23 +10,66 @@ use crate::violation::Violation;
 /// What a numbered frame carries, or the parts of one together.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) enum Message<'a> {
-    Notify { to: Interest, header: Header, #[serde(borrow)] payload: &'a [u8] },
-    Request { call: u64, to: Interest, header: Header, #[serde(borrow)] payload: &'a [u8] },
+    Notify {
+        to: Interest,
+        header: Header,
+        #[serde(borrow)]
+        payload: &'a [u8],
+    },
+    Request {
+        call: u64,
+        to: Interest,
+        header: Header,
+        #[serde(borrow)]
+        payload: &'a [u8],
+    },
     /// Every request gets one, also one that was cancelled: after it the number is free at both ends.
-    Answer { call: u64, #[serde(borrow)] outcome: Outcome<'a> },
-    Cancel { call: u64 },
-    Progress { call: u64, progress: Progress },
+    Answer {
+        call: u64,
+        #[serde(borrow)]
+        outcome: Outcome<'a>,
+    },
+    Cancel {
+        call: u64,
+    },
+    Progress {
+        call: u64,
+        progress: Progress,
+    },
     /// With what the acceptor may send before it hears more.
-    Open { tunnel: u64, to: Interest, header: Header, grant: u64, #[serde(borrow)] payload: &'a [u8] },
+    Open {
+        tunnel: u64,
+        to: Interest,
+        header: Header,
+        grant: u64,
+        #[serde(borrow)]
+        payload: &'a [u8],
+    },
     /// With what the opener may send before it hears more.
-    Accept { tunnel: Route, grant: u64 },
-    Item { tunnel: Route, #[serde(borrow)] payload: &'a [u8] },
+    Accept {
+        tunnel: Route,
+        grant: u64,
+    },
+    Item {
+        tunnel: Route,
+        #[serde(borrow)]
+        payload: &'a [u8],
+    },
     /// What the receiver of this may send, in total since the tunnel was opened.
-    Grant { tunnel: Route, grant: u64 },
+    Grant {
+        tunnel: Route,
+        grant: u64,
+    },
     /// The sender of this sends no more items.
-    End { tunnel: Route, ending: Ending },
+    End {
+        tunnel: Route,
+        ending: Ending,
+    },
     /// The sender of this wants no more items; the other end says `End`, if it has not yet.
-    Stop { tunnel: Route, ending: Ending },
+    Stop {
+        tunnel: Route,
+        ending: Ending,
+    },
 }
 
 #[derive(Debug, PartialEq, Serialize, Deserialize)]

@@ -3,6 +3,8 @@
 #![allow(dead_code, reason = "each test file uses its own part of it")]
 #![allow(clippy::unwrap_used, reason = "the helpers of tests are tests")]
 
+pub(crate) mod routers;
+
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
@@ -146,6 +148,7 @@ impl Pair {
         for end in [LEFT, RIGHT] {
             assert!(self.ends[end].is_open(), "{:?}", self.events[end]);
             assert!(matches!(self.events[end].remove(0), Event::Opened(_)));
+            assert_eq!(self.events[end].remove(0), Event::Informed);
         }
         self
     }
