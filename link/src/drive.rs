@@ -12,7 +12,7 @@ use crate::transport::Transport;
 /// What is done with a link's events, and what it sends.
 pub(crate) trait Program: Send + Unpin {
     /// Something was learned. It must not wait: what takes time is for [`poll`](Self::poll).
-    fn learn(&mut self, endpoint: &mut Endpoint, event: Event, now: std::time::Instant);
+    fn learn(&mut self, endpoint: &mut Endpoint, event: Event);
 
     /// Goes on with what is under way and sends what there is to send; wakes the task when there is more of either.
     /// Whether anything happened.
@@ -86,14 +86,14 @@ impl<T: Transport, P: Program> Driver<T, P> {
         Happened::Something
     }
 
-    fn learn(&mut self, now: std::time::Instant) -> Happened {
+    fn learn(&mut self) -> Happened {
         let mut happened = Happened::Nothing;
         while let Some(event) = self.endpoint.poll_event() {
             happened = Happened::Something;
             if let Event::Closed(closed) = &event {
                 self.ended = Some(closed.clone());
             }
-            self.program.learn(&mut self.endpoint, event, now);
+            self.program.learn(&mut self.endpoint, event);
         }
         happened
     }
@@ -180,16 +180,16 @@ impl<T: Transport, P: Program> Future for Driver<T, P> {
             let budget = std::task::ready!(coop::poll_proceed(cx));
             let now = Instant::now().into_std();
             let mut happened = this.read(cx, now);
-            for more in [this.learn(now), this.program.poll(&mut this.endpoint, cx, now), this.learn(now)] {
+            for more in [this.learn(), this.program.poll(&mut this.endpoint, cx, now), this.learn()] {
                 happened = happened.or(more);
             }
             happened = happened.or(this.write(cx, now));
-            happened = happened.or(this.learn(now));
+            happened = happened.or(this.learn());
             if this.ended.is_some() && happened == Happened::Nothing {
                 return this.poll_end(cx);
             }
             happened = happened.or(this.poll_timer(cx, now));
-            happened = happened.or(this.learn(now));
+            happened = happened.or(this.learn());
             budget.made_progress();
             if happened == Happened::Nothing {
                 return Poll::Pending;

@@ -1,5 +1,7 @@
 //! Interest, notifications, requests: what travels, and in which order.
 
+#![allow(clippy::unwrap_used, reason = "the helpers of tests are tests")]
+
 mod support;
 
 use std::time::Duration;

@@ -1,5 +1,7 @@
 //! How two routers meet, and how they do not.
 
+#![allow(clippy::unwrap_used, reason = "the helpers of tests are tests")]
+
 mod support;
 
 use std::time::Duration;

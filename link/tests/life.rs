@@ -1,5 +1,7 @@
 //! Heartbeats, silence, and how a link ends.
 
+#![allow(clippy::unwrap_used, reason = "the helpers of tests are tests")]
+
 mod support;
 
 use std::time::Duration;

@@ -1,5 +1,7 @@
 //! Peers that keep to no protocol: nothing they send makes an end panic, grow, or go on as if nothing was.
 
+#![allow(clippy::unwrap_used, reason = "the helpers of tests are tests")]
+
 mod support;
 
 use std::time::Duration;

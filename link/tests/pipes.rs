@@ -1,5 +1,7 @@
 //! Tunnels between routers, and links over Unix sockets.
 
+#![allow(clippy::unwrap_used, reason = "the helpers of tests are tests")]
+
 mod support;
 
 use std::sync::Arc;

@@ -1,6 +1,8 @@
 //! Two ends under random schedules: whatever they do, everything arrives once and in order, nothing holds more than it
 //! may, and in the end nothing is left.
 
+#![allow(clippy::unwrap_used, reason = "the helpers of tests are tests")]
+
 mod support;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};

@@ -1,5 +1,7 @@
 //! Two routers of one process with a link between them: what works on one works across two.
 
+#![allow(clippy::unwrap_used, reason = "the helpers of tests are tests")]
+
 mod support;
 
 use std::sync::Arc;

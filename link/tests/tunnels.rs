@@ -1,5 +1,7 @@
 //! Tunnels: two directions, each with a window of its own, each ending on its own.
 
+#![allow(clippy::unwrap_used, reason = "the helpers of tests are tests")]
+
 mod support;
 
 use std::time::Duration;

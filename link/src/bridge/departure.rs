@@ -11,6 +11,7 @@ use tokio::time::Instant;
 
 use super::calls::Pending;
 use super::pump::{Ends, pump};
+use crate::call::CallId;
 use crate::endpoint::{Endpoint, SendError};
 use crate::interest::Interest;
 use crate::message::{Circumstances, Reports};
@@ -29,7 +30,7 @@ trait Departing: Send {
     fn meta(&self) -> &Meta;
     fn kind(&self) -> Kind;
     /// It has been taken by the link.
-    fn left(self: Box<Self>, as_what: Left, router: &Router) -> Gone;
+    fn left(self: Box<Self>, sent: Sent, router: &Router) -> Gone;
     fn discard(self: Box<Self>, loss: Loss, office: &DeadLetterOffice);
 }
 
@@ -41,23 +42,23 @@ pub(super) enum Kind {
 }
 
 /// As what the link has taken it.
-enum Left {
+enum Sent {
     Notification,
-    Request,
+    Request(CallId),
     Tunnel(TunnelId),
 }
 
 /// What is left of it here.
 pub(super) enum Gone {
-    Nothing,
-    Request(Pending),
+    Notification,
+    Request(CallId, Pending),
     Tunnel(TunnelId, Ends),
 }
 
 /// What became of an attempt to send it.
 pub(super) enum Departed {
     /// The link has it.
-    Gone(Gone, Option<crate::call::CallId>),
+    Gone(Gone),
     /// The link has no room now.
     Waits(Departure),
     /// It could not be sent; whoever waited was told.
@@ -103,18 +104,12 @@ impl Departure {
         };
         let circumstances = circumstances(departing.meta(), lane);
         let sent = match kind {
-            Kind::Notification => {
-                endpoint.notify(to, circumstances, payload).map(|()| (Left::Notification, None))
-            }
-            Kind::Request => {
-                endpoint.request(to, circumstances, payload).map(|call| (Left::Request, Some(call)))
-            }
-            Kind::Tunnel => endpoint
-                .open_tunnel(to, circumstances, payload, TUNNEL_WINDOW)
-                .map(|tunnel| (Left::Tunnel(tunnel), None)),
+            Kind::Notification => endpoint.notify(to, circumstances, payload).map(|()| Sent::Notification),
+            Kind::Request => endpoint.request(to, circumstances, payload).map(Sent::Request),
+            Kind::Tunnel => endpoint.open_tunnel(to, circumstances, payload, TUNNEL_WINDOW).map(Sent::Tunnel),
         };
         match sent {
-            Ok((left, call)) => Departed::Gone(departing.left(left, router), call),
+            Ok(sent) => Departed::Gone(departing.left(sent, router)),
             Err(SendError::Full) => Departed::Waits(Self(departing)),
             Err(error) => {
                 let reason = match error {
@@ -196,8 +191,8 @@ impl<E: Notification> Departing for Envelope<E> {
         Kind::Notification
     }
 
-    fn left(self: Box<Self>, _: Left, _: &Router) -> Gone {
-        Gone::Nothing
+    fn left(self: Box<Self>, _: Sent, _: &Router) -> Gone {
+        Gone::Notification
     }
 
     fn discard(self: Box<Self>, loss: Loss, office: &DeadLetterOffice) {
@@ -230,13 +225,14 @@ impl<R: Request> Departing for Asked<R> {
         Kind::Request
     }
 
-    fn left(self: Box<Self>, _: Left, router: &Router) -> Gone {
+    fn left(self: Box<Self>, sent: Sent, router: &Router) -> Gone {
+        let Sent::Request(call) = sent else { return Gone::Notification };
         let Self { meta, reply, .. } = *self;
         let progress = meta.progress().cloned();
         let mut cx = Context::new(router.clone(), Arc::from("a link"));
         cx.begin_request::<R>(Meta::new(), &reply);
         let asked = Instant::now();
-        Gone::Request(Pending::new::<R>(reply, progress, asked, async move { cx.cancelled().await }))
+        Gone::Request(call, Pending::new::<R>(reply, progress, asked, async move { cx.cancelled().await }))
     }
 
     fn discard(self: Box<Self>, loss: Loss, office: &DeadLetterOffice) {
@@ -269,10 +265,12 @@ impl<T: Tunnel> Departing for Opening<T> {
         Kind::Tunnel
     }
 
-    fn left(self: Box<Self>, as_what: Left, _: &Router) -> Gone {
-        let Left::Tunnel(id) = as_what else { return Gone::Nothing };
+    fn left(self: Box<Self>, sent: Sent, _: &Router) -> Gone {
+        let Sent::Tunnel(id) = sent else { return Gone::Notification };
         let (sender, receiver): (TunnelSender<T::Receive>, TunnelReceiver<T::Send>) = self.tunnel.split();
-        let (Some(outward), Some(inward)) = (T::send_wire(), T::receive_wire()) else { return Gone::Nothing };
+        let (Some(outward), Some(inward)) = (T::send_wire(), T::receive_wire()) else {
+            return Gone::Notification;
+        };
         Gone::Tunnel(id, pump(receiver, outward, sender, inward))
     }
 

@@ -91,7 +91,7 @@ impl Events {
     fn outward<E: Event, D: Departs + 'static>(
         mut self,
         schema: Option<Schema>,
-        make: fn(Schema, PhantomData<fn(E)>) -> D,
+        make: fn(Schema, Of<E>) -> D,
     ) -> Self {
         match schema {
             Some(schema) => self.outward.push(Box::new(make(schema, PhantomData))),
@@ -113,9 +113,12 @@ impl Events {
     }
 }
 
-struct Publishes<E>(Schema, PhantomData<fn(E)>);
-struct Asks<R>(Schema, PhantomData<fn(R)>);
-struct Opens<T>(Schema, PhantomData<fn(T)>);
+/// Of what type it is.
+type Of<E> = PhantomData<fn(E)>;
+
+struct Publishes<E>(Schema, Of<E>);
+struct Asks<R>(Schema, Of<R>);
+struct Opens<T>(Schema, Of<T>);
 
 impl<E: Notification> Departs for Publishes<E> {
     fn schema(&self) -> &Schema {

@@ -111,7 +111,7 @@ impl Link {
             End::Connecting => Endpoint::connecting(settings, now),
             End::Accepting => Endpoint::accepting(settings, now),
         };
-        let program = Program::new(router, id, name, inbox, events, &mut endpoint, tell, close);
+        let program = Program::new(router, (id, name), inbox, events, &mut endpoint, (tell, close));
         tokio::spawn(Driver::new(transport, endpoint, program));
         Ok(Self { state, commands })
     }

@@ -9,6 +9,7 @@
 //! arrival   one event on its way in, whatever its type
 //! calls     requests that went out, until they are answered
 //! pump      one tunnel: between its local end and the link
+//! outgoing  all that goes out; incoming: all that comes in; pumps: all tunnels
 //! echo      what came over a link does not go back over it
 //! program   all of it together, as the driver runs it
 //! ```
@@ -18,10 +19,13 @@ mod calls;
 mod departure;
 mod echo;
 mod events;
+mod incoming;
 mod link;
+mod outgoing;
 mod outlet;
 mod program;
 mod pump;
+mod pumps;
 
 pub use events::{Events, NotShareable};
 pub use link::{End, Link};

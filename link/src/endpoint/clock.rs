@@ -17,11 +17,8 @@ impl Endpoint {
             Phase::Open | Phase::Closing => {
                 let beat = self.last_spoke + self.heartbeat;
                 let silent = self.last_heard + self.heartbeat * MISSED;
-                let first = beat.min(silent);
-                [self.arrivals.next_due(), self.closing_until]
-                    .into_iter()
-                    .flatten()
-                    .fold(Some(first), |first, due| first.map(|first| first.min(due)))
+                let others = [self.arrivals.next_due(), self.closing_until];
+                others.into_iter().flatten().chain([beat, silent]).min()
             }
             Phase::Closed => None,
         }

@@ -9,7 +9,7 @@ use crate::call::{CallId, IncomingCall, Stage};
 use crate::channel::{Allowance, Arrival, Cost};
 use crate::frame::{Acknowledge, CloseCode, Frame, FrameReader};
 use crate::handshake::{Hello, Peer, Refusal, Refused, Welcome, admit, check_welcome};
-use crate::interest::{Change, Interest};
+use crate::interest::{Change, Interest, Role};
 use crate::lanes::{Body, Lane, Place};
 use crate::limits::Limits;
 use crate::message::{AnswerError, Circumstances, Ending, Header, Message, Outcome};
@@ -166,7 +166,7 @@ impl Endpoint {
         match Message::decode(bytes)? {
             Message::Notify { to, header, payload } => {
                 let circumstances = self.event_came(&header, payload, now)?;
-                if self.offered.contains(to) {
+                if self.offered.consumes(to, Role::Subscriber) {
                     let payload = keep(payload);
                     self.events.push_back(Event::Notification { interest: to, circumstances, payload });
                 } else {
@@ -263,7 +263,7 @@ impl Endpoint {
         if !self.calls.arrive(call) {
             return Err(Violation::Reused { what: "request", number: call.get() });
         }
-        if self.offered.contains(interest) {
+        if self.offered.consumes(interest, Role::Responder) {
             let payload = keep(payload);
             self.events.push_back(Event::Request { call, interest, circumstances, payload });
         } else {
@@ -290,7 +290,7 @@ impl Endpoint {
         if !self.tunnels.arrive(tunnel, Tunnel::offered(granted)) {
             return Err(Violation::Reused { what: "tunnel", number: tunnel.number() });
         }
-        if self.offered.contains(interest) {
+        if self.offered.consumes(interest, Role::Acceptor) {
             let payload = keep(payload);
             self.events.push_back(Event::TunnelOpened { tunnel, interest, circumstances, payload, granted });
         } else {

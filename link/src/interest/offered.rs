@@ -1,7 +1,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use super::change::Change;
-use super::schema::{Interest, Mismatch, Schema};
+use super::schema::{Interest, Mismatch, Role, Schema};
 
 /// What this end consumes, and what of it the other end has still to be told.
 #[derive(Debug, Default)]
@@ -69,8 +69,9 @@ impl Offered {
         self.untold.push_back(Change::Complete);
     }
 
-    pub(crate) fn contains(&self, interest: Interest) -> bool {
-        self.live.contains_key(&interest)
+    /// Whether it is consumed, as that.
+    pub(crate) fn consumes(&self, interest: Interest, role: Role) -> bool {
+        self.live.get(&interest).is_some_and(|(schema, _)| schema.role == role)
     }
 
     /// The other end knows it as something else.
@@ -130,7 +131,6 @@ fn size(change: &Change) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::super::schema::Role;
     use super::*;
 
     fn schema(name: &str) -> Schema {

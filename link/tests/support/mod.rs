@@ -90,7 +90,8 @@ impl Pair {
             }
         }
         for end in [LEFT, RIGHT] {
-            while let Some((_, bytes)) = self.wires[end].pop_front_if(|(due, _)| *due <= self.now) {
+            while self.wires[end].front().is_some_and(|(due, _)| *due <= self.now) {
+                let Some((_, bytes)) = self.wires[end].pop_front() else { break };
                 happened = true;
                 let mut rest = &bytes[..];
                 while !rest.is_empty() {
