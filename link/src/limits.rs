@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Limits {
-    /// The longest frame, in bytes without its length. Longer messages travel in parts. From 1 KiB to 16 MiB; 64 KiB
+    /// The longest frame, in bytes without its length. Longer messages travel in parts. From 16 KiB to 16 MiB; 64 KiB
     /// by default.
     pub frame: u32,
     /// The longest message, in bytes: an event, a response or a tunnel's item with what travels beside it. 16 MiB by
@@ -45,7 +45,7 @@ impl Limits {
                 Err(format!("the limit `{name}` is {value}: expected {least} to {most}"))
             }
         };
-        range("frame", self.frame, KIB, 16 * KIB * KIB)?;
+        range("frame", self.frame, 16 * KIB, 16 * KIB * KIB)?;
         range("message", self.message, self.frame, u32::MAX / 2)?;
         range("reassembly", self.reassembly, self.message, u32::MAX)?;
         range("window", self.window, 1, u32::MAX)?;

@@ -93,6 +93,23 @@ fn interests_beyond_what_the_other_end_takes_wait_until_others_are_withdrawn() {
 }
 
 #[test]
+fn how_loaded_a_consumer_is_becomes_known() {
+    let mut pair = Pair::ordinary().open();
+    let ask = pair.want(RIGHT, &schema("ask", Role::Responder));
+    (0..5).for_each(|load| pair.ends[RIGHT].set_load(ask, load));
+    pair.run(SECOND);
+    // Only the latest was worth a frame.
+    assert_eq!(pair.take(LEFT), [Event::Load { interest: ask, load: 4 }]);
+}
+
+#[test]
+fn an_event_sent_in_another_role_than_announced_is_not_taken() {
+    let mut pair = Pair::ordinary().open();
+    let note = pair.want(RIGHT, &schema("note", Role::Subscriber));
+    assert_eq!(pair.ends[LEFT].request(note, of(Priority::Normal), payload(1, 8)), Err(SendError::Unwanted));
+}
+
+#[test]
 fn what_travels_beside_an_event_arrives_with_it() {
     let mut pair = Pair::ordinary().open();
     let ask = pair.want(RIGHT, &schema("ask", Role::Responder));

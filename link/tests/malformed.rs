@@ -9,7 +9,7 @@ use std::time::Duration;
 use edri_event::Priority;
 use edri_link::{Closed, Endpoint, Event, Role};
 use proptest::prelude::*;
-use support::{LEFT, Pair, RIGHT, of, payload, schema, settings};
+use support::{LEFT, Pair, RIGHT, number, of, payload, schema, settings};
 
 /// An end that has just been opened and consumes things, and what a well-behaved peer would go on to say.
 fn conversation() -> (Pair, Vec<u8>) {
@@ -81,6 +81,52 @@ proptest! {
             prop_assert!(told || last_words.is_empty(), "{:?}", accused);
         }
     }
+}
+
+proptest! {
+    /// A wire that loses or swaps what it carries: nothing arrives that was not sent, nothing twice, nothing out of
+    /// order; a frame that is missing is noticed.
+    #[test]
+    fn lost_and_swapped_frames_end_the_link_before_anything_is_delivered_wrong(
+        lost in prop::collection::vec(0..100_usize, 0..4),
+        swapped in prop::option::of(0..99_usize),
+    ) {
+        let mut pair = Pair::ordinary().open();
+        let note = pair.want(RIGHT, &schema("note", Role::Subscriber));
+        let now = pair.now;
+        let mut frames: Vec<(u64, Vec<u8>)> = Vec::new();
+        for number in 0..100 {
+            pair.ends[LEFT].notify(note, of(Priority::Normal), payload(number, 8)).unwrap();
+            let mut bytes = Vec::new();
+            pair.ends[LEFT].transmit(&mut bytes, usize::MAX, now);
+            frames.push((number, bytes));
+        }
+        if let Some(first) = swapped {
+            frames.swap(first, first + 1);
+        }
+        frames.retain(|(number, _)| !lost.contains(&(*number as usize)));
+        let bytes: Vec<u8> = frames.iter().flat_map(|(_, bytes)| bytes).copied().collect();
+        let events = receive(&mut pair.ends[RIGHT], &bytes, now);
+        let got = events.iter().filter_map(|event| match event {
+            Event::Notification { payload, .. } => Some(number(payload)),
+            _ => None,
+        });
+        let got: Vec<_> = got.collect();
+        prop_assert!(got.iter().copied().eq(0..got.len() as u64));
+        // Of frames lost at the very end nothing can be known.
+        let whole = frames.iter().map(|(number, _)| *number).eq(0..frames.len() as u64);
+        prop_assert_eq!(pair.ends[RIGHT].is_open(), whole);
+    }
+}
+
+#[test]
+fn what_is_sent_again_is_dropped() {
+    let (mut pair, bytes) = conversation();
+    let now = pair.now;
+    let first = receive(&mut pair.ends[RIGHT], &bytes, now);
+    assert_eq!(first.len(), 16);
+    assert!(receive(&mut pair.ends[RIGHT], &bytes, now).is_empty());
+    assert!(pair.ends[RIGHT].is_open());
 }
 
 #[test]

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use super::calls::answer_error;
 use super::pump::{Ends, pump};
 use crate::interest::Schema;
-use crate::message::{AnswerError, Circumstances, Reports};
+use crate::message::{AnswerError, Circumstances};
 
 /// An event that may come in, whatever its type.
 pub(super) trait Arrives: Send {
@@ -23,9 +23,12 @@ pub(super) trait Arrives: Send {
         router: &Router,
         circumstances: Circumstances,
         payload: &[u8],
-        report: Box<dyn Fn(Progress) + Send + Sync>,
+        report: Option<Report>,
     ) -> Dispatch;
 }
+
+/// Where reports of progress go.
+pub(super) type Report = Box<dyn Fn(Progress) + Send + Sync>;
 
 type Doing<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
@@ -79,7 +82,7 @@ impl<E: Notification> Arrives for Subscribes<E> {
         router: &Router,
         circumstances: Circumstances,
         payload: &[u8],
-        _: Box<dyn Fn(Progress) + Send + Sync>,
+        _: Option<Report>,
     ) -> Dispatch {
         Dispatch::Notification(match decode(E::wire(), payload) {
             Err(error) => {
@@ -116,7 +119,7 @@ impl<R: Request> Arrives for Answers<R> {
         router: &Router,
         circumstances: Circumstances,
         payload: &[u8],
-        report: Box<dyn Fn(Progress) + Send + Sync>,
+        report: Option<Report>,
     ) -> Dispatch {
         Dispatch::Request(match decode(R::wire(), payload) {
             Err(error) => Box::pin(ready(Err(AnswerError::Codec { reason: error.to_string() }))),
@@ -131,7 +134,7 @@ impl<R: Request> Arrives for Answers<R> {
                         let left = Instant::from_std(deadline).saturating_duration_since(Instant::now());
                         asking = asking.timeout(left);
                     }
-                    if circumstances.reports == Reports::Wanted {
+                    if let Some(report) = report {
                         asking = asking.on_progress(report);
                     }
                     let response = asking.await.map_err(answer_error)?;
@@ -161,7 +164,7 @@ impl<T: Tunnel> Arrives for Accepts<T> {
         router: &Router,
         circumstances: Circumstances,
         payload: &[u8],
-        _: Box<dyn Fn(Progress) + Send + Sync>,
+        _: Option<Report>,
     ) -> Dispatch {
         Dispatch::Tunnel(match decode(T::wire(), payload) {
             Err(error) => Box::pin(ready(Err(Failure::new("codec", error.to_string())))),

@@ -11,9 +11,9 @@ use edri_router::Router;
 use futures_util::future::{AbortHandle, Abortable};
 use futures_util::stream::{FuturesUnordered, Stream};
 use futures_util::task::AtomicWaker;
-use tokio::task::coop::unconstrained;
+use tokio::task::coop::{Unconstrained, unconstrained};
 
-use super::arrival::{Arrives, Dispatch};
+use super::arrival::{Arrives, Dispatch, Report};
 use super::echo::{LinkId, arriving};
 use super::pump::Ends;
 use super::pumps::Pumps;
@@ -21,26 +21,32 @@ use crate::call::IncomingCall;
 use crate::drive::Happened;
 use crate::endpoint::Endpoint;
 use crate::interest::Interest;
-use crate::message::{AnswerError, Circumstances};
+use crate::message::{AnswerError, Circumstances, Reports};
 use crate::tunnel::TunnelId;
 
 type Doing<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
-/// A request that came, and its outcome.
-type Answered = (IncomingCall, Result<Bytes, AnswerError>);
+/// Something that came, and what becomes of it here.
+///
+/// It runs without tokio's budget: refused for the lack of it, one would be overtaken by the next. The driver has its
+/// own.
+struct UnderWay<C, T> {
+    came: C,
+    doing: Unconstrained<Doing<T>>,
+}
 
-/// A tunnel that the other end opens, what it grants, and what became of it here.
-type Opened = (TunnelId, u64, Result<Ends, Failure>);
+/// A tunnel that the other end opens, and what it grants.
+type Opened = UnderWay<(TunnelId, u64), Result<Ends, Failure>>;
 
 /// What comes in, and is under way on the local router. What the other end may have under way bounds it all.
 pub(super) struct Incoming {
     router: Router,
     link: LinkId,
     events: HashMap<Interest, Box<dyn Arrives>>,
-    delivering: FuturesUnordered<Doing<(Priority, usize)>>,
-    answering: FuturesUnordered<Abortable<Doing<Answered>>>,
+    delivering: FuturesUnordered<UnderWay<(Priority, usize), ()>>,
+    answering: FuturesUnordered<Abortable<UnderWay<IncomingCall, Result<Bytes, AnswerError>>>>,
     answers: HashMap<IncomingCall, AbortHandle>,
-    opening: FuturesUnordered<Doing<Opened>>,
+    opening: FuturesUnordered<Opened>,
     reports: Arc<Latest>,
 }
 
@@ -91,33 +97,37 @@ impl Incoming {
     ) {
         let (priority, size) = (circumstances.priority, payload.len());
         let Some(event) = self.events.get(&interest) else { return endpoint.handled(priority, size) };
-        let dispatch = event.dispatch(&self.router, circumstances, payload, self.reports.sink(came));
+        let dispatch =
+            event.dispatch(&self.router, circumstances, payload, self.reports.sink(came, &circumstances));
         let (link, event) = (self.link, event.event());
         match (dispatch, came) {
-            (Dispatch::Notification(doing), _) => match begin(link, event, doing) {
+            (Dispatch::Notification(doing), _) => match begin(link, event, (priority, size), doing) {
                 Ok(()) => endpoint.handled(priority, size),
-                Err(doing) => self.delivering.push(Box::pin(async move {
-                    doing.await;
-                    (priority, size)
-                })),
+                Err(under_way) => self.delivering.push(under_way),
             },
             (Dispatch::Request(doing), Came::Request(call)) => {
                 // Those that are under way are bounded by the number of calls.
                 endpoint.handled(priority, size);
-                let doing: Doing<Answered> = match begin(link, event, doing) {
-                    Ok(outcome) => Box::pin(std::future::ready((call, outcome))),
-                    Err(doing) => Box::pin(async move { (call, doing.await) }),
+                let under_way = match begin(link, event, call, doing) {
+                    Ok(outcome) if endpoint.has_room_for_answers() => {
+                        // There is room.
+                        let _ = endpoint.answer(call, outcome);
+                        return;
+                    }
+                    Ok(outcome) => UnderWay::new(call, Box::pin(std::future::ready(outcome))),
+                    Err(under_way) => under_way,
                 };
                 let (abort, registration) = AbortHandle::new_pair();
                 self.answers.insert(call, abort);
-                self.answering.push(Abortable::new(doing, registration));
+                self.answering.push(Abortable::new(under_way, registration));
             }
             (Dispatch::Tunnel(doing), Came::Tunnel(tunnel, granted)) => {
                 // And these by the number of tunnels.
                 endpoint.handled(priority, size);
-                self.opening.push(match begin(link, event, doing) {
-                    Ok(opened) => Box::pin(std::future::ready((tunnel, granted, opened))),
-                    Err(doing) => Box::pin(async move { (tunnel, granted, doing.await) }),
+                let came = (tunnel, granted);
+                self.opening.push(match begin(link, event, came, doing) {
+                    Ok(opened) => UnderWay::new(came, Box::pin(std::future::ready(opened))),
+                    Err(under_way) => under_way,
                 });
             }
             // The endpoint hands out what was announced in one role in that role only.
@@ -141,7 +151,7 @@ impl Incoming {
         cx: &mut Context<'_>,
     ) -> Happened {
         let mut happened = Happened::Nothing;
-        while let Some((priority, size)) = next(&mut self.delivering, cx) {
+        while let Some(((priority, size), ())) = next(&mut self.delivering, cx) {
             endpoint.handled(priority, size);
             happened = Happened::Something;
         }
@@ -160,7 +170,7 @@ impl Incoming {
             }
             happened = Happened::Something;
         }
-        while let Some((tunnel, granted, opened)) = next(&mut self.opening, cx) {
+        while let Some(((tunnel, granted), opened)) = next(&mut self.opening, cx) {
             match opened {
                 Ok(ends) => pumps.accept(endpoint, tunnel, granted, ends),
                 Err(failure) => endpoint.refuse_tunnel(tunnel, failure),
@@ -179,13 +189,27 @@ impl Incoming {
 }
 
 /// Polls for the first time, while it is known where it came from: what it sends at once does not go back there.
-fn begin<T: Send + 'static>(link: LinkId, event: TypeId, doing: Doing<T>) -> Result<T, Doing<T>> {
-    // Without tokio's budget: refused for the lack of it, one would be overtaken by the next.
-    let mut doing = Box::pin(unconstrained(doing));
+fn begin<C, T>(link: LinkId, event: TypeId, came: C, doing: Doing<T>) -> Result<T, UnderWay<C, T>> {
+    let mut under_way = UnderWay::new(came, doing);
     let mut cx = Context::from_waker(Waker::noop());
-    match arriving(link, event, || doing.as_mut().poll(&mut cx)) {
+    match arriving(link, event, || Pin::new(&mut under_way.doing).poll(&mut cx)) {
         Poll::Ready(done) => Ok(done),
-        Poll::Pending => Err(doing),
+        Poll::Pending => Err(under_way),
+    }
+}
+
+impl<C, T> UnderWay<C, T> {
+    fn new(came: C, doing: Doing<T>) -> Self {
+        Self { came, doing: unconstrained(doing) }
+    }
+}
+
+impl<C: Copy + Unpin, T> Future for UnderWay<C, T> {
+    type Output = (C, T);
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.get_mut();
+        Pin::new(&mut this.doing).poll(cx).map(|done| (this.came, done))
     }
 }
 
@@ -198,13 +222,17 @@ pub(super) fn next<F: Future>(doing: &mut FuturesUnordered<F>, cx: &mut Context<
 }
 
 impl Latest {
-    fn sink(self: &Arc<Self>, came: Came) -> Box<dyn Fn(Progress) + Send + Sync> {
-        let Came::Request(call) = came else { return Box::new(|_| {}) };
+    /// Where reports on what came go, if anybody wants them.
+    fn sink(self: &Arc<Self>, came: Came, circumstances: &Circumstances) -> Option<Report> {
+        let Came::Request(call) = came else { return None };
+        if circumstances.reports == Reports::Unwanted {
+            return None;
+        }
         let latest = Arc::clone(self);
-        Box::new(move |progress| {
+        Some(Box::new(move |progress| {
             latest.reports.lock().unwrap_or_else(PoisonError::into_inner).insert(call, progress);
             latest.reader.wake();
-        })
+        }))
     }
 
     fn take(&self, cx: &mut Context<'_>) -> BTreeMap<IncomingCall, Progress> {

@@ -21,7 +21,7 @@ use crate::transport::Transport;
 ///
 /// Events go over as they go anywhere: the link is one more subscriber, responder or acceptor on this router's routes,
 /// for as long as the other end wants the event. An event that came over a link does not go back over it, and goes on
-/// over other links: links between routers should form a tree.
+/// over other links: links between routers should form a tree. A link keeps its router alive.
 ///
 /// # Order and delivery
 /// While the link lives, what one sender sends in one priority lane arrives once and in the order sent, back-pressure

@@ -155,6 +155,9 @@ impl Endpoint {
     }
 
     /// This end consumes events of this schema from here on. With how loaded the consumer is: less is better.
+    ///
+    /// A schema whose name is longer than about 4 KiB is not announced. What the other end has no room for (see
+    /// [`Limits::interests`](crate::Limits::interests)) is announced when others have been withdrawn.
     pub fn announce(&mut self, schema: Schema, load: u32) -> Interest {
         self.offered.announce(schema, load)
     }

@@ -2,6 +2,7 @@ use serde::{Deserialize, Serialize};
 
 use super::identity::{Identity, Token};
 use crate::limits::Limits;
+use crate::message::cut;
 
 /// The first frame of the end that connects.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -60,6 +61,6 @@ pub enum Refusal {
 
 impl Refused {
     pub(crate) fn new(code: Refusal, reason: impl Into<String>) -> Self {
-        Self { code, reason: reason.into() }
+        Self { code, reason: cut(reason.into()) }
     }
 }

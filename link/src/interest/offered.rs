@@ -13,23 +13,27 @@ pub(crate) struct Offered {
     told: usize,
 }
 
-/// How many bytes of changes go into one frame; what one change is beyond that still fits.
-const TOGETHER: usize = 16 * 1024;
+/// So many bytes of changes go into one frame, which is at most 16 KiB long, whatever the other end takes: one change
+/// more still fits.
+const TOGETHER: usize = 8 * 1024;
+
+/// A schema whose name and codec are longer than this is not spoken of.
+const LONGEST: usize = 4 * 1024;
 
 impl Offered {
     pub(crate) fn announce(&mut self, schema: Schema, load: u32) -> Interest {
         let interest = Interest(self.next);
         self.next += 1;
-        self.untold.push_back(Change::Announce { interest, schema: schema.clone(), load });
+        if is_speakable(&schema) {
+            self.untold.push_back(Change::Announce { interest, schema: schema.clone(), load });
+        }
         self.live.insert(interest, (schema, load));
         interest
     }
 
     pub(crate) fn withdraw(&mut self, interest: Interest) {
-        if self.live.remove(&interest).is_none() {
-            return;
-        }
-        let mut told = true;
+        let Some((schema, _)) = self.live.remove(&interest) else { return };
+        let mut told = is_speakable(&schema);
         self.untold.retain(|change| match change {
             Change::Announce { interest: untold, .. } if *untold == interest => {
                 told = false;
@@ -85,7 +89,7 @@ impl Offered {
     pub(crate) fn object(&mut self, interest: Interest, schema: Schema, most: u32) {
         let objections =
             self.untold.iter().filter(|change| matches!(change, Change::Mismatch { .. })).count();
-        if objections < most as usize {
+        if objections < most as usize && is_speakable(&schema) {
             self.untold.push_back(Change::Mismatch { interest, schema });
         }
     }
@@ -119,11 +123,15 @@ impl Offered {
     }
 }
 
+fn is_speakable(schema: &Schema) -> bool {
+    schema.name.len() + schema.codec.len() <= LONGEST && schema.shapes.len() <= 16
+}
+
 /// Roughly.
 fn size(change: &Change) -> usize {
     match change {
         Change::Announce { schema, .. } | Change::Mismatch { schema, .. } => {
-            64 + schema.name.len() + schema.codec.len()
+            64 + schema.name.len() + schema.codec.len() + 10 * schema.shapes.len()
         }
         Change::Withdraw { .. } | Change::Load { .. } | Change::Complete => 16,
     }
@@ -158,6 +166,16 @@ mod tests {
     }
 
     #[test]
+    fn a_name_that_fits_into_no_frame_is_not_spoken_of() {
+        let mut offered = Offered::default();
+        let unspeakable = offered.announce(schema(&"x".repeat(5_000)), 0);
+        let long = offered.announce(schema(&"x".repeat(4_000)), 0);
+        offered.withdraw(unspeakable);
+        let told = offered.tell(10).unwrap();
+        assert!(matches!(told[..], [Change::Announce { interest, .. }] if interest == long), "{told:?}");
+    }
+
+    #[test]
     fn many_announcements_are_spread_over_frames() {
         let mut offered = Offered::default();
         for index in 0..1_000 {
@@ -167,7 +185,7 @@ mod tests {
         while let Some(changes) = offered.tell(5_000) {
             let mut bytes = Vec::new();
             crate::frame::write(&mut bytes, &crate::frame::Frame::Interest(changes.clone()));
-            assert!(bytes.len() < 32 * 1024);
+            assert!(bytes.len() < 16 * 1024);
             told += changes.len();
         }
         assert_eq!(told, 1_000);
