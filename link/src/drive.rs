@@ -54,6 +54,9 @@ const BATCH: usize = 64 * 1024;
 /// A timer that is late because nothing can be written is looked at again after so long.
 const LATE: std::time::Duration = std::time::Duration::from_millis(10);
 
+/// The last words may take so long.
+const LAST_WORDS: std::time::Duration = std::time::Duration::from_millis(100);
+
 impl<T: Transport, P: Program> Driver<T, P> {
     pub(crate) fn new(transport: T, endpoint: Endpoint, program: P) -> Self {
         Self {
@@ -156,18 +159,15 @@ impl<T: Transport, P: Program> Driver<T, P> {
     /// Writes the last words, unless nobody takes them.
     fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<Closed> {
         let Some(closed) = self.ended.clone() else { return Poll::Pending };
-        if self.written < self.outbound.len() {
-            let until = *self.last_words_until.get_or_insert_with(|| Instant::now() + LATE * 10);
-            if self.timer.deadline() != until {
-                self.timer.as_mut().reset(until);
-            }
-            if self.timer.as_mut().poll(cx).is_pending() {
-                return Poll::Pending;
-            }
-        } else if Pin::new(&mut self.transport).poll_shutdown(cx).is_pending() {
-            return Poll::Pending;
+        let said = self.written == self.outbound.len();
+        if said && Pin::new(&mut self.transport).poll_shutdown(cx).is_ready() {
+            return Poll::Ready(closed);
         }
-        Poll::Ready(closed)
+        let until = *self.last_words_until.get_or_insert_with(|| Instant::now() + LAST_WORDS);
+        if self.timer.deadline() != until {
+            self.timer.as_mut().reset(until);
+        }
+        self.timer.as_mut().poll(cx).map(|()| closed)
     }
 }
 

@@ -290,6 +290,35 @@ async fn a_connection_that_breaks_ends_both_links() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_transport_that_loses_or_swaps_is_noticed_and_nothing_wrong_is_delivered() {
+    for swaps in [false, true] {
+        let mut conditions = Conditions::default();
+        // Long enough for writes to be on their way together.
+        conditions.latency = Duration::from_millis(20);
+        let every = Some(40);
+        if swaps {
+            conditions.swaps = every;
+        } else {
+            conditions.loses = every;
+        }
+        let Routers { left, right, links } = one_way(conditions).await;
+        let mut there = right.subscribe::<Ping>();
+        for number in 0..500 {
+            left.notify(Ping(number)).await.unwrap();
+            if number % 3 == 0 {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        }
+        let closed = tokio::time::timeout(SECOND * 60, links[1].closed()).await.expect("it was not noticed");
+        assert!(matches!(closed, Closed::Violation { .. }), "{closed}");
+        let told = tokio::time::timeout(SECOND * 60, links[0].closed()).await.expect("it was not told");
+        assert!(matches!(told, Closed::Accused { .. }), "{told}");
+        let got: Vec<_> = std::iter::from_fn(|| there.try_recv()).map(|ping| ping.0).collect();
+        assert!(!got.is_empty() && got.iter().copied().eq(0..got.len() as u64));
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_orderly_close_loses_nothing_that_was_sent_before() {
     let Routers { left, right, links } = one_way(slow()).await;
     let mut there = right.subscribe_with::<Ping>(InboxSettings::with_capacity(10_000));

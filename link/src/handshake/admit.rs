@@ -64,3 +64,55 @@ fn check_identity(theirs: &Identity, ours: &Identity) -> Result<(), Refused> {
 fn check_limits(limits: &Limits) -> Result<(), Refused> {
     limits.check().map_err(|reason| Refused::new(Refusal::Limits, reason))
 }
+
+#[cfg(test)]
+mod tests {
+    use edri_event::RouterId;
+
+    use super::*;
+    use crate::handshake::Token;
+
+    fn hello() -> Hello {
+        Hello {
+            magic: MAGIC,
+            versions: (VERSION, VERSION + 3),
+            identity: Identity::new(RouterId::from_bits(1), "there"),
+            token: Some(Token::new("not asked for")),
+            features: !0,
+            limits: Limits::default(),
+            heartbeat: 1,
+        }
+    }
+
+    fn here() -> Settings {
+        Settings::new(Identity::new(RouterId::from_bits(2), "here"))
+    }
+
+    #[test]
+    fn the_version_that_both_speak_and_the_features_that_both_have_are_agreed_upon() {
+        let (welcome, peer) = admit(hello(), &here()).unwrap();
+        assert_eq!((welcome.version, welcome.features, peer.version), (VERSION, FEATURES, VERSION));
+    }
+
+    #[test]
+    fn an_unknown_version_is_refused_with_the_one_that_is_spoken() {
+        let later = Hello { versions: (VERSION + 1, VERSION + 2), ..hello() };
+        let refused = admit(later, &here()).unwrap_err();
+        assert_eq!(refused.code, Refusal::Version);
+        assert!(refused.reason.contains(&format!("includes {VERSION}")), "{refused}");
+    }
+
+    #[test]
+    fn whoever_begins_otherwise_is_no_router() {
+        let other = Hello { magic: *b"HTTP", ..hello() };
+        assert_eq!(admit(other, &here()).unwrap_err().code, Refusal::NoRouter);
+    }
+
+    #[test]
+    fn a_welcome_in_a_version_that_was_not_offered_is_not_accepted() {
+        let (mut welcome, _) = admit(hello(), &here()).unwrap();
+        welcome.version += 1;
+        let there = Settings::new(hello().identity);
+        assert_eq!(check_welcome(welcome, &there).unwrap_err().code, Refusal::Version);
+    }
+}

@@ -25,11 +25,22 @@ pub struct Conditions {
     pub pieces: Vec<usize>,
     /// The connection breaks, for both ends, when so many bytes have been written in one direction. Never by default.
     pub breaks_after: Option<u64>,
+    /// Each so-manieth write is lost without a word, as no proper transport would. Never by default.
+    pub loses: Option<u64>,
+    /// Each so-manieth write overtakes what was written before it, if that is still on its way. Never by default.
+    pub swaps: Option<u64>,
 }
 
 impl Default for Conditions {
     fn default() -> Self {
-        Self { latency: Duration::ZERO, capacity: 256 * 1024, pieces: Vec::new(), breaks_after: None }
+        Self {
+            latency: Duration::ZERO,
+            capacity: 256 * 1024,
+            pieces: Vec::new(),
+            breaks_after: None,
+            loses: None,
+            swaps: None,
+        }
     }
 }
 
@@ -60,6 +71,7 @@ struct State {
     chunks: VecDeque<Chunk>,
     bytes: usize,
     written: u64,
+    writes: u64,
     pieces_read: usize,
     end: End,
     reader: Option<Waker>,
@@ -184,8 +196,19 @@ impl AsyncWrite for MemoryStream {
             self.sever();
             return Poll::Ready(Err(broken()));
         }
+        state.writes += 1;
+        let turn =
+            |every: Option<u64>| every.is_some_and(|every| every > 0 && state.writes.is_multiple_of(every));
+        let (lost, overtakes) = (turn(pipe.conditions.loses), turn(pipe.conditions.swaps));
+        if lost {
+            return Poll::Ready(Ok(length));
+        }
         let arrives = Instant::now() + pipe.conditions.latency;
-        state.chunks.push_back(Chunk { arrives, bytes: bytes[..length].to_vec(), read: 0 });
+        let chunk = Chunk { arrives, bytes: bytes[..length].to_vec(), read: 0 };
+        match state.chunks.pop_back() {
+            Some(before) if overtakes && before.read == 0 => state.chunks.extend([chunk, before]),
+            before => state.chunks.extend(before.into_iter().chain([chunk])),
+        }
         state.bytes += length;
         let reader = state.reader.take();
         drop(state);
@@ -252,6 +275,19 @@ mod tests {
 
     fn try_to_write(stream: &mut MemoryStream) -> Poll<io::Result<usize>> {
         Pin::new(stream).poll_write(&mut Context::from_waker(Waker::noop()), b"gh")
+    }
+
+    #[tokio::test]
+    async fn writes_are_lost_and_swapped_where_it_is_told() {
+        let conditions = Conditions { loses: Some(2), swaps: Some(3), ..Conditions::default() };
+        let (mut left, mut right) = pair(conditions);
+        for write in [b"a", b"b", b"c", b"d"] {
+            left.write_all(write).await.unwrap();
+        }
+        drop(left);
+        let mut got = String::new();
+        right.read_to_string(&mut got).await.unwrap();
+        assert_eq!(got, "ca");
     }
 
     #[tokio::test]
