@@ -289,7 +289,7 @@ impl World {
 proptest! {
     #[test]
     fn everything_arrives_once_and_in_order_and_nothing_stalls(
-        steps in prop::collection::vec(step(), 1..300),
+        steps in prop::collection::vec(step(), 1..200),
         cuts in prop::collection::vec(prop_oneof![1..20_usize, Just(usize::MAX), 1_000..70_000_usize], 1..20),
     ) {
         let mut world = World::new(cuts);
@@ -302,7 +302,7 @@ proptest! {
     /// A cut connection: what arrived is a beginning of what was sent, in each lane, and every request has ended.
     #[test]
     fn a_connection_cut_anywhere_leaves_a_beginning_and_ends_everything(
-        steps in prop::collection::vec(step(), 1..150),
+        steps in prop::collection::vec(step(), 1..100),
     ) {
         let mut world = World::new(vec![7, 1_000]);
         for (end, step) in steps {
