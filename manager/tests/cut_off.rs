@@ -50,6 +50,8 @@ impl Desk {
     }
 }
 
+type Configure = fn(Host<Desk>) -> Host<Desk>;
+
 fn note(number: u64, hangs: bool) -> Note {
     Note { number, hangs }
 }
@@ -90,7 +92,7 @@ async fn an_answer_whose_observer_ends_with_its_requester_is_a_letter_too() {
 
 #[tokio::test(start_paused = true)]
 async fn a_notification_that_is_cut_off_at_the_stop_deadline_leaves_one_letter_and_those_behind_it_too() {
-    let modes: [(&str, fn(Host<Desk>) -> Host<Desk>); 4] = [
+    let modes: [(&str, Configure); 4] = [
         ("mailbox", Host::mailbox),
         ("inline", Host::inline),
         ("per key", |host| host.concurrency(Concurrency::PerKey(1))),
