@@ -15,16 +15,16 @@ pub(crate) struct Budget {
 /// event costs more, as does a span.
 const TOLERANCE: f64 = 0.06;
 
-/// As measured when there were spans for the first time. Whoever makes a path cheaper lowers its ratio.
+/// As measured when there were spans and vitals for the first time. Whoever makes a path cheaper lowers its ratio.
 pub(crate) const ALL: &[Budget] = &[
-    Budget { workload: Workload::Notify, plain: Workload::Channel, ratio: 1.16 },
-    Budget { workload: Workload::NotifyAsync, plain: Workload::Channel, ratio: 2.13 },
-    Budget { workload: Workload::InlineNotify, plain: Workload::Channel, ratio: 0.845 },
-    Budget { workload: Workload::Request, plain: Workload::ChannelAsk, ratio: 1.24 },
-    Budget { workload: Workload::RequestAsync, plain: Workload::ChannelAsk, ratio: 1.46 },
-    Budget { workload: Workload::InlineRequest, plain: Workload::ChannelAsk, ratio: 0.232 },
-    Budget { workload: Workload::InlineRequestAsync, plain: Workload::ChannelAsk, ratio: 0.456 },
-    Budget { workload: Workload::Job, plain: Workload::ChannelAsk, ratio: 1.385 },
+    Budget { workload: Workload::Notify, plain: Workload::Channel, ratio: 1.235 },
+    Budget { workload: Workload::NotifyAsync, plain: Workload::Channel, ratio: 1.965 },
+    Budget { workload: Workload::InlineNotify, plain: Workload::Channel, ratio: 0.995 },
+    Budget { workload: Workload::Request, plain: Workload::ChannelAsk, ratio: 1.285 },
+    Budget { workload: Workload::RequestAsync, plain: Workload::ChannelAsk, ratio: 1.45 },
+    Budget { workload: Workload::InlineRequest, plain: Workload::ChannelAsk, ratio: 0.262 },
+    Budget { workload: Workload::InlineRequestAsync, plain: Workload::ChannelAsk, ratio: 0.495 },
+    Budget { workload: Workload::Job, plain: Workload::ChannelAsk, ratio: 1.455 },
 ];
 
 impl Budget {

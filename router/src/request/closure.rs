@@ -116,7 +116,7 @@ pub async fn caught<T>(answering: impl Future<Output = Result<T, Failure>>) -> R
 }
 
 /// The same for a handler that never waits.
-#[inline(always)]
+#[inline]
 pub fn caught_now<T>(answer: impl FnOnce() -> Result<T, Failure>) -> Result<T, RequestError> {
     outcome(catch_unwind(AssertUnwindSafe(answer)))
 }
