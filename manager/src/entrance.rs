@@ -7,7 +7,7 @@ use edri_event::{Event, Failure, Meta, Notification, Priority, Request, Tunnel};
 use edri_router::{
     Answer, Answering, Asked, Context, Deliver, Delivery, Envelope, EventInfo, EventKind, Handler,
     HandlerSpan, Inbox, Loss, Observable, Opening, Patience, Registration, Replay, RequestError, Respond,
-    Router, Running, Ticket, ToInbox, Wait, caught_now, has_expired, is_traced,
+    Router, Running, Shared, Ticket, ToInbox, Wait, caught_now, has_expired, is_traced,
 };
 
 use crate::handled::{Handled, Undone};
@@ -42,7 +42,7 @@ pub enum CallNotification<M: Manager, E> {
     /// It never waits.
     Now(fn(&mut M, &E, &Context) -> Result<(), Failure>),
     /// It may wait, and has the manager meanwhile.
-    Later(fn(Held<M>, Envelope<E>) -> Running<()>),
+    Later(fn(Held<M>, Shared<E>) -> Running<()>),
 }
 
 impl<'r, M: Manager> Entrance<'r, M> {
@@ -357,12 +357,10 @@ impl<M: Manager, E: Event + Sync> Deliver<Envelope<E>> for InlineNotification<M,
                 }
             }
             (CallNotification::Later(handle), Wait::Woken(_)) => {
-                if let Some(envelope) = parcel.take() {
-                    let Envelope { event, meta } = envelope;
+                if let Some(Envelope { event, meta }) = parcel.take() {
                     match self.slot.take(self.tag, meta) {
                         Ok(held) => {
-                            let envelope = Envelope { event, meta: Meta::new() };
-                            let running = traced::<M, E, _>(self.kind, held, |held| handle(held, envelope));
+                            let running = traced::<M, E, _>(self.kind, held, |held| handle(held, event));
                             return Delivery::Running(running);
                         }
                         Err(meta) => *parcel = Some(Envelope { event, meta }),

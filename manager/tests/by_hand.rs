@@ -7,7 +7,9 @@ use std::time::Duration;
 use edri_event::{Failure, Key, Notification, Request};
 use edri_manager::__private::{CallNotification, CallRequest, begin, begin_request};
 use edri_manager::{Concurrency, Entrance, Handled, Host, Manager, Settings, SharedManager};
-use edri_router::{Asked, Context, DeadLetterOffice, Envelope, Loss, Message, Reason, RequestError, Router};
+use edri_router::{
+    Asked, Context, DeadLetterOffice, Envelope, Loss, Message, Reason, RequestError, Router, Shared,
+};
 
 #[derive(Request)]
 #[request(response = u64)]
@@ -64,10 +66,10 @@ impl Manager for Counter {
         entrance.request(CounterInbox::Get, CallRequest::Now(|counter, _event: Get, _cx| Ok(counter.get())));
         entrance.notification(
             CounterInbox::Add,
-            CallNotification::Later(|mut held, envelope: Envelope<Add>| {
+            CallNotification::Later(|mut held, event: Shared<Add>| {
                 Box::pin(async move {
                     tokio::task::yield_now().await;
-                    held.parts().0.add(envelope.event.0);
+                    held.parts().0.add(event.0);
                 })
             }),
         );

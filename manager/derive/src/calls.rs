@@ -57,8 +57,8 @@ impl Expansion<'_> {
             (true, false) => {
                 let outcome = self.watched(&self.lent(handler));
                 quote! {
-                    Later(|held, envelope| {
-                        let mut held = held.lend(envelope.event);
+                    Later(|held, event| {
+                        let mut held = held.lend(event);
                         ::std::boxed::Box::pin(async move {
                             let mut watching = held.watch(#private::event_name::<#payload>());
                             let outcome = {

@@ -89,7 +89,7 @@ pub(super) async fn mailbox<M: Manager, O: Overseer>(
             Next::Recalled => return Left::Recalled(manager, at_rest(cx)),
         };
         if let Handled::Undone(undone) = handled
-            && let Some(undone) = life.judge(undone, receiver)
+            && let Some(undone) = life.judge(undone, 1, receiver)
         {
             return Left::Fell(manager, at_rest(cx), undone);
         }
@@ -139,7 +139,7 @@ pub(super) async fn inline<M: Manager, O: Overseer>(
                 }
             };
             if let Handled::Undone(undone) = handled
-                && let Some(undone) = life.judge(undone, receiver)
+                && let Some(undone) = life.judge(undone, 1, receiver)
             {
                 let Seat { manager, cx, .. } = *seat;
                 return Left::Fell(manager, at_rest(cx), undone);

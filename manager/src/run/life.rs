@@ -85,18 +85,20 @@ impl Life {
         count.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// The same where the event came from the inbox: gives it back if it takes the manager down; else it is given up.
+    /// The same where the event came from the inbox: gives it back if it takes the manager down; else it is given up, after
+    /// so many attempts.
     #[cold]
     pub(super) fn judge<I: Message>(
         &self,
         undone: Box<Undone<I>>,
+        attempts: u32,
         receiver: &Receiver<I>,
     ) -> Option<Box<Undone<I>>> {
         self.note(&undone.reason, receiver.meter());
         if self.falls_by(&undone.reason) {
             return Some(undone);
         }
-        undone.give_up(1, receiver.office());
+        undone.give_up(attempts, receiver.office());
         None
     }
 

@@ -7,7 +7,7 @@ use super::again::Again;
 use super::alone::{Left, in_span, inline, mailbox, wait_for};
 use super::inline::Slot;
 use super::life::Life;
-use crate::handled::Handled;
+use crate::handled::{Handled, Undone};
 use crate::manager::Manager;
 use crate::supervision::{End, Supervisor};
 
@@ -39,12 +39,11 @@ impl<M: Manager> Supervised<M> {
                     (self.supervisor.revive(None, &mut cx, &self.open).await, cx)
                 }
                 Left::Fell(fallen, mut cx, undone) => {
-                    bury(fallen);
-                    let reason = undone.reason.clone();
-                    let redeliver = self.supervisor.redeliver;
-                    let again = Again::after(1, redeliver, *undone, self.receiver.office(), &self.life);
-                    let revived = self.supervisor.revive(Some(reason), &mut cx, &self.open).await;
-                    (self.deliver_again(revived, again, &mut cx).await, cx)
+                    let revived = match self.replace(fallen, *undone, 1, &mut cx).await {
+                        Ok((manager, again)) => self.deliver_again(manager, again, &mut cx).await,
+                        Err(end) => Err(end),
+                    };
+                    (revived, cx)
                 }
             };
             manager = match revived {
@@ -54,33 +53,39 @@ impl<M: Manager> Supervised<M> {
         }
     }
 
+    /// A new manager in the place of one that fell by an event, at this attempt with it, and the event if it is to be
+    /// delivered again.
+    async fn replace(
+        &mut self,
+        fallen: M,
+        undone: Undone<M::Inbox>,
+        attempts: u32,
+        cx: &mut Context,
+    ) -> Result<(M, Option<Again<M::Inbox>>), End> {
+        bury(fallen);
+        let reason = undone.reason.clone();
+        let redeliver = self.supervisor.redeliver;
+        let again = Again::after(attempts, redeliver, undone, self.receiver.office(), &self.life);
+        let manager = self.supervisor.revive(Some(reason), cx, &self.open).await?;
+        Ok((manager, again))
+    }
+
     /// Before all others, and once more with each manager that it takes down.
     async fn deliver_again(
         &mut self,
-        revived: Result<M, End>,
-        again: Option<Again<M::Inbox>>,
+        mut manager: M,
+        mut again: Option<Again<M::Inbox>>,
         cx: &mut Context,
     ) -> Result<M, End> {
-        let mut manager = revived?;
-        let mut next = again.and_then(Again::begin);
-        while let Some((message, attempts)) = next.take() {
+        while let Some((message, attempts)) = again.take().and_then(Again::begin) {
             let message = in_span(message, &mut self.receiver, cx);
             let handled = {
                 let handling = pin!(manager.handle(message, cx));
                 wait_for(handling, &mut self.receiver, &self.life).await
             };
             let Handled::Undone(undone) = handled else { break };
-            self.life.note(&undone.reason, self.receiver.meter());
-            if !self.life.falls_by(&undone.reason) {
-                undone.give_up(attempts, self.receiver.office());
-                break;
-            }
-            bury(manager);
-            let reason = undone.reason.clone();
-            let redeliver = self.supervisor.redeliver;
-            let again = Again::after(attempts, redeliver, *undone, self.receiver.office(), &self.life);
-            manager = self.supervisor.revive(Some(reason), cx, &self.open).await?;
-            next = again.and_then(Again::begin);
+            let Some(undone) = self.life.judge(undone, attempts, &self.receiver) else { break };
+            (manager, again) = self.replace(manager, *undone, attempts, cx).await?;
         }
         Ok(manager)
     }

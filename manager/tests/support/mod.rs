@@ -282,8 +282,8 @@ impl Manager for Clerk {
     fn attach(entrance: &mut Entrance<'_, Self>) {
         entrance.notification(
             ClerkInbox::Tell,
-            CallNotification::Later(|held, envelope: Envelope<Tell>| {
-                let mut held = held.lend(envelope.event);
+            CallNotification::Later(|held, event: Shared<Tell>| {
+                let mut held = held.lend(event);
                 Box::pin(async move {
                     let mut watching = held.watch("Tell");
                     let outcome = {
