@@ -1,0 +1,31 @@
+//! A manager that gives up after a few restarts, and is started again from outside.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use edri::manager::StartError;
+use edri::prelude::*;
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+
+use crate::books::Books;
+use crate::clerk::scribe;
+use crate::lines::FRAIL;
+
+/// Starts it again whenever it has given up, until `ended`; then what it leaves unhandled.
+pub async fn keep(
+    router: Router,
+    books: Arc<Books>,
+    revived: Arc<AtomicU64>,
+    mut ended: oneshot::Receiver<()>,
+) -> Result<usize, StartError> {
+    loop {
+        let host = scribe::<FRAIL>(&books, "frail").capacity(64).budget(2, Duration::from_secs(3600));
+        let mut managed = host.start(&router).await?;
+        tokio::select! {
+            _ = managed.stopped() => revived.fetch_add(1, Ordering::Relaxed),
+            _ = &mut ended => return Ok(managed.stop(Instant::now() + Duration::from_secs(10)).await),
+        };
+    }
+}
