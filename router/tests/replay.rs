@@ -489,3 +489,18 @@ async fn an_observer_that_comes_while_a_retained_request_is_worked_on_sees_its_a
     assert_eq!(assert_ready!(asking.poll()), Ok(1));
     assert_eq!(answered(&mut late), [(1, Ok(1))]);
 }
+
+#[tokio::test]
+async fn what_was_only_replayed_and_not_read_is_no_dead_letter() {
+    let router = Router::new();
+    router.retain::<Number>(Retention::last(10));
+    for number in 0..3 {
+        router.notify(Number(number)).await.unwrap();
+    }
+    let late = router.subscribe::<Number>().from(Replay::All);
+    router.notify(Number(3)).await.unwrap();
+    assert_eq!(late.len(), 4);
+    drop(late);
+    assert_eq!(router.dead_letter_counts().total(), 1, "only what had come live");
+    assert_eq!(router.retained::<Number>().events, 4);
+}
