@@ -42,10 +42,7 @@ impl Context {
     pub fn watch(&mut self, event: &'static str) -> Option<Box<Watching>> {
         match &mut self.watch {
             None => None,
-            Some(watch) => match self.router.scope() {
-                Some(scope) => Some(Watching::over(watch, event, &scope.name)),
-                None => None,
-            },
+            Some(watch) => self.router.scope().map(|scope| Watching::over(watch, event, &scope.name)),
         }
     }
 
