@@ -13,19 +13,24 @@ use crate::books::Books;
 use crate::clerk::scribe;
 use crate::lines::FRAIL;
 
+pub async fn start(router: &Router, books: &Arc<Books>) -> Result<Managed, StartError> {
+    let host = scribe::<FRAIL>(books, "frail").capacity(64).budget(2, Duration::from_secs(3600));
+    host.start(router).await
+}
+
 /// Starts it again whenever it has given up, until `ended`; then what it leaves unhandled.
 pub async fn keep(
+    mut managed: Managed,
     router: Router,
     books: Arc<Books>,
     revived: Arc<AtomicU64>,
     mut ended: oneshot::Receiver<()>,
 ) -> Result<usize, StartError> {
     loop {
-        let host = scribe::<FRAIL>(&books, "frail").capacity(64).budget(2, Duration::from_secs(3600));
-        let mut managed = host.start(&router).await?;
         tokio::select! {
             _ = managed.stopped() => revived.fetch_add(1, Ordering::Relaxed),
             _ = &mut ended => return Ok(managed.stop(Instant::now() + Duration::from_secs(10)).await),
         };
+        managed = start(&router, &books).await?;
     }
 }

@@ -91,6 +91,7 @@ async fn run(arguments: Arguments) -> Result<Report, Box<dyn Error>> {
     letters::read_all(&router, &books);
     let pages = chronicle::begin(&router);
     let app = program(&router, &books).start().await?;
+    let frail = frail::start(&router, &books).await?;
 
     let begun = Instant::now();
     let until = begun + Duration::from_secs(arguments.seconds);
@@ -132,8 +133,13 @@ async fn run(arguments: Arguments) -> Result<Report, Box<dyn Error>> {
         tokio::spawn(chronicle::witness(pages, Arc::clone(&books), Arc::clone(&replays), all_written));
     let (end_frail, frail_ended) = oneshot::channel();
     let given_up = Arc::new(AtomicU64::new(0));
-    let frail =
-        tokio::spawn(frail::keep(router.clone(), Arc::clone(&books), Arc::clone(&given_up), frail_ended));
+    let frail = tokio::spawn(frail::keep(
+        frail,
+        router.clone(),
+        Arc::clone(&books),
+        Arc::clone(&given_up),
+        frail_ended,
+    ));
 
     let memory = watch::watch(router.clone(), Arc::clone(&books), begun, until).await;
     let took = begun.elapsed();
