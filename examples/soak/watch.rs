@@ -25,12 +25,12 @@ pub async fn watch(router: Router, books: Arc<Books>, begun: Instant, until: Ins
     ticks.tick().await;
     loop {
         let now = ticks.tick().await;
+        if let Some(bytes) = router.snapshot().process.memory {
+            memory.note(bytes);
+        }
         if now >= until {
             bar.finish_and_clear();
             return memory;
-        }
-        if let Some(bytes) = router.snapshot().process.memory {
-            memory.note(bytes);
         }
         let done = books.done();
         bar.set_position((now - begun).as_secs());
