@@ -60,6 +60,7 @@ struct Rare {
     deadline: Option<Instant>,
     progress: Option<ProgressSink>,
     sequence: Option<u64>,
+    attempts: u32,
     trace: Option<TraceContext>,
     sender: Option<Span>,
 }
@@ -98,6 +99,11 @@ impl Meta {
     /// Sets its place in what a router retains of its type.
     pub fn set_sequence(&mut self, sequence: u64) {
         self.rare().sequence = Some(sequence);
+    }
+
+    /// Sets how often a handler has begun with it and not ended well.
+    pub fn set_attempts(&mut self, attempts: u32) {
+        self.rare().attempts = attempts;
     }
 
     /// Sets the trace it belongs to, and the span under which it is sent.
@@ -140,6 +146,11 @@ impl Meta {
     /// The span of a sender that waits for it to be handled.
     pub fn sender(&self) -> Option<&Span> {
         self.rare.0.as_ref().and_then(|rare| rare.sender.as_ref())
+    }
+
+    /// How often a handler has begun with it before, and not ended well: 0 unless it is delivered again.
+    pub fn attempts(&self) -> u32 {
+        self.rare.0.as_ref().map_or(0, |rare| rare.attempts)
     }
 
     /// Its place in what a router [retains](crate::Retention) of its type, from 1; of other types, and before it is

@@ -48,7 +48,9 @@ fn still_awaited<R: Request>(asked: Asked<R>) -> Option<Asked<R>> {
 #[inline]
 pub fn begin<E: Event + Sync>(envelope: Envelope<E>, cx: &mut Context) -> Option<Shared<E>> {
     if has_expired(&envelope.meta) {
-        envelope.discard(Loss::unhandled(Reason::Expired), &cx.office());
+        // It may have been tried before, and have expired while its next manager was made.
+        let attempts = envelope.meta.attempts();
+        envelope.discard(Loss::after(attempts, Reason::Expired), &cx.office());
         return None;
     }
     cx.begin(envelope.meta);
@@ -119,7 +121,11 @@ impl<E> Lent<E> {
         E: Event,
     {
         complain::<E>(&error, cx);
-        let message = self.0.map(|event| wrap(Envelope { event, meta: cx.meta().clone() }));
+        let message = self.0.map(|event| {
+            let mut meta = cx.meta().clone();
+            meta.set_attempts(meta.attempts().saturating_add(1));
+            wrap(Envelope { event, meta })
+        });
         Handled::undone(message, reason(error))
     }
 }
@@ -163,7 +169,8 @@ impl<E: Event + Sync> Drop for Entrusted<'_, E> {
 #[cold]
 fn hand_in<E: Event + Sync>(event: Shared<E>, cx: &Context) {
     let envelope = Envelope { event, meta: cx.meta().clone() };
-    discard(envelope, Loss::after(1, Reason::Stopped), &cx.office());
+    let attempts = envelope.meta.attempts().saturating_add(1);
+    discard(envelope, Loss::after(attempts, Reason::Stopped), &cx.office());
 }
 
 /// A tunnel is about to be accepted; the verdict is for [`settle_tunnel`]. `None` if its deadline has passed.

@@ -513,3 +513,17 @@ async fn an_observer_that_comes_while_a_retained_request_is_worked_on_sees_its_a
     assert_eq!(assert_ready!(asking.poll()), Ok(1));
     assert_eq!(answered(&mut late), [(1, Ok(1))]);
 }
+
+#[tokio::test]
+async fn what_was_only_replayed_and_not_read_is_no_dead_letter() {
+    let router = Router::new();
+    for number in 0..3 {
+        router.notify(Kept(number)).await.unwrap();
+    }
+    let late = router.subscribe::<Kept>().from(Replay::All);
+    router.notify(Kept(3)).await.unwrap();
+    assert_eq!(late.len(), 4);
+    drop(late);
+    assert_eq!(router.dead_letter_counts().total(), 1, "only what had come live");
+    assert_eq!(kept(router.subscribe::<Kept>().from(Replay::All)), [1, 2, 3]);
+}

@@ -15,7 +15,7 @@ use super::again::Again;
 use super::keys::Keys;
 use super::life::Life;
 use super::supervised::bury;
-use crate::handled::{Handled, discard};
+use crate::handled::{Handled, Undone, discard};
 use crate::handling::reason;
 use crate::health::answer;
 use crate::manager::SharedManager;
@@ -71,10 +71,10 @@ impl<M: SharedManager> Crew<M> {
             while let Some(message) = receiver.try_recv() {
                 discard(message, Loss::unhandled(Reason::Stopped), receiver.office());
             }
-            while let Some(Ended { handled, attempts, .. }) = running.next().await {
-                if let Handled::Undone(undone) = handled {
+            while let Some(mut ended) = running.next().await {
+                if let Some(undone) = ended.undone.take() {
                     self.life.note(&undone.reason, self.open.meter());
-                    undone.give_up(attempts, receiver.office());
+                    undone.give_up(ended.attempts, receiver.office());
                 }
             }
         }
@@ -137,7 +137,11 @@ impl<M: SharedManager> Crew<M> {
                 .over(&noted.shifts, noted.inbox.meter(), handling)
                 .await
                 .unwrap_or_else(|payload| Handled::undone(None, reason(RequestError::from_panic(&*payload))));
-            Ended { key, attempts, generation, handled }
+            let undone = match handled {
+                Handled::Done => None,
+                Handled::Undone(undone) => Some(undone),
+            };
+            Ended { key, attempts, generation, undone, noted }
         };
         running.tasks.spawn(span.around(handling));
     }
@@ -160,11 +164,12 @@ impl<M: SharedManager> Crew<M> {
     /// After a handler: a new manager if this one fell, and the event if it is to be delivered again.
     async fn settle(
         &mut self,
-        ended: Ended<M::Inbox>,
+        mut ended: Ended<M::Inbox>,
         office: &DeadLetterOffice,
     ) -> Result<Option<Again<M::Inbox>>, End> {
-        let Ended { attempts, generation, handled, .. } = ended;
-        let Handled::Undone(undone) = handled else { return Ok(None) };
+        let Some(undone) = ended.undone.take() else { return Ok(None) };
+        let (attempts, generation) = (ended.attempts, ended.generation);
+        drop(ended);
         self.life.note(&undone.reason, self.open.meter());
         let reason = undone.reason.clone();
         let redeliver = match &self.supervisor {
@@ -265,14 +270,24 @@ async fn next_or_asked<I: Message>(receiver: &mut Receiver<I>, takes_more: bool)
     .await
 }
 
-/// A handler that has run.
-struct Ended<I> {
+/// A handler that has run. Dropped before anybody has looked at it, since its manager was ended from outside in that
+/// moment, it hands in what was not done.
+struct Ended<I: Message> {
     key: Option<Key>,
     /// Which attempt it was with its event.
     attempts: u32,
     /// Of its manager.
     generation: u64,
-    handled: Handled<I>,
+    undone: Option<Box<Undone<I>>>,
+    noted: Arc<Noted<I>>,
+}
+
+impl<I: Message> Drop for Ended<I> {
+    fn drop(&mut self) {
+        if let Some(undone) = self.undone.take() {
+            undone.give_up(self.attempts, self.noted.inbox.office());
+        }
+    }
 }
 
 /// The handlers that run.
