@@ -260,7 +260,7 @@ fn a_manager_that_does_not_start_or_stop_fails_its_test() {
         assert_eq!(prices.expect().await.item, 0);
         bed.stop().await;
     });
-    assert!(stop.contains("Shop  manager       3"), "{stop}");
+    assert!(stop.contains("Shop  manager       3        0  testing::Order"), "{stop}");
 }
 
 #[tokio::test]
