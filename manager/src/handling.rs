@@ -10,7 +10,7 @@ use crate::handled::{Handled, discard};
 
 /// A request is about to be handled by a handler that wants its context; `None` if nobody waits for the answer
 /// any more, or its deadline has passed.
-#[inline]
+#[inline(always)]
 pub fn begin_request<R: Request>(asked: Asked<R>, cx: &mut Context) -> Option<(R, ReplyTo<R::Response>)> {
     let Asked { event, meta, reply } = still_awaited(asked)?;
     cx.begin_request::<R>(meta, &reply);
@@ -18,7 +18,7 @@ pub fn begin_request<R: Request>(asked: Asked<R>, cx: &mut Context) -> Option<(R
 }
 
 /// The same for a handler that does not.
-#[inline]
+#[inline(always)]
 pub fn begin_request_alone<R: Request>(asked: Asked<R>) -> Option<(R, ReplyTo<R::Response>)> {
     still_awaited(asked).map(|asked| (asked.event, asked.reply))
 }
@@ -32,29 +32,40 @@ pub fn judge<T, I>(outcome: &Result<T, RequestError>) -> Handled<I> {
     }
 }
 
-#[inline]
+#[inline(always)]
 fn still_awaited<R: Request>(asked: Asked<R>) -> Option<Asked<R>> {
     if asked.is_abandoned() {
         return None;
     }
     if has_expired(&asked.meta) {
-        asked.reply.answer(Err(RequestError::Expired));
+        too_late(asked);
         return None;
     }
     Some(asked)
 }
 
+#[cold]
+fn too_late<R: Request>(asked: Asked<R>) {
+    asked.reply.answer(Err(RequestError::Expired));
+}
+
 /// A notification is about to be handled; `None` if its deadline has passed.
-#[inline]
+// Always, as all that hands an event over on its way: by a call, it would be copied right after it was written.
+#[inline(always)]
 pub fn begin<E: Event + Sync>(envelope: Envelope<E>, cx: &mut Context) -> Option<Shared<E>> {
     if has_expired(&envelope.meta) {
-        // It may have been tried before, and have expired while its next manager was made.
-        let attempts = envelope.meta.attempts();
-        envelope.discard(Loss::after(attempts, Reason::Expired), &cx.office());
+        expired(envelope, cx);
         return None;
     }
     cx.begin(envelope.meta);
     Some(envelope.event)
+}
+
+#[cold]
+fn expired<E: Event + Sync>(envelope: Envelope<E>, cx: &Context) {
+    // It may have been tried before, and have expired while its next manager was made.
+    let attempts = envelope.meta.attempts();
+    envelope.discard(Loss::after(attempts, Reason::Expired), &cx.office());
 }
 
 /// A notification in the hands of a handler that borrows it: let go when that has ended well, and else kept.
