@@ -58,8 +58,8 @@ pub struct News {
     pub health: AtomicU64,
 }
 
-pub const REASONS: [&str; 7] =
-    ["no subscriber", "overflow", "failed", "panicked", "abandoned", "expired", "stopped"];
+pub const REASONS: [&str; 8] =
+    ["no subscriber", "overflow", "failed", "panicked", "abandoned", "expired", "stopped", "cancelled"];
 
 fn place(reason: &Reason) -> usize {
     match reason {
@@ -70,6 +70,7 @@ fn place(reason: &Reason) -> usize {
         Reason::Abandoned => 4,
         Reason::Expired => 5,
         Reason::Stopped => 6,
+        Reason::Cancelled => 7,
         unknown => unreachable!("a reason that the books have no column for: {unknown}"),
     }
 }
