@@ -187,9 +187,7 @@ impl<M: Manager, R: Request> InlineRequest<M, R> {
     /// The requester is told: there is nothing else to be done.
     #[cold]
     fn ended_badly(&self, error: RequestError, seat: &mut Seat<M>) -> RequestError {
-        if let Handled::Undone(undone) = Handled::undone(None, reason(error.clone())) {
-            self.slot.note(undone, seat);
-        }
+        self.slot.note(Box::new(Undone { message: None, reason: reason(error.clone()) }), seat);
         error
     }
 
