@@ -62,10 +62,6 @@ impl List {
         self.segments.lock().iter().map(|segment| segment.bytes).sum()
     }
 
-    pub(crate) fn len(&self) -> usize {
-        self.segments.lock().len()
-    }
-
     pub(super) fn last_bytes(&self) -> u64 {
         self.segments.lock().back().map_or(0, |segment| segment.bytes)
     }

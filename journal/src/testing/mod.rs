@@ -40,5 +40,4 @@ mod disk;
 mod file;
 mod world;
 
-pub(crate) use chance::Chance;
 pub use disk::{Disk, Loss};
