@@ -72,6 +72,9 @@ impl Log {
         found.remove_leftovers(&*files, directory, list.first(), snapshot)?;
 
         let Last { tail, .. } = last;
+        if let Some(Cut { path, offset, bytes, what }) = &tail.cut {
+            tracing::warn!(segment = %path.display(), offset, bytes, what, "the torn end of a journal was cut off");
+        }
         let recovered = Recovered {
             first: list.first(),
             next: tail.next,
