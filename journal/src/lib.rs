@@ -68,3 +68,10 @@ pub use read::{Reader, Record, SnapshotReader};
 pub use settings::{Durability, Settings, WhenFull};
 pub use snapshot::SnapshotWriter;
 pub use write::Pending;
+
+/// The programs of the guide.
+#[cfg(doctest)]
+mod guide {
+    #[doc = include_str!("../../docs/src/journal.md")]
+    mod journal {}
+}

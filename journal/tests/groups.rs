@@ -151,7 +151,7 @@ async fn what_was_appended_is_written_when_all_handles_are_gone() {
     let disk = Disk::new(1);
     let (journal, hold, first) = busy(&disk, Settings::default()).await;
     for number in 0..100 {
-        let _ = journal.enqueue([record(number)], Durability::Unsynced).await.unwrap();
+        drop(journal.enqueue([record(number)], Durability::Unsynced).await.unwrap());
     }
     drop(journal);
     drop(hold);

@@ -25,7 +25,7 @@ async fn records_are_read_from_anywhere_while_others_are_appended() {
     });
     for from in [1, 2, 700, 1_999, 2_000, 3_333, 5_000, 7_999, 8_000] {
         let records = all(journal.read_from(at(from))).await;
-        assert!(records.len() as u64 >= 8_000 - from + 1);
+        assert!(records.len() as u64 > 8_000 - from);
         for (expected, (position, content)) in (from..).zip(records) {
             assert_eq!((position, content), (expected, record(expected)));
         }

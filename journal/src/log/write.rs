@@ -46,9 +46,11 @@ impl Batch {
         self.records += other.records;
     }
 
-    pub(crate) fn clear(&mut self) {
+    /// An empty one, with the memory of this one up to so many bytes.
+    pub(crate) fn emptied(mut self, bytes: usize) -> Self {
         self.bytes.clear();
-        self.records = 0;
+        self.bytes.shrink_to(bytes);
+        Self { bytes: self.bytes, records: 0 }
     }
 
     /// Gives each frame its place in a segment, from byte `at` on, of which `synced` bytes are synced.

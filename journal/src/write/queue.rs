@@ -165,8 +165,7 @@ impl Queue {
     pub(crate) fn abandon(&self, why: JournalError) {
         self.close(why.clone());
         let work = self.gathering.lock().take(Batch::default());
-        work.group.records.complete(Err(why.clone()));
-        work.group.flush.complete(Err(why));
+        work.group.fail(&why);
     }
 
     fn why_closed(&self) -> JournalError {
@@ -220,14 +219,6 @@ impl Queue {
         gathering.sleeping = None;
         self.room.add_permits(std::mem::take(&mut gathering.room));
         gathering.take(batch)
-    }
-}
-
-impl Drop for Work {
-    /// Whoever still waits then, waits for something that will not happen: the writer has panicked.
-    fn drop(&mut self) {
-        self.group.records.complete(Err(JournalError::Closed));
-        self.group.flush.complete(Err(JournalError::Closed));
     }
 }
 

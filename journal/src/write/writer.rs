@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
+use super::group::Group;
 use super::queue::{Command, Patience, Work};
 use crate::error::JournalError;
 use crate::log::{Batch, Log, Recovered};
@@ -61,10 +62,11 @@ struct Last {
 
 impl Writer {
     fn run(mut self) {
-        let ending = Ending(self.shared.clone());
+        let mut ending = Ending { shared: self.shared.clone(), group: Arc::default() };
         let mut spare = Batch::default();
         loop {
             let mut work = self.shared.queue.next(spare, self.patience());
+            ending.group = work.group.clone();
             self.write(&mut work);
             for command in std::mem::take(&mut work.commands) {
                 self.obey(command);
@@ -72,8 +74,7 @@ impl Writer {
             if work.closing {
                 break;
             }
-            work.batch.clear();
-            spare = std::mem::take(&mut work.batch);
+            spare = work.batch.emptied(self.settings.waiting as usize);
         }
         let closed = self.log.close();
         self.shared.ended.complete(closed);
@@ -147,13 +148,58 @@ impl Writer {
 }
 
 /// However the thread ends, nobody waits for it any more.
-struct Ending(Arc<Shared>);
+struct Ending {
+    shared: Arc<Shared>,
+    /// What is being written.
+    group: Arc<Group>,
+}
 
 impl Drop for Ending {
+    /// After an end in order there is nobody left to be told.
     fn drop(&mut self) {
-        self.0.end(JournalError::Poisoned {
-            directory: self.0.list.directory().into(),
+        let why = JournalError::Poisoned {
+            directory: self.shared.list.directory().into(),
             reason: "the thread that writes it has panicked".into(),
+        };
+        self.group.fail(&why);
+        self.shared.end(why);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::error::JournalError;
+    use crate::position::Position;
+    use crate::settings::{Durability, Settings};
+    use crate::testing::Disk;
+
+    #[tokio::test]
+    async fn nobody_waits_for_a_writer_that_has_panicked() {
+        let disk = Disk::new(0);
+        let (journal, _) = disk.open("journal", Settings::default().waiting(1024)).await.unwrap();
+        let mut follower = journal.follow(Position::FIRST);
+        let hold = disk.hold();
+        disk.panic_at(disk.calls());
+        let written = journal.enqueue([[0; 500]], Durability::Synced).await.unwrap();
+        while hold.waiting() == 0 {
+            tokio::task::yield_now().await;
+        }
+        let gathered = journal.enqueue([[0; 1000]], Durability::Synced).await.unwrap();
+        let in_line = tokio::spawn({
+            let journal = journal.clone();
+            async move { journal.append("no room").await }
         });
+        tokio::task::yield_now().await;
+        drop(hold);
+        for outcome in
+            [written.await.map(|_| ()), gathered.await.map(|_| ()), in_line.await.unwrap().map(|_| ())]
+        {
+            assert!(matches!(outcome, Err(JournalError::Poisoned { .. })), "{outcome:?}");
+        }
+        assert!(matches!(journal.sync().await, Err(JournalError::Poisoned { .. })));
+        assert!(matches!(journal.close().await, Err(JournalError::Poisoned { .. })));
+        assert!(follower.next().await.is_none());
+        // The lock is free.
+        disk.open("journal", Settings::default()).await.unwrap();
     }
 }
