@@ -147,6 +147,20 @@ async fn what_is_not_synced_is_synced_after_a_while_by_itself() {
 }
 
 #[tokio::test]
+async fn what_is_not_synced_is_synced_after_a_while_however_much_comes() {
+    let disk = Disk::new(1);
+    let settings = Settings::default().unsynced_for(std::time::Duration::from_millis(1));
+    let (journal, _) = open(&disk, settings).await;
+    // The writer never runs out of work meanwhile.
+    let mut appended = 0;
+    while journal.next() == Position::FIRST {
+        drop(journal.enqueue(["more and more"], Durability::Unsynced).await.unwrap());
+        appended += 1;
+        assert!(appended < 5_000_000, "none of them was synced");
+    }
+}
+
+#[tokio::test]
 async fn what_was_appended_is_written_when_all_handles_are_gone() {
     let disk = Disk::new(1);
     let (journal, hold, first) = busy(&disk, Settings::default()).await;

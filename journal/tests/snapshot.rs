@@ -94,6 +94,23 @@ async fn a_snapshot_of_what_is_not_there_or_summed_up_already_is_refused() {
 }
 
 #[tokio::test]
+async fn a_snapshot_that_would_leave_a_gap_is_refused() {
+    let disk = Disk::new(1);
+    let (journal, _) = open(&disk, small()).await;
+    fill(&journal, 1..=100).await;
+    let mut begun = journal.snapshot(at(5)).await.unwrap();
+    begun.write("something").await.unwrap();
+    journal.confirm(at(90)).await.unwrap();
+    journal.sync().await.unwrap();
+    let first = journal.first();
+    assert!(first > at(6));
+    let is_gap = |refused: &JournalError| matches!(refused, JournalError::Gone { position, first: kept } if *position == at(6) && *kept == first);
+    assert!(begun.finish().await.is_err_and(|refused| is_gap(&refused)));
+    assert!(journal.snapshot(at(5)).await.is_err_and(|refused| is_gap(&refused)));
+    sum_up(&journal, 90, 1).await.unwrap();
+}
+
+#[tokio::test]
 async fn a_snapshot_for_which_there_is_no_room_harms_nobody() {
     let disk = Disk::new(1);
     let (journal, _) = open(&disk, Settings::default()).await;

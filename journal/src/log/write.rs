@@ -94,8 +94,11 @@ impl Log {
         Ok(first)
     }
 
-    /// Marks everything up to `position` as confirmed.
+    /// Marks everything up to `position` as confirmed, unless it is.
     pub(crate) fn confirm(&mut self, position: Position) -> Result<(), JournalError> {
+        if self.marks_written.confirmed >= Some(position) {
+            return Ok(());
+        }
         self.mark(Marks { confirmed: Some(position), ..self.marks_written })
     }
 

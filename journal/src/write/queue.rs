@@ -157,8 +157,8 @@ impl Queue {
     pub(crate) fn close(&self, why: JournalError) {
         let mut gathering = self.gathering.lock();
         gathering.closed.get_or_insert(why);
-        self.room.close();
         self.wake(gathering);
+        self.room.close();
     }
 
     /// Nobody will write what has gathered.
@@ -217,8 +217,11 @@ impl Queue {
             }
         }
         gathering.sleeping = None;
-        self.room.add_permits(std::mem::take(&mut gathering.room));
-        gathering.take(batch)
+        let room = std::mem::take(&mut gathering.room);
+        let work = gathering.take(batch);
+        drop(gathering);
+        self.room.add_permits(room);
+        work
     }
 }
 

@@ -92,28 +92,36 @@ impl Writer {
     }
 
     fn write(&mut self, work: &mut Work) {
-        let mut records = self.log.write(&mut work.batch, !work.sync);
-        if !work.sync {
-            work.group.records.complete(records);
-            self.unsynced_since =
-                self.log.is_unsynced().then(|| self.unsynced_since.unwrap_or_else(Instant::now));
+        let records = self.log.write(&mut work.batch, !work.sync);
+        if work.sync {
+            let confirmed = work.confirm.map_or(Ok(()), |position| self.log.confirm(position));
+            self.last.calls = work.calls;
+            let synced = self.sync();
+            work.group.records.complete(records.and_then(|first| synced.clone().map(|()| first)));
+            work.group.flush.complete(confirmed.and(synced.clone()));
+            if synced.is_ok() {
+                self.retire();
+            }
             return;
         }
-        let mut flushed = match work.confirm {
-            Some(confirmed) if self.log.confirmed() < Some(confirmed) => self.log.confirm(confirmed),
-            _ => Ok(()),
-        };
-        let begun = Instant::now();
-        if let Err(error) = self.log.sync() {
-            records = records.and(Err(error.clone()));
-            flushed = flushed.and(Err(error));
-        }
-        self.last = Last { calls: work.calls, sync_took: begun.elapsed() };
-        self.unsynced_since = None;
+        // On the way to another segment, what was written before was synced.
         self.publish();
         work.group.records.complete(records);
-        work.group.flush.complete(flushed);
-        self.retire();
+        let since = self.unsynced_since.unwrap_or_else(Instant::now);
+        self.unsynced_since = self.log.is_unsynced().then_some(since);
+        if self.unsynced_since.is_some() && since.elapsed() >= self.settings.unsynced_for {
+            // Nobody waits for it; what is wrong then is wrong for all who come.
+            let _ = self.sync();
+        }
+    }
+
+    fn sync(&mut self) -> Result<(), JournalError> {
+        let begun = Instant::now();
+        let synced = self.log.sync();
+        self.last.sync_took = begun.elapsed();
+        self.unsynced_since = None;
+        self.publish();
+        synced
     }
 
     fn retire(&mut self) {
