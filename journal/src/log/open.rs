@@ -228,6 +228,7 @@ impl Last {
         set_aside(&*file, path, settings.segment_size);
         file.sync().doing("sync", path)?;
         let next_synced = tail.next;
-        Ok(Active { next_synced, ..Active::new(file, path.clone(), header, tail.end) })
+        let proven = false;
+        Ok(Active { next_synced, proven, ..Active::new(file, path.clone(), header, tail.end) })
     }
 }

@@ -120,7 +120,17 @@ impl Log {
 impl Active {
     pub(super) fn new(file: Box<dyn File>, path: PathBuf, header: &Header, written: u64) -> Self {
         let (base, salt) = (header.position, header.salt);
-        Self { file, path, base, salt, written, synced: written, next_synced: base, promised: false }
+        Self {
+            file,
+            path,
+            base,
+            salt,
+            written,
+            synced: written,
+            next_synced: base,
+            promised: false,
+            proven: true,
+        }
     }
 }
 

@@ -122,6 +122,11 @@ impl Disk {
         self.shared.now().reads
     }
 
+    /// How many bytes were read at a time, at most.
+    pub fn largest_read(&self) -> usize {
+        self.shared.now().largest_read
+    }
+
     /// What is read as number `read`, counted from zero, cannot be.
     pub fn fail_read_at(&self, read: u64, error: io::ErrorKind) {
         self.shared.now().read_faults.insert(read, error);
@@ -309,7 +314,7 @@ struct Handle {
 impl File for Handle {
     fn read(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
         let mut world = self.shared.now();
-        world.read()?;
+        world.read(buffer.len())?;
         Ok(world.seen(self.file).map_or(0, |content| content.read(offset as usize, buffer)))
     }
 

@@ -26,6 +26,8 @@ pub(super) struct World {
     pub(super) calls: u64,
     /// How often something was read.
     pub(super) reads: u64,
+    /// The most that was asked for at a time.
+    pub(super) largest_read: usize,
     pub(super) read_faults: BTreeMap<u64, io::ErrorKind>,
     /// How many bytes files may take together.
     pub(super) room: u64,
@@ -87,6 +89,7 @@ impl World {
             chance: Chance::new(seed),
             calls: 0,
             reads: 0,
+            largest_read: 0,
             read_faults: BTreeMap::new(),
             room: u64::MAX,
             faults: BTreeMap::new(),
@@ -114,8 +117,9 @@ impl World {
     }
 
     /// Something is read: says whether it can be.
-    pub(super) fn read(&mut self) -> io::Result<()> {
+    pub(super) fn read(&mut self, bytes: usize) -> io::Result<()> {
         self.check()?;
+        self.largest_read = self.largest_read.max(bytes);
         let fault = self.read_faults.remove(&self.reads);
         self.reads += 1;
         fault.map_or(Ok(()), |kind| Err(kind.into()))
@@ -228,6 +232,7 @@ impl World {
         self.calls = 0;
         self.read_faults.clear();
         self.reads = 0;
+        self.largest_read = 0;
         self.holds = 0;
         self.waiting = 0;
         self.is_down = false;

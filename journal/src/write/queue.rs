@@ -66,6 +66,13 @@ pub(super) struct Work {
     pub(super) closing: bool,
 }
 
+impl Work {
+    /// Whether nobody asked for anything, and something was due.
+    pub(super) fn is_idle(&self) -> bool {
+        self.calls == 0
+    }
+}
+
 /// How long the writer waits for more, and for how many.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Patience {

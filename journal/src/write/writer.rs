@@ -13,6 +13,9 @@ use crate::settings::Settings;
 use crate::shared::Shared;
 use crate::storage::FileSystem;
 
+/// After how much time without work it is written down that all was synced.
+const IDLE: Duration = Duration::from_secs(1);
+
 /// What a start gives, or why there is none.
 type Started = Result<(Arc<Shared>, Recovered), JournalError>;
 
@@ -33,8 +36,13 @@ pub(crate) fn start(
             }
         };
         let shared = Arc::new(Shared::new(&log, &settings));
-        let writer =
-            Writer { log, shared: shared.clone(), settings, last: Last::default(), unsynced_since: None };
+        let writer = Writer {
+            log,
+            shared: shared.clone(),
+            settings,
+            last: Last { calls: 0, sync_took: Duration::ZERO, synced_at: Instant::now() },
+            unsynced_since: None,
+        };
         // Whoever opened it may have gone away meanwhile.
         if let Err(Ok((shared, _))) = started.send(Ok((shared, recovered))) {
             shared.queue.close(JournalError::Closed);
@@ -54,10 +62,10 @@ struct Writer {
 }
 
 /// The group before: what can be expected of the next.
-#[derive(Default)]
 struct Last {
     calls: usize,
     sync_took: Duration,
+    synced_at: Instant,
 }
 
 impl Writer {
@@ -87,7 +95,10 @@ impl Writer {
         Patience {
             calls: self.last.calls,
             delay: self.settings.delay.min(self.last.sync_took),
-            due: self.unsynced_since.map(|since| since + self.settings.unsynced_for),
+            due: match self.unsynced_since {
+                Some(since) => Some(since + self.settings.unsynced_for),
+                None => self.log.is_unproven().then(|| self.last.synced_at + IDLE),
+            },
         }
     }
 
@@ -101,6 +112,10 @@ impl Writer {
             work.group.flush.complete(confirmed.and(synced.clone()));
             if synced.is_ok() {
                 self.retire();
+            }
+            if work.is_idle() {
+                self.log.prove();
+                self.publish();
             }
             return;
         }
@@ -118,7 +133,8 @@ impl Writer {
     fn sync(&mut self) -> Result<(), JournalError> {
         let begun = Instant::now();
         let synced = self.log.sync();
-        self.last.sync_took = begun.elapsed();
+        self.last.synced_at = Instant::now();
+        self.last.sync_took = self.last.synced_at - begun;
         self.unsynced_since = None;
         self.publish();
         synced
