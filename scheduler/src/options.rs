@@ -75,6 +75,22 @@ pub(crate) struct OptionChanges {
 }
 
 impl OptionChanges {
+    /// What makes one of the other.
+    pub(crate) fn between(old: &Options, new: &Options) -> Self {
+        fn change<T: Clone + PartialEq>(old: &T, new: &T) -> Option<T> {
+            (old != new).then(|| new.clone())
+        }
+        Self {
+            start: change(&old.start, &new.start),
+            end: change(&old.end, &new.end),
+            limit: change(&old.limit, &new.limit),
+            jitter: change(&old.jitter, &new.jitter),
+            missed: change(&old.missed, &new.missed),
+            overlap: change(&old.overlap, &new.overlap),
+            keep: change(&old.keep, &new.keep),
+        }
+    }
+
     pub(crate) fn apply(&self, options: &mut Options) {
         fn set<T: Clone>(option: &mut T, change: &Option<T>) {
             if let Some(changed) = change {

@@ -13,7 +13,8 @@ use crate::tick::{Stamped, Tick};
 /// The types of event that may be made of bytes: nothing else is ever decoded.
 #[derive(Default)]
 pub(crate) struct Declared {
-    types: BTreeMap<(Kind, &'static str), Box<dyn Declare>>,
+    notifications: BTreeMap<&'static str, Box<dyn Declare>>,
+    requests: BTreeMap<&'static str, Box<dyn Declare>>,
     /// By request and notification: kept apart, since either may be declared first.
     answers: BTreeMap<(&'static str, &'static str), Box<dyn std::any::Any + Send + Sync>>,
 }
@@ -31,11 +32,11 @@ struct DeclaredRequest<R>(StampWith<R>);
 
 impl Declared {
     pub(crate) fn notification<E: Notification>(&mut self, stamp: StampWith<E>) {
-        self.types.insert((Kind::Notification, E::name()), Box::new(DeclaredNotification(stamp)));
+        self.notifications.insert(E::name(), Box::new(DeclaredNotification(stamp)));
     }
 
     pub(crate) fn request<R: Request>(&mut self, stamp: StampWith<R>) {
-        self.types.insert((Kind::Request, R::name()), Box::new(DeclaredRequest(stamp)));
+        self.requests.insert(R::name(), Box::new(DeclaredRequest(stamp)));
     }
 
     pub(crate) fn answer<R: Request, N: Notification + From<Answered<R>>>(&mut self) {
@@ -44,19 +45,57 @@ impl Declared {
 
     /// What sends an event, if its type is declared and is the one that was encoded.
     pub(crate) fn action(&self, encoded: Arc<Encoded>) -> Result<Act, Refused> {
-        let known = self.types.get(&(encoded.kind, &*encoded.name));
-        known.ok_or_else(|| self.unknown(&encoded))?.make(encoded, self)
+        match self.of(encoded.kind).get(&*encoded.name) {
+            Some(declared) => declared.make(encoded, self),
+            None => Err(self.unknown(&encoded)),
+        }
+    }
+
+    const fn of(&self, kind: Kind) -> &BTreeMap<&'static str, Box<dyn Declare>> {
+        match kind {
+            Kind::Notification => &self.notifications,
+            Kind::Request => &self.requests,
+        }
     }
 
     #[cold]
     fn unknown(&self, encoded: &Encoded) -> Refused {
         let Encoded { kind, name, .. } = encoded;
-        let known: Vec<_> = self.types.keys().filter(|(other, _)| other == kind).map(|(_, name)| *name).collect();
+        let known: Vec<_> = self.of(*kind).keys().copied().collect();
         let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
         let method = if *kind == Kind::Request { "asks" } else { "sends" };
         Refusal::Event.because(format!(
             "the {kind} {name} is not declared to this scheduler, by Scheduler::{method}; declared are: {known}"
         ))
+    }
+}
+
+/// Stands for an event whose type is not declared: it is kept, and cannot be sent.
+struct Undeclared(Arc<Encoded>);
+
+pub(crate) fn undeclared(encoded: Arc<Encoded>) -> Act {
+    Arc::new(Undeclared(encoded))
+}
+
+impl Action for Undeclared {
+    fn event(&self) -> &str {
+        &self.0.name
+    }
+
+    fn kind(&self) -> Kind {
+        self.0.kind
+    }
+
+    fn send(self: Arc<Self>, _router: Router, _tick: Tick) -> Sending {
+        Box::pin(std::future::ready(self.check().map_err(Into::into)))
+    }
+
+    fn check(&self) -> Result<(), Refused> {
+        Err(Refusal::Event.because(format!("{} is not declared to this scheduler: nothing of it is sent", self.0.name)))
+    }
+
+    fn encode(&self) -> Result<Encoded, Failure> {
+        Ok((*self.0).clone())
     }
 }
 
@@ -185,6 +224,6 @@ impl<R: Request> Action for AskDecoded<R> {
 
 impl fmt::Debug for Declared {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_list().entries(self.types.keys().map(|(_, name)| name)).finish()
+        formatter.debug_list().entries(self.notifications.keys().chain(self.requests.keys())).finish()
     }
 }

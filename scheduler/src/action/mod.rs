@@ -23,13 +23,15 @@ use edri_event::Failure;
 use edri_router::Router;
 
 pub use self::ask::{Answered, Ask};
-pub(crate) use self::declared::Declared;
-pub(crate) use self::encoded::{Encoded, Kind};
+pub(crate) use self::declared::{Declared, stamp, undeclared};
+pub(crate) use self::encoded::Encoded;
+pub use self::encoded::Kind;
 pub use self::into::IntoScheduled;
 #[doc(hidden)]
 pub use self::into::{AsAsk, AsClosure, AsEvent, AsStamp};
 pub use self::scheduled::Scheduled;
 pub use self::source::Stamp;
+use crate::refusal::Refused;
 use crate::tick::Tick;
 
 /// Something on its way: ends when all who get it have it, or when the answer has come and was passed on.
@@ -44,6 +46,11 @@ pub(crate) trait Action: Send + Sync {
 
     /// Sends it. The event is made when the future is first polled: its author's code runs there and may panic.
     fn send(self: Arc<Self>, router: Router, tick: Tick) -> Sending;
+
+    /// Whether it can be sent at all.
+    fn check(&self) -> Result<(), Refused> {
+        Ok(())
+    }
 
     /// As bytes, for another process or a later one.
     fn encode(&self) -> Result<Encoded, Failure>;

@@ -3,7 +3,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::{Act, Encoded};
+use super::{Act, Declared, Encoded};
+use crate::refusal::{Refusal, Refused};
 
 /// What a schedule sends. Made from whatever is [`IntoScheduled`](super::IntoScheduled).
 ///
@@ -16,6 +17,8 @@ pub struct Scheduled(What);
 enum What {
     Here(Act),
     Encoded(Arc<Encoded>),
+    /// It could not leave its process: its name, and why.
+    Unfit(Arc<(String, String)>),
 }
 
 impl Scheduled {
@@ -28,14 +31,16 @@ impl Scheduled {
         match &self.0 {
             What::Here(action) => action.event(),
             What::Encoded(encoded) => &encoded.name,
+            What::Unfit(unfit) => &unfit.0,
         }
     }
 
-    /// What it is, if it came from another process; itself otherwise.
-    pub(crate) fn into_action(self) -> Result<Act, Arc<Encoded>> {
+    /// Itself, or what is declared for its bytes if it came from another process.
+    pub(crate) fn into_action(self, declared: &Declared) -> Result<Act, Refused> {
         match self.0 {
             What::Here(action) => Ok(action),
-            What::Encoded(encoded) => Err(encoded),
+            What::Encoded(encoded) => declared.action(encoded),
+            What::Unfit(unfit) => Err(Refusal::Event.because(&*unfit.1)),
         }
     }
 }
@@ -46,18 +51,38 @@ impl fmt::Debug for Scheduled {
     }
 }
 
-/// Fails for what cannot leave its process, with the reason.
+/// What travels. That something could not is told to the scheduler, whose answer says why: a codec would not.
+#[derive(Serialize, Deserialize)]
+#[serde(rename = "Scheduled")]
+enum Wire<T> {
+    Encoded(T),
+    Unfit { name: String, reason: String },
+}
+
 impl Serialize for Scheduled {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match &self.0 {
-            What::Here(action) => action.encode().map_err(serde::ser::Error::custom)?.serialize(serializer),
-            What::Encoded(encoded) => encoded.serialize(serializer),
+            What::Here(action) => match action.encode() {
+                Ok(encoded) => Wire::Encoded(encoded).serialize(serializer),
+                Err(failure) => {
+                    let (name, reason) = (action.event().to_owned(), failure.message().to_owned());
+                    Wire::<Encoded>::Unfit { name, reason }.serialize(serializer)
+                }
+            },
+            What::Encoded(encoded) => Wire::Encoded(&**encoded).serialize(serializer),
+            What::Unfit(unfit) => {
+                let (name, reason) = (**unfit).clone();
+                Wire::<Encoded>::Unfit { name, reason }.serialize(serializer)
+            }
         }
     }
 }
 
 impl<'de> Deserialize<'de> for Scheduled {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Encoded::deserialize(deserializer).map(|encoded| Self(What::Encoded(Arc::new(encoded))))
+        Ok(Self(match Wire::deserialize(deserializer)? {
+            Wire::Encoded(encoded) => What::Encoded(Arc::new(encoded)),
+            Wire::Unfit { name, reason } => What::Unfit(Arc::new((name, reason))),
+        }))
     }
 }

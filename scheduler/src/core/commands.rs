@@ -163,6 +163,9 @@ impl<A: Clone> Core<A> {
         }
         let number = entry.runs + entry.queued() as u64 + 1;
         let keep = entry.keep();
+        if self.closed {
+            return Err(Refusal::Full.because("the scheduler stops, and nothing begins any more"));
+        }
         if let Err(reason) = self.may_run(key.slot) {
             return Err(match reason {
                 SkipReason::Overload => {

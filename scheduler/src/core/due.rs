@@ -23,6 +23,9 @@ pub(crate) enum Ended {
 impl<A: Clone> Core<A> {
     /// Takes a look at the clocks: what has fallen due comes out. Says whether there may be more, for another look.
     pub(crate) fn look(&mut self, now: Now, outputs: &mut Vec<Output<A>>) -> bool {
+        if self.closed {
+            return false;
+        }
         self.notice_step(now, outputs);
         for _ in 0..AT_ONCE {
             let Some((hand, due, slot)) = self.timers.fallen_due(now) else { return false };
@@ -160,26 +163,24 @@ impl<A: Clone> Core<A> {
         entry.last = Last::new(now.wall);
         let (run, action, id) = (entry.runs, entry.action.clone(), entry.id.clone());
         self.counts.begun += 1;
-        let flight = Flight(self.flights.insert(Origin { key, run }));
+        let keep = entry.keep();
+        let flight = Flight(self.flights.insert(Origin { key, run, keep }));
         let tick = Tick::new(id, system_time(due), system_time(now.wall), run, missed);
         turn.outputs.push(Output::Run(Run { flight, action, tick }));
-        if self.table.get(slot).is_some_and(|entry| entry.keep() == Keep::Durable) {
+        if keep == Keep::Durable {
             turn.begun.push((run, due));
         }
     }
 
-    /// A run has ended. Says whose it was and which.
-    pub(crate) fn ended(
-        &mut self,
-        flight: Flight,
-        how: Ended,
-        now: Now,
-        outputs: &mut Vec<Output<A>>,
-    ) -> Option<(Key, u64)> {
+    /// A run has ended.
+    pub(crate) fn ended(&mut self, flight: Flight, how: Ended, now: Now, outputs: &mut Vec<Output<A>>) {
         if !self.flights.contains(flight.0) {
-            return None;
+            return;
         }
-        let Origin { key, run } = self.flights.remove(flight.0.slot)?;
+        let Some(Origin { key, run, keep }) = self.flights.remove(flight.0.slot) else { return };
+        if keep == Keep::Durable {
+            outputs.push(Output::Ended(key, run));
+        }
         self.counts.ended += 1;
         self.counts.failed += u64::from(how == Ended::Badly);
         if self.table.contains(key)
@@ -191,12 +192,14 @@ impl<A: Clone> Core<A> {
             }
             self.follow(key, now, outputs);
         }
-        Some((key, run))
     }
 
     /// What comes after a run that has ended: those that wait, the next of intervals between runs, or nothing.
     pub(super) fn follow(&mut self, key: Key, now: Now, outputs: &mut Vec<Output<A>>) {
         let slot = key.slot;
+        if self.closed {
+            return;
+        }
         let mut turn = Turn::new(now, outputs);
         let Some(entry) = self.table.get_mut(slot) else { return };
         let keep = entry.keep();

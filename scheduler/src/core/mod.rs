@@ -62,6 +62,8 @@ pub(crate) struct Core<A> {
     random: Random,
     settings: Settings,
     counts: Counts,
+    /// Nothing begins any more.
+    closed: bool,
 }
 
 /// Whose run one is.
@@ -69,6 +71,7 @@ pub(crate) struct Core<A> {
 struct Origin {
     key: Key,
     run: u64,
+    keep: Keep,
 }
 
 #[derive(Clone, Debug)]
@@ -107,7 +110,13 @@ impl<A: Clone> Core<A> {
             random,
             settings,
             counts: Counts::default(),
+            closed: false,
         }
+    }
+
+    /// Nothing begins any more; runs that have not ended may end.
+    pub(crate) fn close(&mut self) {
+        self.closed = true;
     }
 
     /// How long until the next look has to be taken; zero or less if it is time. `None` while nothing is due.

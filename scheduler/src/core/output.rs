@@ -17,6 +17,8 @@ pub(crate) enum Output<A> {
     Skipped(Skipped),
     /// Write down where a durable schedule is.
     Moved(Moved),
+    /// Write down that a run of a durable schedule has ended.
+    Ended(Key, u64),
     /// Tell that the clock was set, by so much.
     Stepped(Nanoseconds),
 }

@@ -4,7 +4,7 @@ use super::timers::Now;
 use super::timing::Timing;
 use super::{Core, Origin};
 use crate::id::{Key, ScheduleId};
-use crate::options::Options;
+use crate::options::{Keep, Options};
 use crate::tick::Tick;
 use crate::time::{Nanoseconds, system_time};
 
@@ -34,7 +34,7 @@ impl<A: Clone> Core<A> {
             let mut running = 0;
             if !held {
                 for &(run, due) in &unfinished {
-                    let flight = Flight(self.flights.insert(Origin { key, run }));
+                    let flight = Flight(self.flights.insert(Origin { key, run, keep: Keep::Durable }));
                     let tick = Tick::new(id.clone(), system_time(due), system_time(now.wall), run, 0);
                     outputs.push(Output::Run(Run { flight, action: action.clone(), tick }));
                     self.counts.begun += 1;

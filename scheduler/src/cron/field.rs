@@ -34,16 +34,6 @@ const MONTHS: [&str; 12] =
 const WEEKDAYS: [&str; 7] = ["SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"];
 
 impl Field {
-    pub(super) const ALL: [Self; 7] = [
-        Self::Second,
-        Self::Minute,
-        Self::Hour,
-        Self::DayOfMonth,
-        Self::Month,
-        Self::DayOfWeek,
-        Self::Year,
-    ];
-
     /// The least and the greatest number in it. Of a weekday, 0 and 7 are both Sunday.
     pub(super) const fn bounds(self) -> (u16, u16) {
         match self {
