@@ -82,9 +82,9 @@ impl Shared {
         if let Some(changes) = changes {
             changes.apply(&mut options);
         }
-        let action = self.action(event)?;
+        let mut action = self.action(event)?;
         let (timing, first) = timing(when)?;
-        let stored = self.stored(&action, options.keep)?;
+        let stored = self.stored(&mut action, options.keep)?;
         let plan = Plan { id: id.clone(), action, timing, first, options };
         let now = self.now();
         let mut state = self.state.lock();
@@ -109,13 +109,14 @@ impl Shared {
         let now = self.now();
         let mut state = self.state.lock();
         let key = state.core.find(id).ok_or_else(|| Refused::unknown(id))?;
-        let (was, is, action) = {
+        let (was, is, mut action) = {
             let read = state.core.read(key, now).ok_or_else(|| Refused::unknown(id))?;
             let is = changes.options.as_ref().and_then(|options| options.keep).unwrap_or(read.options.keep);
             (read.options.keep, is, changes.action.as_ref().unwrap_or(read.action).clone())
         };
         let stays_the_programs = changes.action.is_none() && state.of_program.contains(&key);
-        let stored = if stays_the_programs { None } else { self.stored(&action, is)? };
+        let stored = if stays_the_programs { None } else { self.stored(&mut action, is)? };
+        let changes = Changes { action: Some(action), ..changes };
         let key = state.core.update(id, changes, now)?;
         let ticket = match (stored, was) {
             (None, _) if stays_the_programs && is == Keep::Durable => self.write(&state, key, None, now),
@@ -284,8 +285,8 @@ impl Shared {
         })
     }
 
-    /// What is to be written of an event, if its schedule is durable.
-    fn stored(&self, action: &Act, keep: Keep) -> Result<Option<Encoded>, Refused> {
+    /// What is to be written of an event, if its schedule is durable. From now on it is sent as it will be after a restart.
+    fn stored(&self, action: &mut Act, keep: Keep) -> Result<Option<Encoded>, Refused> {
         if keep == Keep::InMemory {
             return Ok(None);
         }
@@ -296,7 +297,8 @@ impl Shared {
             return Err(refuse(&format!("{} has {} bytes, {LARGEST} at most are expected", encoded.name, encoded.bytes.len())));
         }
         // What cannot be decoded after a restart would be lost then.
-        self.declared.action(Arc::new(encoded.clone())).map_err(|refused| refuse(&refused.message))?;
+        let decoded = self.declared.action(Arc::new(encoded.clone()));
+        *action = decoded.map_err(|refused| refuse(&refused.message))?;
         Ok(Some(encoded))
     }
 

@@ -100,6 +100,17 @@ impl Bed {
     }
 }
 
+/// Awaits what other threads have a part in, such as a disk: the clock stands still meanwhile, in place of going on as it
+/// does when nothing but timers is waited for.
+pub async fn still<T>(future: impl Future<Output = T>) -> T {
+    let (release, held) = std::sync::mpsc::channel::<()>();
+    let hold = tokio::task::spawn_blocking(move || held.recv().is_err());
+    let output = future.await;
+    drop(release);
+    hold.await.unwrap();
+    output
+}
+
 pub fn noon() -> SystemTime {
     TimeZone::UTC.time("2026-07-01 12:00").unwrap()
 }
