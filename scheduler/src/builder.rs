@@ -164,13 +164,18 @@ impl Scheduler {
     /// # What is promised
     ///
     /// * What was answered is on the disk, and there again after any end of the program or the machine.
-    /// * A run that has begun is run again after a crash unless it is on the disk that it has ended: once at least, twice at
-    ///   the most for each crash, with the same number and due time. Whoever must not do it twice looks at these.
+    /// * That a run begins is on the disk before it is sent. After a crash it is run again, with the same number and due
+    ///   time, unless it is on the disk, too, that it has ended: at least once, and once more at the most for each crash.
+    ///   Whoever must not do a thing twice looks at these two.
+    /// * A request has ended when it was answered, well or not; a notification when its subscribers have it in their
+    ///   inboxes. What must not be lost with an inbox is sent as a request.
     /// * A run whose end is on the disk is not run again.
     /// * What fell due while the program did not run has been missed: see [`Missed`](crate::Missed).
     /// * Intervals go on by the wall clock: what is left of one at the end of the program is counted on.
     ///
-    /// A program that ends in order waits for runs that have begun, as long as its grace allows.
+    /// A program that ends in order waits for runs that have begun, as long as its grace allows. If the journal cannot be
+    /// written any more, runs go on, commands for durable schedules are refused, and [health](edri_manager::Managed::health)
+    /// says so.
     pub fn journal(self, directory: impl Into<PathBuf>) -> Self {
         self.journal_with(directory, edri_journal::Settings::default())
     }

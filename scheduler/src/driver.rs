@@ -11,6 +11,7 @@ use tokio::time::{Instant, sleep_until};
 use crate::action::Act;
 use crate::core::{Ended, Flight, Output, Run};
 use crate::event::{ClockSet, Direction, Fired, RunFailed, RunsSkipped};
+use crate::options::Keep;
 use crate::shared::Shared;
 use crate::time::{Nanoseconds, SECOND};
 
@@ -142,10 +143,19 @@ impl Driving {
         }
     }
 
-    fn begin(&mut self, Run { flight, action, tick }: Run<Act>) {
+    fn begin(&mut self, Run { flight, action, tick, keep }: Run<Act>) {
+        let ticket = match keep {
+            Keep::InMemory => None,
+            Keep::Durable => self.shared.ticket(),
+        };
         self.router.announce(|| Fired { tick: tick.clone(), event: action.event().to_owned() });
         let router = self.router.clone();
         self.runs.spawn(async move {
+            // What has been sent is on the disk, so that it never comes again under another number. If it cannot be
+            // written, that has been told, and is no reason not to send.
+            if let Some(ticket) = ticket {
+                let _ = ticket.written().await;
+            }
             let sending = Arc::clone(&action).send(router.clone(), tick.clone());
             let failure = match caught(sending).await {
                 Ok(()) => return (flight, Ended::Well),

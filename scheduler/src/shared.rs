@@ -315,9 +315,13 @@ impl Shared {
     }
 
     fn append(&self, record: Record) -> Option<Ticket> {
-        let ledger = self.ledger.as_ref()?;
-        ledger.append(record);
-        Some(ledger.ticket())
+        self.ledger.as_ref()?.append(record);
+        self.ticket()
+    }
+
+    /// For all that has been put in line so far, if something may be durable.
+    pub(crate) fn ticket(&self) -> Option<Ticket> {
+        self.ledger.as_ref().map(|ledger| ledger.ticket())
     }
 
     /// After each change: what has to be written is put in line, and the driver is woken if it has something to do

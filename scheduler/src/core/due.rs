@@ -166,7 +166,7 @@ impl<A: Clone> Core<A> {
         let keep = entry.keep();
         let flight = Flight(self.flights.insert(Origin { key, run, keep }));
         let tick = Tick::new(id, system_time(due), system_time(now.wall), run, missed);
-        turn.outputs.push(Output::Run(Run { flight, action, tick }));
+        turn.outputs.push(Output::Run(Run { flight, action, tick, keep }));
         if keep == Keep::Durable {
             turn.begun.push((run, due));
         }

@@ -1,6 +1,7 @@
 use std::time::SystemTime;
 
 use crate::id::{Key, ScheduleId};
+use crate::options::Keep;
 use crate::tick::Tick;
 use crate::time::Nanoseconds;
 
@@ -29,6 +30,8 @@ pub(crate) struct Run<A> {
     pub(crate) flight: Flight,
     pub(crate) action: A,
     pub(crate) tick: Tick,
+    /// Of a durable schedule: it is to be on the disk that it has begun, before it is sent.
+    pub(crate) keep: Keep,
 }
 
 /// Runs that were left out.

@@ -13,6 +13,8 @@
 
 mod book;
 mod ledger;
+#[cfg(test)]
+mod model;
 mod record;
 mod writer;
 

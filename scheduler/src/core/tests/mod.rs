@@ -112,7 +112,7 @@ impl Simulation {
             let before = ran.len();
             for output in outputs {
                 match output {
-                    Output::Run(Run { flight, action, tick }) => {
+                    Output::Run(Run { flight, action, tick, .. }) => {
                         self.flights.push((action, flight));
                         let due = (nanoseconds_of(tick.due) - self.begun) as f64 / SECOND as f64;
                         ran.push(Ran { action, due, run: tick.run, missed: tick.missed });
