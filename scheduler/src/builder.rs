@@ -59,6 +59,7 @@ pub(crate) struct Beginning {
     clock: Box<dyn Clock>,
     settings: Settings,
     journal: Option<(PathBuf, edri_journal::Settings)>,
+    pub(crate) patience: Duration,
 }
 
 impl Scheduler {
@@ -76,6 +77,7 @@ impl Scheduler {
             clock: Box::new(SystemClock),
             settings,
             journal: None,
+            patience: Duration::from_secs(10),
         };
         Self { name: "scheduler", beginning }
     }
@@ -159,6 +161,14 @@ impl Scheduler {
         self
     }
 
+    /// How long after the start a request that nobody answers is asked again, in place of being a run that has failed: 10
+    /// seconds unless told otherwise. Those who answer may start later, or be elsewhere; and what had not ended before a
+    /// restart is asked for at once.
+    pub fn patience(mut self, patience: Duration) -> Self {
+        self.beginning.patience = patience;
+        self
+    }
+
     /// Keeps [durable](Schedule::durable) schedules in a journal in that directory, which is made if it is not there.
     ///
     /// # What is promised
@@ -211,7 +221,7 @@ impl IntoHost for Scheduler {
 
 impl Beginning {
     pub(crate) async fn begin(self) -> Result<(Shared, Option<Writer>), Failure> {
-        let Self { schedules, declared, clock, settings, journal } = self;
+        let Self { schedules, declared, clock, settings, journal, patience: _ } = self;
         let (ledger, book, writer) = match journal {
             None => (None, Book::default(), None),
             Some((directory, settings)) => {

@@ -28,9 +28,12 @@ pub(crate) struct Driver {
 }
 
 impl Driver {
-    pub(crate) fn start(shared: Arc<Shared>, router: Router) -> Self {
+    /// Requests that nobody answers are asked again for as long as `patience`, from now on: those who answer may be about to
+    /// start, or to be reached.
+    pub(crate) fn start(shared: Arc<Shared>, router: Router, patience: Duration) -> Self {
         let (stop, stopped) = oneshot::channel();
-        let driving = Driving { shared, router, runs: JoinSet::new() };
+        let patience = Instant::now() + patience;
+        let driving = Driving { shared, router, patience, runs: JoinSet::new() };
         Self { task: Some(tokio::spawn(driving.drive(stopped))), stop: Some(stop) }
     }
 
@@ -66,6 +69,7 @@ impl Drop for Driver {
 struct Driving {
     shared: Arc<Shared>,
     router: Router,
+    patience: Instant,
     runs: JoinSet<(Flight, Ended)>,
 }
 
@@ -149,14 +153,14 @@ impl Driving {
             Keep::Durable => self.shared.ticket(),
         };
         self.router.announce(|| Fired { tick: tick.clone(), event: action.event().to_owned() });
-        let router = self.router.clone();
+        let (router, patience) = (self.router.clone(), self.patience);
         self.runs.spawn(async move {
             // What has been sent is on the disk, so that it never comes again under another number. If it cannot be
             // written, that has been told, and is no reason not to send.
             if let Some(ticket) = ticket {
                 let _ = ticket.written().await;
             }
-            let sending = Arc::clone(&action).send(router.clone(), tick.clone());
+            let sending = Arc::clone(&action).send(router.clone(), tick.clone(), patience);
             let failure = match caught(sending).await {
                 Ok(()) => return (flight, Ended::Well),
                 Err(RequestError::Failed(failure)) => failure,

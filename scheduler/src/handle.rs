@@ -2,9 +2,7 @@ use std::time::SystemTime;
 
 use edri_router::{RequestError, Router};
 
-use crate::event::{
-    Cancel, Get, List, NextRuns, Pause, Resume, RunNow, Set, SetOrUpdate, Stored, Update,
-};
+use crate::event::{Cancel, Get, List, NextRuns, Pause, Resume, RunNow, Set, SetOrUpdate, Stored, Update};
 use crate::id::ScheduleId;
 use crate::info::{Page, ScheduleInfo};
 use crate::schedule::Schedule;

@@ -69,9 +69,9 @@ mod time;
 mod when;
 mod zone;
 
+pub use crate::action::{Answered, Ask, IntoScheduled, Kind, Scheduled, Stamp};
 #[doc(hidden)]
 pub use crate::action::{AsAsk, AsClosure, AsEvent, AsStamp};
-pub use crate::action::{Answered, Ask, IntoScheduled, Kind, Scheduled, Stamp};
 pub use crate::builder::Scheduler;
 pub use crate::clock::{Clock, SimulatedClock, SystemClock};
 pub use crate::core::SkipReason;

@@ -8,9 +8,7 @@ use edri_router::{Context, Health};
 use crate::builder::Beginning;
 use crate::driver::Driver;
 use crate::durable::{Ticket, Writer};
-use crate::event::{
-    Cancel, Get, List, NextRuns, Pause, Resume, RunNow, Set, SetOrUpdate, Stored, Update,
-};
+use crate::event::{Cancel, Get, List, NextRuns, Pause, Resume, RunNow, Set, SetOrUpdate, Stored, Update};
 use crate::id::ScheduleId;
 use crate::info::{Page, ScheduleInfo};
 use crate::refusal::Refusal;
@@ -56,9 +54,10 @@ impl SchedulerManager {
     #[started]
     async fn begin(&mut self, cx: &Context) -> Result<(), Failure> {
         let Some(beginning) = self.beginning.take() else { return Ok(()) };
+        let patience = beginning.patience;
         let (shared, writer) = beginning.begin().await?;
         let shared = Arc::new(shared);
-        let driver = Driver::start(Arc::clone(&shared), cx.router().clone());
+        let driver = Driver::start(Arc::clone(&shared), cx.router().clone(), patience);
         self.running = Some(Running { shared, driver, writer });
         Ok(())
     }

@@ -124,10 +124,8 @@ impl Refused {
 
     #[cold]
     pub(crate) fn name(name: &str) -> Self {
-        Refusal::Name.because(format!(
-            "a name of 1 to {LONGEST_NAME} bytes is expected, this one has {}",
-            name.len()
-        ))
+        Refusal::Name
+            .because(format!("a name of 1 to {LONGEST_NAME} bytes is expected, this one has {}", name.len()))
     }
 }
 

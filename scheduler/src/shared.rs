@@ -55,7 +55,8 @@ impl Shared {
     ) -> Self {
         let begun = Instant::now();
         let core = make(Now { wall: nanoseconds_of(clock.now()), monotonic: 0 });
-        let state = State { core, outputs: Vec::new(), asleep_until: Nanoseconds::MIN, of_program: HashSet::new() };
+        let state =
+            State { core, outputs: Vec::new(), asleep_until: Nanoseconds::MIN, of_program: HashSet::new() };
         Self { state: Mutex::new(state), declared, clock, begun, wake: Notify::new(), ledger }
     }
 
@@ -255,7 +256,11 @@ impl Shared {
                 // Only what is not as it was: its plan goes on where it was otherwise.
                 let timing = (*read.timing != timing).then_some((timing, first));
                 let options = OptionChanges::between(&read.options, &options);
-                state.core.update(id, Changes { action: Some(action), timing, options: Some(options) }, now)?
+                state.core.update(
+                    id,
+                    Changes { action: Some(action), timing, options: Some(options) },
+                    now,
+                )?
             }
             _ => state.core.set(Plan { id, action, timing, first, options }, now)?,
         };
@@ -294,7 +299,11 @@ impl Shared {
         let refuse = |reason: &str| Refusal::NotDurable.because(format!("it cannot be durable: {reason}"));
         let encoded = action.encode().map_err(|failure| refuse(failure.message()))?;
         if encoded.bytes.len() > LARGEST {
-            return Err(refuse(&format!("{} has {} bytes, {LARGEST} at most are expected", encoded.name, encoded.bytes.len())));
+            return Err(refuse(&format!(
+                "{} has {} bytes, {LARGEST} at most are expected",
+                encoded.name,
+                encoded.bytes.len()
+            )));
         }
         // What cannot be decoded after a restart would be lost then.
         let decoded = self.declared.action(Arc::new(encoded.clone()));
@@ -305,12 +314,8 @@ impl Shared {
     fn write(&self, state: &State, key: Key, event: Option<Encoded>, now: Now) -> Option<Ticket> {
         let place = state.core.place(key, now);
         let read = state.core.read(key, now)?;
-        let definition = Definition {
-            id: read.id.clone(),
-            event,
-            timing: read.timing.into(),
-            options: read.options,
-        };
+        let definition =
+            Definition { id: read.id.clone(), event, timing: read.timing.into(), options: read.options };
         self.append(Record::Set { key: key.to_bits(), definition, place })
     }
 
@@ -329,7 +334,8 @@ impl Shared {
     pub(crate) fn settle(&self, state: &mut State, now: Now) -> Option<Ticket> {
         let mut ticket = None;
         if self.ledger.is_some() {
-            let is_written = |output: &mut Output<Act>| matches!(output, Output::Moved(_) | Output::Ended(..));
+            let is_written =
+                |output: &mut Output<Act>| matches!(output, Output::Moved(_) | Output::Ended(..));
             for output in state.outputs.extract_if(.., is_written) {
                 ticket = match output {
                     Output::Moved(moved) => {

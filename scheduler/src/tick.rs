@@ -21,7 +21,13 @@ pub struct Tick {
 }
 
 impl Tick {
-    pub(crate) fn new(schedule: ScheduleId, due: SystemTime, actual: SystemTime, run: u64, missed: u64) -> Self {
+    pub(crate) fn new(
+        schedule: ScheduleId,
+        due: SystemTime,
+        actual: SystemTime,
+        run: u64,
+        missed: u64,
+    ) -> Self {
         Self { schedule, due, actual, run, missed }
     }
 

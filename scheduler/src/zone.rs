@@ -36,7 +36,9 @@ pub enum TimeZoneError {
         name: String,
     },
     /// The text is no date and time.
-    #[error("{text:?} is no date and time; one such as 2026-12-24 18:00 or 2026-12-24T18:00:30.5 is expected")]
+    #[error(
+        "{text:?} is no date and time; one such as 2026-12-24 18:00 or 2026-12-24T18:00:30.5 is expected"
+    )]
     Time {
         /// The text that was given.
         text: String,

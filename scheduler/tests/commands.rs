@@ -7,13 +7,13 @@ mod support;
 use edri_event::{Notification, Request};
 use edri_router::RequestError;
 use edri_scheduler::{
-    Cancel, Cron, Every, Get, List, Pause, Refusal, Resume, RunNow, Schedule, ScheduleId, Scheduler, Set, SetOrUpdate,
-    Stored, TimeZone, Update, When,
+    Cancel, Cron, Every, Get, List, Pause, Refusal, Resume, RunNow, Schedule, ScheduleId, Scheduler, Set,
+    SetOrUpdate, Stored, TimeZone, Update, When,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::support::{Bed, Beat, beat, noon, reason, refusal, secs};
+use crate::support::{Beat, Bed, beat, noon, reason, refusal, secs};
 
 #[tokio::test(start_paused = true)]
 async fn behaviour_66_a_schedule_that_is_due_once_is_sent_once_and_gone() {
@@ -38,13 +38,19 @@ async fn behaviour_67_an_interval_is_counted_from_due_time_to_due_time() {
 async fn behaviour_68_a_generated_identifier_is_returned_and_one_that_is_taken_is_refused() {
     let bed = Bed::new(Scheduler::new()).await;
     let schedule = Schedule::send(beat(1)).after(secs(10));
-    let (first, second) = (bed.schedules.set(schedule.clone()).await.unwrap(), bed.schedules.set(schedule.clone()).await.unwrap());
+    let (first, second) = (
+        bed.schedules.set(schedule.clone()).await.unwrap(),
+        bed.schedules.set(schedule.clone()).await.unwrap(),
+    );
     assert_ne!(first, second);
     assert!(first.name().is_none() && first.to_string().starts_with('#'));
     let named = bed.schedules.set(schedule.clone().id("mine")).await.unwrap();
     assert_eq!(named, ScheduleId::from("mine"));
     let again = bed.schedules.set(schedule.clone().id("mine")).await;
-    assert_eq!(reason(again.clone()), "the responder failed: schedule_duplicate: there is a schedule mine already");
+    assert_eq!(
+        reason(again.clone()),
+        "the responder failed: schedule_duplicate: there is a schedule mine already"
+    );
     assert_eq!(refusal(again), Refusal::Duplicate);
     assert_eq!(refusal(bed.schedules.set(schedule.id("")).await), Refusal::Name);
 }
@@ -118,11 +124,14 @@ async fn what_is_wrong_is_refused_with_the_reason() {
     assert_eq!(refusal(set(beat()).await), Refusal::NoTime);
 
     let february = set(beat().cron("0 0 31 2 *")).await;
-    assert!(reason(february.clone()).contains("column 5, day of month: there is no date with day 31, month 2"));
+    assert!(
+        reason(february.clone()).contains("column 5, day of month: there is no date with day 31, month 2")
+    );
     assert_eq!(refusal(february), Refusal::Pattern);
     let hour = reason(set(beat().cron("0 25 * * *")).await);
     assert!(hour.contains("column 3, hour: 25 is not within 0-23"), "{hour}");
-    let zone = set(beat().when(When::Cron(edri_scheduler::CronText::from("@daily").in_zone("Mars/Base")))).await;
+    let zone =
+        set(beat().when(When::Cron(edri_scheduler::CronText::from("@daily").in_zone("Mars/Base")))).await;
     assert!(reason(zone.clone()).contains("there is no time zone \"Mars/Base\""));
     assert_eq!(refusal(zone), Refusal::Pattern);
 
@@ -262,7 +271,10 @@ async fn from_other_processes_only_what_is_declared_is_taken() {
     // What stays here needs no declaration, and what is not shareable cannot leave.
     bed.schedules.set(Schedule::send(Other).after(secs(1))).await.unwrap();
     let local = bed.router.request(travelled(&Set(Schedule::send(Local).after(secs(1))))).await;
-    assert!(reason(local.clone()).contains("Local is not shareable, and cannot leave its process"), "{local:?}");
+    assert!(
+        reason(local.clone()).contains("Local is not shareable, and cannot leave its process"),
+        "{local:?}"
+    );
     assert_eq!(refusal(local), Refusal::Event);
     let closure = Set(Schedule::send(|_: &edri_scheduler::Tick| beat(1)).after(secs(1)));
     assert!(reason(bed.router.request(travelled(&closure)).await).contains("is made by a closure"));

@@ -19,8 +19,8 @@ use edri_event::{Failure, Notification, Request};
 use edri_manager::IntoHost as _;
 use edri_router::Router;
 use edri_scheduler::{Ask, Overlap, Schedule, Scheduler, Schedules, Stamped, Tick};
-use proptest::test_runner::{RngAlgorithm, TestRng};
 use proptest::prelude::Rng as _;
+use proptest::test_runner::{RngAlgorithm, TestRng};
 use serde::{Deserialize, Serialize};
 
 const DIRECTORY: &str = "EDRI_SCHEDULER_KILL";
@@ -162,11 +162,18 @@ fn killed_at_any_moment_it_keeps_what_was_answered_and_runs_it() {
         let numbers: Vec<u64> = runs.keys().copied().collect();
         // A notification may be lost with an inbox; a request is not.
         if schedule != "often" {
-            assert_eq!(numbers, (1..=numbers.len() as u64).collect::<Vec<_>>(), "{schedule}: each number in turn");
+            assert_eq!(
+                numbers,
+                (1..=numbers.len() as u64).collect::<Vec<_>>(),
+                "{schedule}: each number in turn"
+            );
         }
         for (number, dues) in runs {
             assert!(dues.len() <= 1 + LIVES as usize, "{schedule} {number}: once for each life at the most");
-            assert!(dues.windows(2).all(|pair| pair[0] == pair[1]), "{schedule} {number}: the same due time, {dues:?}");
+            assert!(
+                dues.windows(2).all(|pair| pair[0] == pair[1]),
+                "{schedule} {number}: the same due time, {dues:?}"
+            );
         }
     }
 }

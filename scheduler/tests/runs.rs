@@ -11,8 +11,8 @@ use std::time::SystemTime;
 use edri_event::{Event as _, Failure, Notification, Request};
 use edri_router::{InboxSettings, RequestError, Status, Value};
 use edri_scheduler::{
-    Answered, Ask, ClockSet, Cron, Direction, Every, Fired, Missed, Overlap, RunFailed, RunsSkipped, Schedule,
-    Scheduler, Set, SkipReason, Stamp, Tick,
+    Answered, Ask, ClockSet, Cron, Direction, Every, Fired, Missed, Overlap, RunFailed, RunsSkipped,
+    Schedule, Scheduler, Set, SkipReason, Stamp, Tick,
 };
 use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
@@ -22,12 +22,11 @@ use crate::support::{Beat, Bed, Work, beat, noon, secs};
 
 #[tokio::test(start_paused = true)]
 async fn each_run_carries_its_tick() {
-    let scheduler = Scheduler::new()
-        .job("stamp", Every::rate(secs(10)), Stamp(beat(1)))
-        .job("closure", Cron::parse("*/15 * * * * *").unwrap(), |tick: &Tick| Beat {
-            number: tick.run as u32 + 100,
-            tick: Some(tick.clone()),
-        });
+    let scheduler = Scheduler::new().job("stamp", Every::rate(secs(10)), Stamp(beat(1))).job(
+        "closure",
+        Cron::parse("*/15 * * * * *").unwrap(),
+        |tick: &Tick| Beat { number: tick.run as u32 + 100, tick: Some(tick.clone()) },
+    );
     let mut bed = Bed::new(scheduler).await;
     let mut ticks = Vec::new();
     for _ in 0..4 {
@@ -37,8 +36,12 @@ async fn each_run_carries_its_tick() {
         ticks.push((beat.number, tick.schedule.to_string(), tick.due, tick.run, tick.missed));
     }
     let due = |seconds| noon() + secs(seconds);
-    let expected: [(u32, &str, SystemTime, u64); 4] =
-        [(1, "stamp", due(10), 1), (101, "closure", due(15), 1), (1, "stamp", due(20), 2), (1, "stamp", due(30), 3)];
+    let expected: [(u32, &str, SystemTime, u64); 4] = [
+        (1, "stamp", due(10), 1),
+        (101, "closure", due(15), 1),
+        (1, "stamp", due(20), 2),
+        (1, "stamp", due(30), 3),
+    ];
     // At 30 both are due, in whichever order.
     ticks[3].0 = 1;
     (ticks[3].1, ticks[3].3) = ("stamp".into(), 3);
@@ -64,9 +67,12 @@ async fn a_request_is_made_and_its_answer_becomes_an_event_or_is_dropped() {
     let scheduler = Scheduler::new()
         .job("dropped", Every::rate(secs(10)), asks)
         .job("typed", Every::rate(secs(60)), Ask::new(Work { amount: 7 }).answer_to::<Worked>())
-        .job("closure", Every::rate(secs(90)), Ask::with(|tick: &Tick| Work { amount: tick.run }).answer(
-            |answered: Answered<Work>| Worked { run: 1_000, amount: answered.outcome.ok() },
-        ));
+        .job(
+            "closure",
+            Every::rate(secs(90)),
+            Ask::with(|tick: &Tick| Work { amount: tick.run })
+                .answer(|answered: Answered<Work>| Worked { run: 1_000, amount: answered.outcome.ok() }),
+        );
     let bed = Bed::new(scheduler).await;
     let _worker = bed.router.respond(|work: Work| async move { Ok(work.amount * 2) });
     let mut worked = bed.router.subscribe::<Worked>();
@@ -145,12 +151,25 @@ async fn a_run_during_another_is_left_out_counted_and_told() {
 #[tokio::test(start_paused = true)]
 async fn runs_wait_for_another_or_run_beside_it() {
     let scheduler = Scheduler::new()
-        .schedule(Schedule::send(Ask::new(Work { amount: 1 })).id("queue").every(secs(10)).overlap(Overlap::Queue(2)).limit(4))
-        .schedule(Schedule::send(Ask::new(Work { amount: 1 })).id("allow").every(secs(10)).overlap(Overlap::Allow(3)).limit(4));
+        .schedule(
+            Schedule::send(Ask::new(Work { amount: 1 }))
+                .id("queue")
+                .every(secs(10))
+                .overlap(Overlap::Queue(2))
+                .limit(4),
+        )
+        .schedule(
+            Schedule::send(Ask::new(Work { amount: 1 }))
+                .id("allow")
+                .every(secs(10))
+                .overlap(Overlap::Allow(3))
+                .limit(4),
+        );
     let bed = Bed::new(scheduler).await;
     let (open, begun, _registration) = gate(&bed);
     sleep(secs(35)).await;
-    let (queue, allow) = (bed.schedules.get("queue").await.unwrap(), bed.schedules.get("allow").await.unwrap());
+    let (queue, allow) =
+        (bed.schedules.get("queue").await.unwrap(), bed.schedules.get("allow").await.unwrap());
     assert_eq!((queue.running, queue.queued, queue.skipped), (1, 2, 0));
     assert_eq!((allow.running, allow.queued, allow.skipped), (3, 0, 0));
     assert_eq!(begun.load(Ordering::SeqCst), 4);
@@ -166,8 +185,11 @@ async fn runs_wait_for_another_or_run_beside_it() {
 async fn a_subscriber_without_room_keeps_nobody_else_waiting() {
     #[derive(Notification, Clone)]
     struct Stuck;
-    let scheduler =
-        Scheduler::new().job("stuck", Every::rate(secs(1)), Stuck).job("beat", Every::rate(secs(10)), beat(1));
+    let scheduler = Scheduler::new().job("stuck", Every::rate(secs(1)), Stuck).job(
+        "beat",
+        Every::rate(secs(10)),
+        beat(1),
+    );
     let mut bed = Bed::new(scheduler).await;
     let settings = InboxSettings::with_capacity(1);
     let mut full = bed.router.subscribe_with::<Stuck>(settings);
@@ -193,9 +215,11 @@ async fn a_handler_that_blocks_its_sender_keeps_no_other_run_waiting() {
             event.amount
         }
     }
-    let scheduler = Scheduler::new()
-        .job("slow", secs(1), Ask::new(Work { amount: 1 }))
-        .job("beat", Every::rate(secs(10)), beat(1));
+    let scheduler = Scheduler::new().job("slow", secs(1), Ask::new(Work { amount: 1 })).job(
+        "beat",
+        Every::rate(secs(10)),
+        beat(1),
+    );
     let mut bed = Bed::new(scheduler).await;
     let _slow = edri_manager::Host::new(Slow).start(&bed.router).await.unwrap();
     assert_eq!(bed.next().await, (10.0, 1));
@@ -207,7 +231,10 @@ async fn every_run_is_told_to_whoever_wants_to_know() {
     let mut fired = bed.router.subscribe::<Fired>();
     for run in 1..4 {
         let fired = fired.recv().await.unwrap();
-        assert_eq!((fired.tick.run, fired.tick.due, &*fired.event), (run, noon() + secs(10 * run), "test::Beat"));
+        assert_eq!(
+            (fired.tick.run, fired.tick.due, &*fired.event),
+            (run, noon() + secs(10 * run), "test::Beat")
+        );
     }
 }
 
@@ -252,21 +279,30 @@ async fn a_stall_ends_with_one_run_and_not_a_burst() {
 
 #[tokio::test(start_paused = true)]
 async fn what_it_does_can_be_seen() {
-    let bed = Bed::new(Scheduler::new().job("beat", Every::rate(secs(1)), beat(1)).job("far", secs(1_000), beat(1))).await;
+    let bed = Bed::new(Scheduler::new().job("beat", Every::rate(secs(1)), beat(1)).job(
+        "far",
+        secs(1_000),
+        beat(1),
+    ))
+    .await;
     sleep(secs(10)).await;
     let health = bed.managed.health(secs(1)).await;
     assert_eq!((health.status, health.ready), (Status::Ok, true));
     let value = |name: &str| health.values.get(name).cloned();
     assert_eq!(value("schedules"), Some(Value::from(2_u64)));
     assert_eq!((value("fired"), value("failed")), (Some(Value::from(10_u64)), Some(Value::from(0_u64))));
-    assert_eq!((value("missed"), value("late"), value("skipped")), (Some(0_u64.into()), Some(0_u64.into()), Some(0_u64.into())));
+    assert_eq!(
+        (value("missed"), value("late"), value("skipped")),
+        (Some(0_u64.into()), Some(0_u64.into()), Some(0_u64.into()))
+    );
     assert!(matches!(value("lateness_ms"), Some(Value::Number(late)) if late < 10.0));
 }
 
 #[tokio::test(start_paused = true)]
 async fn at_the_end_nothing_more_begins_and_what_has_begun_ends() {
-    let scheduler = Scheduler::new()
-        .schedule(Schedule::send(Ask::new(Work { amount: 1 })).id("work").every(secs(10)).overlap(Overlap::Queue(5)));
+    let scheduler = Scheduler::new().schedule(
+        Schedule::send(Ask::new(Work { amount: 1 })).id("work").every(secs(10)).overlap(Overlap::Queue(5)),
+    );
     let bed = Bed::new(scheduler).await;
     let (open, begun, _registration) = gate(&bed);
     sleep(secs(25)).await;
@@ -329,9 +365,19 @@ impl From<Answered<Work>> for Unlisted {
 struct NobodyAnswers;
 
 #[tokio::test(start_paused = true)]
-async fn a_request_that_nobody_answers_fails_at_once() {
-    let bed = Bed::new(Scheduler::new().job("x", secs(1), Ask::new(NobodyAnswers))).await;
+async fn a_request_that_nobody_answers_is_asked_again_for_a_while_after_the_start() {
+    let scheduler = Scheduler::new().job("x", Every::rate(secs(30)), Ask::new(NobodyAnswers));
+    let bed = Bed::new(scheduler.patience(secs(60))).await;
     let mut failed = bed.router.subscribe::<RunFailed>();
-    let failed = failed.recv().await.unwrap();
+    sleep(secs(40)).await;
+    assert!(failed.try_recv().is_none());
+    let responder = bed.router.respond(|_: NobodyAnswers| async { Ok(()) });
+    sleep(secs(1)).await;
+    assert_eq!(bed.schedules.get("x").await.unwrap().running, 0, "it has been answered");
+    drop(responder);
+    // Later it is a failure, at once.
+    sleep(secs(50)).await;
+    let failed = failed.try_recv().unwrap();
+    assert_eq!(failed.tick.run, 2);
     assert!(failed.failure.message().contains("no responder"), "{failed:?}");
 }

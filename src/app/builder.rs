@@ -81,6 +81,12 @@ impl App {
         self
     }
 
+    /// Adds a scheduler: a manager that sends events at set times.
+    #[cfg(feature = "scheduler")]
+    pub fn scheduler(self, scheduler: edri_scheduler::Scheduler) -> Self {
+        self.manager(scheduler)
+    }
+
     /// Adds a pool of workers, which answer their job's type on the router.
     pub fn workers<W: Worker>(mut self, pool: Pool<W>) -> Self {
         self.pools.push(Box::new(move |router| {

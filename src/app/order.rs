@@ -177,7 +177,10 @@ mod tests {
     fn a_source_that_is_needed_outlives_who_needs_it() {
         let managers = [("reader", placed(Role::Inner, &["feed"])), ("feed", placed(Role::Source, &[]))];
         let (start, stop) = order_of(&managers).unwrap();
-        assert_eq!((start, stop), (vec!["feed".into(), "reader".into()], vec!["reader".into(), "feed".into()]));
+        assert_eq!(
+            (start, stop),
+            (vec!["feed".into(), "reader".into()], vec!["reader".into(), "feed".into()])
+        );
     }
 
     #[test]

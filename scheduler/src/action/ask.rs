@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use edri_event::{Failure, Notification, Request};
 use edri_router::{RequestError, Router};
+use tokio::time::{Instant, sleep};
 
 use super::source::{Copied, Made, Source, Stamp};
 use super::{Action, Encoded, Kind, Sending};
@@ -114,9 +115,7 @@ impl<R: Request> Clone for Answer<R> {
     }
 }
 
-fn passing<R: Request, N: Notification>(
-    make: impl Fn(Answered<R>) -> N + Send + Sync + 'static,
-) -> Pass<R> {
+fn passing<R: Request, N: Notification>(make: impl Fn(Answered<R>) -> N + Send + Sync + 'static) -> Pass<R> {
     let make = Arc::new(make);
     Arc::new(move |answered, router| {
         let make = Arc::clone(&make);
@@ -127,20 +126,36 @@ fn passing<R: Request, N: Notification>(
     })
 }
 
-/// Asks, waits for the answer and passes it on. That the request failed is the run's failure, too.
+/// How long to wait until somebody may be there to answer.
+const UNTIL_AGAIN: Duration = Duration::from_millis(100);
+
+/// Asks and waits for the answer; again and again until `patience` while nobody is there to answer.
 pub(super) async fn ask<R: Request>(
-    router: Router,
-    request: R,
-    tick: Tick,
+    router: &Router,
+    make: impl Fn() -> Result<R, Failure>,
     timeout: Option<Duration>,
-    answer: Option<Answer<R>>,
+    patience: Instant,
+) -> Result<Result<R::Response, RequestError>, Failure> {
+    loop {
+        let asking = router.request(make()?);
+        let asking = match timeout {
+            None => asking,
+            Some(timeout) => asking.timeout(timeout),
+        };
+        match asking.await {
+            Err(RequestError::NoResponder { .. }) if Instant::now() < patience => sleep(UNTIL_AGAIN).await,
+            outcome => return Ok(outcome),
+        }
+    }
+}
+
+/// Passes an answer on. That the request failed is the run's failure, too.
+pub(super) async fn pass_on<R: Request>(
+    router: Router,
+    tick: Tick,
+    outcome: Result<R::Response, RequestError>,
+    answer: Option<&Answer<R>>,
 ) -> Result<(), Failure> {
-    let asking = router.request(request);
-    let asking = match timeout {
-        None => asking,
-        Some(timeout) => asking.timeout(timeout),
-    };
-    let outcome = asking.await;
     let ended = match &outcome {
         Ok(_) => Ok(()),
         Err(RequestError::Failed(failure)) => Err(failure.clone()),
@@ -161,10 +176,10 @@ impl<R: Request> Action for Ask<R> {
         Kind::Request
     }
 
-    fn send(self: Arc<Self>, router: Router, tick: Tick) -> Sending {
+    fn send(self: Arc<Self>, router: Router, tick: Tick, patience: Instant) -> Sending {
         Box::pin(async move {
-            let request = self.source.make(&tick);
-            ask(router, request, tick, self.timeout, self.answer.clone()).await
+            let outcome = ask(&router, || Ok(self.source.make(&tick)), self.timeout, patience).await?;
+            pass_on(router, tick, outcome, self.answer.as_ref()).await
         })
     }
 

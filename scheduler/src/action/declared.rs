@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use edri_event::{Codec as _, Event, Failure, MessagePack, Notification, Request, Wire};
 use edri_router::Router;
+use tokio::time::Instant;
 
-use super::ask::{Answer, Answered, ask};
+use super::ask::{Answer, Answered, ask, pass_on};
 use super::{Act, Action, Encoded, Kind, Sending};
 use crate::refusal::{Refusal, Refused};
 use crate::tick::{Stamped, Tick};
@@ -86,12 +87,13 @@ impl Action for Undeclared {
         self.0.kind
     }
 
-    fn send(self: Arc<Self>, _router: Router, _tick: Tick) -> Sending {
+    fn send(self: Arc<Self>, _router: Router, _tick: Tick, _patience: Instant) -> Sending {
         Box::pin(std::future::ready(self.check().map_err(Into::into)))
     }
 
     fn check(&self) -> Result<(), Refused> {
-        Err(Refusal::Event.because(format!("{} is not declared to this scheduler: nothing of it is sent", self.0.name)))
+        Err(Refusal::Event
+            .because(format!("{} is not declared to this scheduler: nothing of it is sent", self.0.name)))
     }
 
     fn encode(&self) -> Result<Encoded, Failure> {
@@ -189,7 +191,7 @@ impl<E: Notification> Action for NotifyDecoded<E> {
         Kind::Notification
     }
 
-    fn send(self: Arc<Self>, router: Router, tick: Tick) -> Sending {
+    fn send(self: Arc<Self>, router: Router, tick: Tick, _patience: Instant) -> Sending {
         Box::pin(async move {
             router.notify(decode(&self.wire, &self.encoded, self.stamp, &tick)?).await?;
             Ok(())
@@ -210,10 +212,11 @@ impl<R: Request> Action for AskDecoded<R> {
         Kind::Request
     }
 
-    fn send(self: Arc<Self>, router: Router, tick: Tick) -> Sending {
+    fn send(self: Arc<Self>, router: Router, tick: Tick, patience: Instant) -> Sending {
         Box::pin(async move {
-            let request = decode(&self.wire, &self.encoded, self.stamp, &tick)?;
-            ask(router, request, tick, self.encoded.timeout, self.answer.clone()).await
+            let make = || decode(&self.wire, &self.encoded, self.stamp, &tick);
+            let outcome = ask(&router, make, self.encoded.timeout, patience).await?;
+            pass_on(router, tick, outcome, self.answer.as_ref()).await
         })
     }
 

@@ -21,6 +21,7 @@ use std::sync::Arc;
 
 use edri_event::Failure;
 use edri_router::Router;
+use tokio::time::Instant;
 
 pub use self::ask::{Answered, Ask};
 pub(crate) use self::declared::{Declared, stamp, undeclared};
@@ -44,8 +45,10 @@ pub(crate) trait Action: Send + Sync {
 
     fn kind(&self) -> Kind;
 
-    /// Sends it. The event is made when the future is first polled: its author's code runs there and may panic.
-    fn send(self: Arc<Self>, router: Router, tick: Tick) -> Sending;
+    /// Sends it. The event is made when the future is polled: its author's code runs there and may panic.
+    ///
+    /// A request that nobody answers is asked again until `patience`.
+    fn send(self: Arc<Self>, router: Router, tick: Tick, patience: Instant) -> Sending;
 
     /// Whether it can be sent at all.
     fn check(&self) -> Result<(), Refused> {

@@ -3,6 +3,7 @@ use std::sync::Arc;
 
 use edri_event::{Failure, Notification};
 use edri_router::Router;
+use tokio::time::Instant;
 
 use super::source::Source;
 use super::{Action, Encoded, Kind, Sending};
@@ -29,7 +30,7 @@ impl<E: Notification, S: Source<E>> Action for Notify<E, S> {
         Kind::Notification
     }
 
-    fn send(self: Arc<Self>, router: Router, tick: Tick) -> Sending {
+    fn send(self: Arc<Self>, router: Router, tick: Tick, _patience: Instant) -> Sending {
         Box::pin(async move {
             router.notify(self.source.make(&tick)).await?;
             Ok(())

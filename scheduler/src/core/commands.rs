@@ -24,14 +24,19 @@ impl<A: Clone> Core<A> {
         if let Some(id) = &id {
             match id.name() {
                 // Numbers are the scheduler's to give.
-                None => return Err(Refusal::Name.because(format!("{id} is a number, and a name is expected"))),
-                Some(name) if name.is_empty() || name.len() > LONGEST_NAME => return Err(Refused::name(name)),
+                None => {
+                    return Err(Refusal::Name.because(format!("{id} is a number, and a name is expected")));
+                }
+                Some(name) if name.is_empty() || name.len() > LONGEST_NAME => {
+                    return Err(Refused::name(name));
+                }
                 Some(_) if self.names.contains_key(id) => return Err(Refused::duplicate(id)),
                 Some(_) => {}
             }
         }
         if self.table.len() >= self.settings.schedules {
-            return Err(Refusal::Full.because(format!("there are {} schedules, and no room for more", self.table.len())));
+            return Err(Refusal::Full
+                .because(format!("there are {} schedules, and no room for more", self.table.len())));
         }
         check(&options, 0, now)?;
         let base = timing.first(first, &options, &self.settings.zone, now, self.settings.on_time)?;
@@ -41,8 +46,18 @@ impl<A: Clone> Core<A> {
         if id.name().is_some() {
             self.names.insert(id.clone(), key.slot);
         }
-        let mut entry =
-            Entry { id, action, timing, base, last: None, runs: 0, running: 0, state: State::Active, paused: false, extra: None };
+        let mut entry = Entry {
+            id,
+            action,
+            timing,
+            base,
+            last: None,
+            runs: 0,
+            running: 0,
+            state: State::Active,
+            paused: false,
+            extra: None,
+        };
         entry.set_options(options);
         self.table.insert(entry);
         self.plan(key.slot, Some(base), now);
@@ -168,9 +183,8 @@ impl<A: Clone> Core<A> {
         }
         if let Err(reason) = self.may_run(key.slot) {
             return Err(match reason {
-                SkipReason::Overload => {
-                    Refusal::Full.because(format!("{} runs have not ended, and no more may begin", self.flights.len()))
-                }
+                SkipReason::Overload => Refusal::Full
+                    .because(format!("{} runs have not ended, and no more may begin", self.flights.len())),
                 _ => Refusal::Busy.because(format!("an earlier run of {id} has not ended")),
             });
         }

@@ -139,13 +139,7 @@ impl<A: Clone> Core<A> {
     }
 
     /// Begins with a run that [may](Self::may_run), or lets it wait.
-    pub(super) fn offer(
-        &mut self,
-        slot: u32,
-        due: Nanoseconds,
-        missed: u64,
-        turn: &mut Turn<'_, A>,
-    ) {
+    pub(super) fn offer(&mut self, slot: u32, due: Nanoseconds, missed: u64, turn: &mut Turn<'_, A>) {
         let Some(entry) = self.table.get_mut(slot) else { return };
         let overlap = entry.extra.as_ref().map_or(Overlap::Skip, |extra| extra.options.overlap);
         if entry.running > 0 && !matches!(overlap, Overlap::Allow(_)) {

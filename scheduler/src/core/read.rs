@@ -1,7 +1,7 @@
+use super::Core;
 use super::entry::{Entry, Tally};
 use super::timers::Now;
 use super::timing::Timing;
-use super::Core;
 use crate::id::{Key, ScheduleId};
 use crate::options::Options;
 use crate::time::{Nanoseconds, nanoseconds_of};
@@ -101,7 +101,8 @@ impl<A: Clone> Core<A> {
         let options = entry.options();
         let end = options.end.map_or(Nanoseconds::MAX, nanoseconds_of);
         let left = usize::try_from(entry.left()).unwrap_or(usize::MAX);
-        let bases = std::iter::successors(Some(entry.base), |base| entry.timing.next(&self.settings.zone, *base));
+        let bases =
+            std::iter::successors(Some(entry.base), |base| entry.timing.next(&self.settings.zone, *base));
         let walls = bases.map(|base| now.wall_of(hand, base));
         walls.take_while(|&due| due <= end).take(most.min(left)).collect()
     }

@@ -36,7 +36,12 @@ impl<A: Clone> Core<A> {
                 for &(run, due) in &unfinished {
                     let flight = Flight(self.flights.insert(Origin { key, run, keep: Keep::Durable }));
                     let tick = Tick::new(id.clone(), system_time(due), system_time(now.wall), run, 0);
-                    outputs.push(Output::Run(Run { flight, action: action.clone(), tick, keep: Keep::Durable }));
+                    outputs.push(Output::Run(Run {
+                        flight,
+                        action: action.clone(),
+                        tick,
+                        keep: Keep::Durable,
+                    }));
                     self.counts.begun += 1;
                     running += 1;
                 }

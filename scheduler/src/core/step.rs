@@ -1,7 +1,7 @@
+use super::Core;
 use super::output::Output;
 use super::timers::{Hand, Now};
 use super::timing::Timing;
-use super::Core;
 use crate::time::{Nanoseconds, SECOND};
 
 /// Clocks that differ by less have not been set: they are adjusted, and read one after the other.

@@ -65,7 +65,8 @@ impl Timing {
         match self {
             Self::At(time) if *time < now.wall.saturating_sub(on_time) => Err(past(*time)),
             Self::At(time) if *time > Nanoseconds::MAX - LONGEST => {
-                Err(Refusal::Bounds.because("the time is not within the years that can be counted, up to 2162"))
+                Err(Refusal::Bounds
+                    .because("the time is not within the years that can be counted, up to 2162"))
             }
             Self::At(time) => Ok(*time),
             Self::After(delay) => {
@@ -85,7 +86,8 @@ impl Timing {
             Self::Cron(cron) => {
                 let after = start.map_or(now.wall, |start| now.wall.max(start - 1));
                 cron.next_due(zone, after).ok_or_else(|| {
-                    Refusal::Never.because(format!("the pattern {cron} is never due again after {}", shown(after)))
+                    Refusal::Never
+                        .because(format!("the pattern {cron} is never due again after {}", shown(after)))
                 })
             }
         }
@@ -101,7 +103,13 @@ impl Timing {
     }
 
     /// The due times from `base`, which has passed whatever `until` is, up to and with `until`; the last `most` of them.
-    pub(super) fn passed(&self, zone: &TimeZone, base: Nanoseconds, until: Nanoseconds, most: usize) -> Passed {
+    pub(super) fn passed(
+        &self,
+        zone: &TimeZone,
+        base: Nanoseconds,
+        until: Nanoseconds,
+        most: usize,
+    ) -> Passed {
         let most = most.max(1);
         match self {
             Self::At(_) | Self::After(_) | Self::Delay(_) => Passed { count: 1, last: [base].into() },
@@ -234,7 +242,12 @@ mod tests {
         Timing::Cron(Cron::parse(pattern).unwrap().zone(&TimeZone::UTC))
     }
 
-    fn passed(timing: &Timing, base: Nanoseconds, until: Nanoseconds, most: usize) -> (u64, Vec<Nanoseconds>) {
+    fn passed(
+        timing: &Timing,
+        base: Nanoseconds,
+        until: Nanoseconds,
+        most: usize,
+    ) -> (u64, Vec<Nanoseconds>) {
         let passed = timing.passed(&TimeZone::UTC, base, until, most);
         (passed.count, passed.last.into())
     }
@@ -245,7 +258,10 @@ mod tests {
         assert_eq!(passed(&rate, 5, 0, 3), (1, vec![5]));
         assert_eq!(passed(&rate, 5, 14, 3), (1, vec![5]));
         assert_eq!(passed(&rate, 5, 15, 3), (2, vec![5, 15]));
-        assert_eq!(passed(&rate, 5, 1_000_000_000_005, 2), (100_000_000_001, vec![999_999_999_995, 1_000_000_000_005]));
+        assert_eq!(
+            passed(&rate, 5, 1_000_000_000_005, 2),
+            (100_000_000_001, vec![999_999_999_995, 1_000_000_000_005])
+        );
     }
 
     #[test]
@@ -271,7 +287,8 @@ mod tests {
         for (most, until) in [(1, 30 * 365 * DAY), (3, 30 * 365 * DAY), (500, 365 * DAY)] {
             let (count, last) = passed(&dense_once, SECOND, until, most);
             assert!(count >= COUNTED);
-            let expected: Vec<_> = (1..=most as Nanoseconds).rev().map(|before| 365 * DAY - before * SECOND).collect();
+            let expected: Vec<_> =
+                (1..=most as Nanoseconds).rev().map(|before| 365 * DAY - before * SECOND).collect();
             assert_eq!(last, expected);
         }
     }

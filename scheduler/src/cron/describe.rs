@@ -21,8 +21,7 @@ const MONTHS: [&str; 12] = [
     "December",
 ];
 
-const WEEKDAYS: [&str; 7] =
-    ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
+const WEEKDAYS: [&str; 7] = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
 
 const ORDINALS: [&str; 5] = ["first", "second", "third", "fourth", "fifth"];
 
@@ -163,7 +162,9 @@ fn days(days: &Days) -> Option<String> {
         (false, true) => Some(listed(by_date)),
         (true, false) => Some(listed(by_week)),
         (false, false) if days.either => Some(format!("{} or {}", listed(by_date), listed(by_week))),
-        (false, false) => Some(format!("{} if it is {}", listed(by_date), listed(by_week)).replace("is on ", "is ")),
+        (false, false) => {
+            Some(format!("{} if it is {}", listed(by_date), listed(by_week)).replace("is on ", "is "))
+        }
     }
 }
 
@@ -226,7 +227,10 @@ mod tests {
             ("0 0 1 1 *", "at 00:00, on day 1, in January"),
             ("0 0 1,15,20-22 * *", "at 00:00, on day 1, 15 and 20 to 22"),
             ("0 0 L * *", "at 00:00, on the last day of the month"),
-            ("0 0 L-3,LW * *", "at 00:00, 3 days before the last of the month and on the last weekday of the month"),
+            (
+                "0 0 L-3,LW * *",
+                "at 00:00, 3 days before the last of the month and on the last weekday of the month",
+            ),
             ("0 0 15W * *", "at 00:00, on the weekday nearest to day 15"),
             ("0 0 * * FRI#2", "at 00:00, on the second Friday of the month"),
             ("0 0 * * FRIL", "at 00:00, on the last Friday of the month"),

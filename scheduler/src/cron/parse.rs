@@ -39,9 +39,7 @@ pub(super) fn parse(text: &str) -> Result<Pattern, CronError> {
         }
         words @ [_, _, _, _, _] => fields(text, [None, None], words),
         [second, words @ ..] if words.len() == 5 => fields(text, [Some(*second), None], words),
-        [second, words @ .., year] if words.len() == 5 => {
-            fields(text, [Some(*second), Some(*year)], words)
-        }
+        [second, words @ .., year] if words.len() == 5 => fields(text, [Some(*second), Some(*year)], words),
         words => {
             let (position, _) = words.get(7).or(words.last()).copied().unwrap_or((1, ""));
             Err(refuse(position, format!("{} fields; 5, 6 or 7 are expected", words.len())))

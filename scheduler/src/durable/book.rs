@@ -55,7 +55,9 @@ impl Book {
             // One that is over is gone unless it is told of its runs.
             let first = Place { over: false, ..place.clone() };
             let set = match set {
-                Record::Set { key, definition, .. } if place.over => Record::Set { key, definition, place: first },
+                Record::Set { key, definition, .. } if place.over => {
+                    Record::Set { key, definition, place: first }
+                }
                 set => set,
             };
             let moved = (!unfinished.is_empty()).then_some(Record::Moved { key, begun: unfinished, place });
@@ -127,7 +129,10 @@ mod tests {
         let set = Record::Set { key: 1, definition: definition(1), place: place(false) };
         let begun = Record::Moved { key: 1, begun: vec![(1, 7)], place: place(true) };
         let mut book = book([set, begun]);
-        assert_eq!(book.clone().into_entries().map(|(_, entry)| entry.unfinished).collect::<Vec<_>>(), [[(1, 7)]]);
+        assert_eq!(
+            book.clone().into_entries().map(|(_, entry)| entry.unfinished).collect::<Vec<_>>(),
+            [[(1, 7)]]
+        );
         book.apply(Record::Ended { key: 1, run: 1 });
         assert_eq!(book.len(), 0);
     }

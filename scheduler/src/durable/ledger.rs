@@ -47,7 +47,11 @@ pub(crate) struct Ticket {
 
 impl Ledger {
     pub(super) fn new() -> Self {
-        Self { line: Mutex::default(), wake: Notify::new(), progress: watch::Sender::new(Progress::default()) }
+        Self {
+            line: Mutex::default(),
+            wake: Notify::new(),
+            progress: watch::Sender::new(Progress::default()),
+        }
     }
 
     /// Whether something durable can be taken on.
@@ -55,8 +59,12 @@ impl Ledger {
         let waiting = self.line.lock().bytes;
         let Progress { trouble, ended, .. } = self.progress.borrow().clone();
         match trouble {
-            Some(trouble) if ended => Err(Refusal::Journal.because(format!("the journal has failed: {trouble}"))),
-            _ if waiting >= MOST => Err(Refusal::Journal.because(format!("{waiting} bytes wait to be written"))),
+            Some(trouble) if ended => {
+                Err(Refusal::Journal.because(format!("the journal has failed: {trouble}")))
+            }
+            _ if waiting >= MOST => {
+                Err(Refusal::Journal.because(format!("{waiting} bytes wait to be written")))
+            }
             _ => Ok(()),
         }
     }

@@ -61,9 +61,11 @@ impl Machine {
             let options = Options { missed, overlap, keep: Keep::Durable, ..Options::default() };
             let id = Some(action.to_string().into());
             let stored = (&timing).into();
-            let key = machine.core.set(Plan { id, action, timing, first: None, options: options.clone() }, now);
+            let key =
+                machine.core.set(Plan { id, action, timing, first: None, options: options.clone() }, now);
             let key = key.unwrap();
-            let definition = Definition { id: action.to_string().into(), event: None, timing: stored, options };
+            let definition =
+                Definition { id: action.to_string().into(), event: None, timing: stored, options };
             let place = machine.core.place(key, now);
             // They were answered: they are on the disk.
             machine.disk.apply(Record::Set { key: key.to_bits(), definition, place });
@@ -162,11 +164,21 @@ impl Machine {
             let runs: Vec<_> = self.sent.range((action, 0)..=(action, u64::MAX)).collect();
             for (expected, ((_, number), dues)) in (1..).zip(&runs) {
                 prop_assert_eq!(expected, *number, "no number of {} is left out", action);
-                prop_assert!(dues.windows(2).all(|pair| pair[0] == pair[1]), "{} {}: {:?}", action, number, dues);
+                prop_assert!(
+                    dues.windows(2).all(|pair| pair[0] == pair[1]),
+                    "{} {}: {:?}",
+                    action,
+                    number,
+                    dues
+                );
                 prop_assert!(dues.len() <= 1 + self.crashes, "once more for each crash at the most");
             }
             let dues: Vec<_> = runs.iter().filter_map(|(_, dues)| dues.first()).collect();
-            prop_assert!(dues.windows(2).all(|pair| pair[0] < pair[1]), "no due time has two numbers: {:?}", dues);
+            prop_assert!(
+                dues.windows(2).all(|pair| pair[0] < pair[1]),
+                "no due time has two numbers: {:?}",
+                dues
+            );
         }
         Ok(())
     }
@@ -177,10 +189,15 @@ fn plan() -> impl Strategy<Value = (Timing, Missed, Overlap)> {
         (1_i64..100).prop_map(|after| Timing::After(after * SECOND)),
         (1_i64..40).prop_map(|every| Timing::Rate(every * SECOND)),
         (1_i64..40).prop_map(|every| Timing::Delay(every * SECOND)),
-        select(&["*/7 * * * * *", "* * * * *"][..]).prop_map(|pattern| Timing::Cron(Cron::parse(pattern).unwrap())),
+        select(&["*/7 * * * * *", "* * * * *"][..])
+            .prop_map(|pattern| Timing::Cron(Cron::parse(pattern).unwrap())),
     ];
     let missed = prop_oneof![Just(Missed::Skip), Just(Missed::Once), (1_u32..4).prop_map(Missed::All)];
-    let overlap = prop_oneof![Just(Overlap::Skip), (1_u32..4).prop_map(Overlap::Queue), (1_u32..4).prop_map(Overlap::Allow)];
+    let overlap = prop_oneof![
+        Just(Overlap::Skip),
+        (1_u32..4).prop_map(Overlap::Queue),
+        (1_u32..4).prop_map(Overlap::Allow)
+    ];
     (timing, missed, overlap)
 }
 

@@ -48,7 +48,10 @@ const VERSION: u8 = 1;
 impl Record {
     pub(crate) const fn key(&self) -> u64 {
         match self {
-            Self::Set { key, .. } | Self::Moved { key, .. } | Self::Ended { key, .. } | Self::Removed { key } => *key,
+            Self::Set { key, .. }
+            | Self::Moved { key, .. }
+            | Self::Ended { key, .. }
+            | Self::Removed { key } => *key,
         }
     }
 

@@ -36,11 +36,16 @@ struct Task {
 }
 
 /// Opens a journal: what its records come to, and a ledger for those to come.
-pub(crate) async fn open(directory: &Path, settings: Settings) -> Result<(Arc<Ledger>, Book, Writer), String> {
+pub(crate) async fn open(
+    directory: &Path,
+    settings: Settings,
+) -> Result<(Arc<Ledger>, Book, Writer), String> {
     let told = |error: JournalError| error.to_string();
     let (journal, recovered) = Journal::open(directory, settings).await.map_err(told)?;
     if let Some(cut) = recovered.cut {
-        tracing::warn!("what a crash left half-written at the end of the schedules' journal was cut off: {cut:?}");
+        tracing::warn!(
+            "what a crash left half-written at the end of the schedules' journal was cut off: {cut:?}"
+        );
     }
     let mut book = Book::default();
     let mut from = journal.first();

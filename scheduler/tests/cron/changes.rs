@@ -35,7 +35,12 @@ fn a_planned_time_in_a_gap_is_due_right_after_it_once() {
 #[test]
 fn a_planned_time_around_a_gap_is_due_as_ever() {
     due("0 0 * * *", "Europe/London", "2026-03-28 12:00", &["2026-03-29 00:00:00", "2026-03-30 00:00:00"]);
-    due("59 59 1 * * *", "Europe/Prague", "2026-03-29 00:00", &["2026-03-29 01:59:59", "2026-03-30 01:59:59"]);
+    due(
+        "59 59 1 * * *",
+        "Europe/Prague",
+        "2026-03-29 00:00",
+        &["2026-03-29 01:59:59", "2026-03-30 01:59:59"],
+    );
     due("0 3 * * *", "Europe/Prague", "2026-03-29 00:00", &["2026-03-29 03:00:00", "2026-03-30 03:00:00"]);
 }
 
@@ -48,7 +53,12 @@ fn an_interval_goes_on_through_a_gap() {
 #[test]
 fn a_planned_time_that_is_shown_twice_is_due_at_the_first() {
     // 02:30 in summer is 00:30 UTC, in winter 01:30.
-    due_utc("30 2 * * *", "Europe/Prague", "2026-10-24 12:00", &["2026-10-25 00:30:00", "2026-10-26 01:30:00"]);
+    due_utc(
+        "30 2 * * *",
+        "Europe/Prague",
+        "2026-10-24 12:00",
+        &["2026-10-25 00:30:00", "2026-10-26 01:30:00"],
+    );
     // After the first, and within the second.
     due_utc("30 2 * * *", "Europe/Prague", "2026-10-25 00:30", &["2026-10-26 01:30:00"]);
     due_utc("30 2 * * *", "Europe/Prague", "2026-10-25 01:10", &["2026-10-26 01:30:00"]);
@@ -56,20 +66,37 @@ fn a_planned_time_that_is_shown_twice_is_due_at_the_first() {
 
 #[test]
 fn an_interval_goes_on_through_what_is_shown_twice() {
-    let expected = ["2026-10-25 00:30:00", "2026-10-25 01:00:00", "2026-10-25 01:30:00", "2026-10-25 02:00:00"];
+    let expected =
+        ["2026-10-25 00:30:00", "2026-10-25 01:00:00", "2026-10-25 01:30:00", "2026-10-25 02:00:00"];
     due_utc("*/30 * * * *", "Europe/Prague", "2026-10-25 00:00", &expected);
     // Of a pattern that is due on that day alone, years are passed over, but not the hour that comes again.
-    let expected = ["2026-10-25 00:30:00", "2026-10-25 01:00:00", "2026-10-25 01:30:00", "2027-10-25 00:00:00"];
+    let expected =
+        ["2026-10-25 00:30:00", "2026-10-25 01:00:00", "2026-10-25 01:30:00", "2027-10-25 00:00:00"];
     due_utc("*/30 2 25 10 *", "Europe/Prague", "2026-10-25 00:00", &expected);
 }
 
 #[test]
 fn clocks_that_change_at_midnight_or_by_half_an_hour() {
     // In Brazil there was no 00:00 on the day when summer began.
-    due("0 0 * * *", "America/Sao_Paulo", "2018-11-03 12:00", &["2018-11-04 01:00:00", "2018-11-05 00:00:00"]);
-    due("15 2 * * *", "Australia/Lord_Howe", "2026-10-03 12:00", &["2026-10-04 02:30:00", "2026-10-05 02:15:00"]);
+    due(
+        "0 0 * * *",
+        "America/Sao_Paulo",
+        "2018-11-03 12:00",
+        &["2018-11-04 01:00:00", "2018-11-05 00:00:00"],
+    );
+    due(
+        "15 2 * * *",
+        "Australia/Lord_Howe",
+        "2026-10-03 12:00",
+        &["2026-10-04 02:30:00", "2026-10-05 02:15:00"],
+    );
     // Two hours.
-    due("30 1 * * *", "Antarctica/Troll", "2026-03-28 12:00", &["2026-03-29 03:00:00", "2026-03-30 01:30:00"]);
+    due(
+        "30 1 * * *",
+        "Antarctica/Troll",
+        "2026-03-28 12:00",
+        &["2026-03-29 03:00:00", "2026-03-30 01:30:00"],
+    );
 }
 
 #[test]
@@ -82,7 +109,12 @@ fn leap_days_and_ends_of_months() {
     let leap_days = ["2028-02-29 00:00:00", "2032-02-29 00:00:00"];
     due("0 0 29 2 *", "UTC", "2026-01-01 00:00", &leap_days);
     due("0 0 29 2 *", "UTC", "2096-03-01 00:00", &["2104-02-29 00:00:00"]);
-    due("0 0 29 2 +MON", "Europe/Prague", "2026-01-01 00:00", &["2044-02-29 00:00:00", "2072-02-29 00:00:00"]);
+    due(
+        "0 0 29 2 +MON",
+        "Europe/Prague",
+        "2026-01-01 00:00",
+        &["2044-02-29 00:00:00", "2072-02-29 00:00:00"],
+    );
     due("0 0 31 * *", "UTC", "2026-01-31 00:00", &["2026-03-31 00:00:00", "2026-05-31 00:00:00"]);
     due("0 0 L * *", "UTC", "2028-01-31 00:00", &["2028-02-29 00:00:00", "2028-03-31 00:00:00"]);
     due("0 0 L-1 2 *", "UTC", "2026-01-01 00:00", &["2026-02-27 00:00:00", "2027-02-27 00:00:00"]);
@@ -96,7 +128,8 @@ fn leap_days_and_ends_of_months() {
 fn years_end_a_pattern() {
     let zone = TimeZone::UTC;
     let cron = Cron::parse("0 0 0 1 1 * 2027,2029").unwrap().zone(&zone);
-    let due: Vec<_> = cron.after(zone.time("2026-06-01 00:00").unwrap()).map(|time| zone.show(time)).collect();
+    let due: Vec<_> =
+        cron.after(zone.time("2026-06-01 00:00").unwrap()).map(|time| zone.show(time)).collect();
     assert_eq!(due, ["2027-01-01 00:00:00", "2029-01-01 00:00:00"]);
     let last = Cron::parse("0 0 * * *").unwrap().zone(&zone);
     assert_eq!(last.after(zone.time("2199-12-30 12:00").unwrap()).count(), 1, "patterns end with 2199");

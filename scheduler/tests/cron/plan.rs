@@ -44,9 +44,8 @@ pub(crate) struct Plan {
 impl Plan {
     pub(crate) fn text(&self) -> String {
         let (mut date, mut week) = ("*".to_owned(), "*".to_owned());
-        let list = |numbers: &BTreeSet<i16>| {
-            numbers.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")
-        };
+        let list =
+            |numbers: &BTreeSet<i16>| numbers.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
         match &self.day {
             None => {}
             Some(Day::OfMonth(days)) => date = list(days),
@@ -80,7 +79,9 @@ impl Plan {
         let mut times = Vec::new();
         for &hour in &self.hour.numbers {
             for &minute in &self.minute.numbers {
-                times.extend(self.second.numbers.iter().map(|&second| (hour as i8, minute as i8, second as i8)));
+                times.extend(
+                    self.second.numbers.iter().map(|&second| (hour as i8, minute as i8, second as i8)),
+                );
             }
         }
         times
@@ -99,7 +100,8 @@ impl Day {
                 // The nearest workday of the same month; there is never a tie.
                 let distance = |other: Date| (i16::from(other.day()) - day).abs();
                 let of_month = (1..=last.day()).map(|day| date.with().day(day).build().unwrap());
-                let nearest = of_month.filter(|&other| is_workday(other)).min_by_key(|&other| distance(other));
+                let nearest =
+                    of_month.filter(|&other| is_workday(other)).min_by_key(|&other| distance(other));
                 *day <= i16::from(last.day()) && nearest == Some(date)
             }
             Self::LastWeekday => {

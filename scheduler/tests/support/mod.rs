@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use edri_event::{Notification, Request};
 use edri_manager::{IntoHost as _, Managed, StartError};
 use edri_router::{RequestError, Router, Subscription};
-use edri_scheduler::{Refusal, Scheduler, Schedules, SimulatedClock, Stamped, Tick, TimeZone};
+use edri_scheduler::{Refusal, Schedule, Scheduler, Schedules, SimulatedClock, Stamped, Tick, TimeZone};
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
@@ -100,15 +100,40 @@ impl Bed {
     }
 }
 
-/// Awaits what other threads have a part in, such as a disk: the clock stands still meanwhile, in place of going on as it
-/// does when nothing but timers is waited for.
-pub async fn still<T>(future: impl Future<Output = T>) -> T {
-    let (release, held) = std::sync::mpsc::channel::<()>();
-    let hold = tokio::task::spawn_blocking(move || held.recv().is_err());
-    let output = future.await;
-    drop(release);
-    hold.await.unwrap();
-    output
+/// While it is there, a paused clock stands still, in place of going on whenever nothing but timers is waited for: for what
+/// other threads have a part in, such as a disk. It goes on by [`pass`](Still::pass).
+pub struct Still(
+    #[allow(dead_code, reason = "dropping it lets the clock go on")] std::sync::mpsc::Sender<()>,
+);
+
+impl Still {
+    pub fn new() -> Self {
+        let (release, held) = std::sync::mpsc::channel::<()>();
+        tokio::task::spawn_blocking(move || held.recv().is_err());
+        Self(release)
+    }
+
+    /// The clock goes on, by tenths of a second; whatever is written meanwhile is written.
+    pub async fn pass(&self, bed: &Bed, seconds: u64) {
+        for _ in 0..seconds {
+            for _ in 0..10 {
+                tokio::time::advance(secs(1) / 10).await;
+                for _ in 0..20 {
+                    tokio::task::yield_now().await;
+                }
+            }
+            self.written(bed).await;
+        }
+    }
+
+    /// When all that has happened is on the disk.
+    pub async fn written(&self, bed: &Bed) {
+        for _ in 0..3 {
+            let barrier = Schedule::send(beat(0)).after(secs(1_000_000)).durable();
+            let id = bed.schedules.set(barrier).await.unwrap();
+            bed.schedules.cancel(id).await.unwrap();
+        }
+    }
 }
 
 pub fn noon() -> SystemTime {

@@ -103,14 +103,21 @@ fn what_cannot_be_due_is_refused_with_the_reason() {
     assert_eq!(refusal(simulation.set("", 1, Timing::After(Nanoseconds::MAX))), Refusal::Bounds);
     assert_eq!(refusal(simulation.set("", 1, cron("0 0 0 1 1 * 2020"))), Refusal::Never);
     let (past, early, late) = (simulation.time(-1), simulation.time(HOUR), simulation.time(DAY));
-    let mut refused = |timing: Timing, with: &dyn Fn(&mut Options)| refusal(simulation.set_with("", 1, timing, with));
+    let mut refused =
+        |timing: Timing, with: &dyn Fn(&mut Options)| refusal(simulation.set_with("", 1, timing, with));
     assert_eq!(refused(Timing::Rate(SECOND), &|options| options.end = Some(past)), Refusal::Past);
     assert_eq!(refused(Timing::Rate(DAY), &|options| options.end = Some(early)), Refusal::Never);
     let backwards = |options: &mut Options| (options.start, options.end) = (Some(late), Some(early));
     assert_eq!(refused(Timing::Rate(SECOND), &backwards), Refusal::Never);
     assert_eq!(refused(Timing::Rate(SECOND), &|options| options.limit = Some(0)), Refusal::Never);
-    assert_eq!(refused(Timing::Rate(SECOND), &|options| options.overlap = crate::Overlap::Queue(0)), Refusal::Bounds);
-    assert_eq!(refused(Timing::Rate(SECOND), &|options| options.missed = crate::Missed::All(1_001)), Refusal::Bounds);
+    assert_eq!(
+        refused(Timing::Rate(SECOND), &|options| options.overlap = crate::Overlap::Queue(0)),
+        Refusal::Bounds
+    );
+    assert_eq!(
+        refused(Timing::Rate(SECOND), &|options| options.missed = crate::Missed::All(1_001)),
+        Refusal::Bounds
+    );
     assert_eq!(simulation.core.len(), 0);
     // What has passed while it was sent is due at once.
     simulation.set("", 1, Timing::At(begun - SECOND)).unwrap();
@@ -144,7 +151,10 @@ fn a_paused_schedule_goes_on_in_its_rhythm() {
     assert_eq!((simulation.next("beat"), simulation.next("hourly")), (Some(7_220.0), Some(10_800.0)));
     assert_eq!(simulation.look(), [Ran { action: 3, due: 30.0, run: 1, missed: 0 }]);
     assert_eq!(simulation.skipped(), [], "what falls due in a pause is not missed");
-    assert_eq!(refusal(simulation.core.pause(&"once".into(), simulation.now, &mut Vec::new())), Refusal::Unknown);
+    assert_eq!(
+        refusal(simulation.core.pause(&"once".into(), simulation.now, &mut Vec::new())),
+        Refusal::Unknown
+    );
 }
 
 #[test]
@@ -162,7 +172,10 @@ fn a_run_beside_the_plan() {
     assert_eq!(refusal(simulation.core.run_now(&id, simulation.now, &mut simulation.outputs)), Refusal::Busy);
     simulation.end_first();
     assert_eq!(simulation.core.run_now(&id, simulation.now, &mut simulation.outputs), Ok(3));
-    assert_eq!(refusal(simulation.core.run_now(&id, simulation.now, &mut simulation.outputs)), Refusal::Unknown);
+    assert_eq!(
+        refusal(simulation.core.run_now(&id, simulation.now, &mut simulation.outputs)),
+        Refusal::Unknown
+    );
 }
 
 #[test]
@@ -173,20 +186,28 @@ fn a_name_is_free_as_soon_as_the_last_run_has_begun() {
     assert_eq!(simulation.pass(SECOND).len(), 1);
     let again = simulation.set("once", 2, Timing::After(SECOND)).unwrap();
     simulation.end_first();
-    assert_eq!(simulation.core.find(&"once".into()), Some(again), "the end of the old run is not that of the new one");
+    assert_eq!(
+        simulation.core.find(&"once".into()),
+        Some(again),
+        "the end of the old run is not that of the new one"
+    );
     assert_eq!(simulation.pass(SECOND).len(), 1);
 }
 
 #[test]
 fn what_is_to_come_can_be_looked_at() {
     let mut simulation = Simulation::new();
-    let after = |seconds: &[i64]| seconds.iter().map(|seconds| simulation.begun + seconds * SECOND).collect::<Vec<_>>();
+    let after = |seconds: &[i64]| {
+        seconds.iter().map(|seconds| simulation.begun + seconds * SECOND).collect::<Vec<_>>()
+    };
     let (hours, tens, end) = (after(&[3_600, 7_200]), after(&[10, 20, 30]), simulation.time(25 * SECOND));
     let key = simulation.set("", 1, cron("@hourly")).unwrap();
     assert_eq!(simulation.core.preview(key, 2, simulation.now), hours);
-    let key = simulation.set_with("", 1, Timing::Rate(10 * SECOND), |options| options.limit = Some(3)).unwrap();
+    let key =
+        simulation.set_with("", 1, Timing::Rate(10 * SECOND), |options| options.limit = Some(3)).unwrap();
     assert_eq!(simulation.core.preview(key, 100, simulation.now), tens);
-    let key = simulation.set_with("", 1, Timing::Rate(10 * SECOND), |options| options.end = Some(end)).unwrap();
+    let key =
+        simulation.set_with("", 1, Timing::Rate(10 * SECOND), |options| options.end = Some(end)).unwrap();
     assert_eq!(simulation.core.preview(key, 100, simulation.now), tens[..2]);
     let key = simulation.set("", 1, Timing::Delay(10 * SECOND)).unwrap();
     assert_eq!(simulation.core.preview(key, 100, simulation.now), tens[..1]);

@@ -49,7 +49,14 @@ impl Simulation {
         let begun = nanoseconds_of(TimeZone::UTC.time(time).unwrap());
         let now = Now { wall: begun, monotonic: 5 };
         let settings = Settings { zone, on_time: 2 * SECOND, schedules: 1_000, flights: 100 };
-        Self { core: Core::new(settings, 7, now), now, begun, flights: Vec::new(), ends: true, outputs: Vec::new() }
+        Self {
+            core: Core::new(settings, 7, now),
+            now,
+            begun,
+            flights: Vec::new(),
+            ends: true,
+            outputs: Vec::new(),
+        }
     }
 
     fn set(&mut self, id: &str, action: u32, timing: Timing) -> Result<Key, Refused> {

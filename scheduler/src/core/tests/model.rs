@@ -10,8 +10,19 @@ use crate::{Missed, Overlap};
 
 #[derive(Clone, Debug)]
 enum Command {
-    Set { name: usize, timing: Timing, missed: Missed, overlap: Overlap, limit: Option<u64>, end: Option<i64> },
-    Update { name: usize, timing: Option<Timing>, missed: Option<Missed> },
+    Set {
+        name: usize,
+        timing: Timing,
+        missed: Missed,
+        overlap: Overlap,
+        limit: Option<u64>,
+        end: Option<i64>,
+    },
+    Update {
+        name: usize,
+        timing: Option<Timing>,
+        missed: Option<Missed>,
+    },
     Cancel(usize),
     Pause(usize),
     Resume(usize),
@@ -118,7 +129,8 @@ impl Model {
             }
         }
         self.schedules.retain(|schedule| {
-            let waits = matches!(schedule.timing, Timing::Delay(_)) && schedule.running > 0 && schedule.left() > 0;
+            let waits =
+                matches!(schedule.timing, Timing::Delay(_)) && schedule.running > 0 && schedule.left() > 0;
             schedule.next.is_some() || schedule.paused.is_some() || !schedule.queue.is_empty() || waits
         });
     }
@@ -183,7 +195,9 @@ impl Model {
 
     fn end_first(&mut self, now: Now) {
         let generation = self.flights.remove(0);
-        let Some(index) = self.schedules.iter().position(|schedule| schedule.generation == generation) else { return };
+        let Some(index) = self.schedules.iter().position(|schedule| schedule.generation == generation) else {
+            return;
+        };
         self.schedules[index].running -= 1;
         self.follow(index);
         let schedule = &mut self.schedules[index];
@@ -221,7 +235,8 @@ fn timing() -> impl Strategy<Value = Timing> {
         (1_i64..200).prop_map(|after| Timing::After(after * SECOND)),
         (1_i64..60).prop_map(|every| Timing::Rate(every * SECOND)),
         (1_i64..60).prop_map(|every| Timing::Delay(every * SECOND)),
-        select(&PATTERNS[..]).prop_map(|pattern| Timing::Cron(Cron::parse(pattern).unwrap().zone(&TimeZone::UTC))),
+        select(&PATTERNS[..])
+            .prop_map(|pattern| Timing::Cron(Cron::parse(pattern).unwrap().zone(&TimeZone::UTC))),
     ]
 }
 
@@ -235,7 +250,14 @@ fn overlap() -> impl Strategy<Value = Overlap> {
 
 fn command() -> impl Strategy<Value = Command> {
     let name = 0_usize..6;
-    let set = (name.clone(), timing(), missed(), overlap(), prop::option::of(1_u64..6), prop::option::of(100_i64..900));
+    let set = (
+        name.clone(),
+        timing(),
+        missed(),
+        overlap(),
+        prop::option::of(1_u64..6),
+        prop::option::of(100_i64..900),
+    );
     prop_oneof![
         4 => set.prop_map(|(name, timing, missed, overlap, limit, end)| Command::Set { name, timing, missed, overlap, limit, end }),
         1 => (name.clone(), prop::option::of(timing()), prop::option::of(missed()))
@@ -264,9 +286,11 @@ struct Pair {
 impl Pair {
     fn note(&mut self, ran: Vec<Ran>) {
         let begun = self.simulation.begun;
-        self.ran.extend(ran.into_iter().map(|ran| {
-            (ran.action as usize, (ran.due * 1e9).round() as i64 + begun, ran.run, ran.missed)
-        }));
+        self.ran.extend(
+            ran.into_iter().map(|ran| {
+                (ran.action as usize, (ran.due * 1e9).round() as i64 + begun, ran.run, ran.missed)
+            }),
+        );
     }
 
     fn stall(&mut self, duration: Nanoseconds) {
@@ -296,18 +320,34 @@ impl Pair {
         match command {
             Command::Set { name, timing, missed, overlap, limit, end } => {
                 let end = end.map(|after| now.wall + after * SECOND);
-                let done = self.simulation.set_with(&format!("s{name}"), self.generations, timing.clone(), |options| {
-                    (options.missed, options.overlap, options.limit) = (missed, overlap, limit);
-                    options.end = end.map(system_time);
-                });
+                let done = self.simulation.set_with(
+                    &format!("s{name}"),
+                    self.generations,
+                    timing.clone(),
+                    |options| {
+                        (options.missed, options.overlap, options.limit) = (missed, overlap, limit);
+                        options.end = end.map(system_time);
+                    },
+                );
                 let generation = self.generations as usize;
                 let mut schedule = Modelled {
-                    name, generation, timing, missed, overlap, limit, end,
-                    next: None, paused: None, runs: 0, running: 0, queue: Vec::new(),
+                    name,
+                    generation,
+                    timing,
+                    missed,
+                    overlap,
+                    limit,
+                    end,
+                    next: None,
+                    paused: None,
+                    runs: 0,
+                    running: 0,
+                    queue: Vec::new(),
                 };
                 schedule.next = first(&schedule, now);
                 let hand = schedule.timing.hand();
-                let may = schedule.next.is_some_and(|next| end.is_none_or(|end| now.wall_of(hand, next) <= end));
+                let may =
+                    schedule.next.is_some_and(|next| end.is_none_or(|end| now.wall_of(hand, next) <= end));
                 prop_assert_eq!(done.is_ok(), may && self.model.named(name).is_none());
                 if done.is_ok() {
                     self.model.schedules.push(schedule);
@@ -315,8 +355,10 @@ impl Pair {
                 }
             }
             Command::Update { name, timing, missed } => {
-                let options = missed.map(|missed| OptionChanges { missed: Some(missed), ..OptionChanges::default() });
-                let changes = Changes { action: None, timing: timing.clone().map(|timing| (timing, None)), options };
+                let options =
+                    missed.map(|missed| OptionChanges { missed: Some(missed), ..OptionChanges::default() });
+                let changes =
+                    Changes { action: None, timing: timing.clone().map(|timing| (timing, None)), options };
                 let done = self.simulation.core.update(&id(name), changes, now);
                 let Some(index) = self.model.named(name) else {
                     prop_assert_eq!(refusal(done), Refusal::Unknown);
@@ -330,7 +372,9 @@ impl Pair {
                 schedule.missed = missed.unwrap_or(schedule.missed);
                 let is_over = schedule.next.is_none()
                     && schedule.paused.is_none()
-                    && !(matches!(schedule.timing, Timing::Delay(_)) && schedule.running > 0 && schedule.left() > 0);
+                    && !(matches!(schedule.timing, Timing::Delay(_))
+                        && schedule.running > 0
+                        && schedule.left() > 0);
                 if timing.is_some() || is_over {
                     schedule.timing = timing.unwrap_or_else(|| schedule.timing.clone());
                     let next = first(schedule, now);
@@ -401,7 +445,8 @@ impl Pair {
                     let schedule = &mut self.model.schedules[index];
                     if schedule.left() == 0 {
                         schedule.next = None;
-                        schedule.paused = schedule.paused.filter(|_| !schedule.queue.is_empty()).map(|_| None);
+                        schedule.paused =
+                            schedule.paused.filter(|_| !schedule.queue.is_empty()).map(|_| None);
                     }
                     self.model.settle();
                 }
@@ -412,7 +457,9 @@ impl Pair {
                 loop {
                     let now = self.simulation.now;
                     let timers = &self.simulation.core.timers;
-                    let until = [Hand::Wall, Hand::Monotonic].into_iter().filter_map(|hand| timers.until_due(hand, now));
+                    let until = [Hand::Wall, Hand::Monotonic]
+                        .into_iter()
+                        .filter_map(|hand| timers.until_due(hand, now));
                     let until = until.min().map_or(Nanoseconds::MAX, |until| until.max(0));
                     let rest = end - now.monotonic;
                     self.stall(until.min(rest));
@@ -444,10 +491,15 @@ impl Pair {
         prop_assert_eq!(self.simulation.flights.len(), self.model.flights.len());
         let counts = self.simulation.core.counts();
         prop_assert_eq!((counts.skipped, counts.missed), (self.model.skipped, self.model.missed));
-        let told: u64 = self.simulation.outputs.iter().filter_map(|output| match output {
-            Output::Skipped(skipped) => Some(skipped.count),
-            _ => None,
-        }).sum();
+        let told: u64 = self
+            .simulation
+            .outputs
+            .iter()
+            .filter_map(|output| match output {
+                Output::Skipped(skipped) => Some(skipped.count),
+                _ => None,
+            })
+            .sum();
         prop_assert_eq!(told, counts.skipped + counts.missed, "what is left out is told");
         for schedule in &self.model.schedules {
             let key = self.simulation.core.find(&format!("s{}", schedule.name).into()).unwrap();
@@ -457,7 +509,8 @@ impl Pair {
             prop_assert_eq!(
                 (read.next, read.runs, read.running as usize, read.queued as usize, read.paused),
                 (next, schedule.runs, schedule.running, schedule.queue.len(), schedule.paused.is_some()),
-                "{:?}", schedule
+                "{:?}",
+                schedule
             );
         }
         Ok(())

@@ -197,7 +197,13 @@ fn jitter_spreads_runs_and_moves_no_plan() {
         let due = f64::from(turn) * 10.0;
         assert!((due..=due + 4.0).contains(&next), "{next} for {due}");
         late.push(((next - due) * 10.0) as u32);
-        assert_eq!(dues(&simulation.stall((next * SECOND as f64) as i64 + 10 + simulation.begun - simulation.now.wall)), [due]);
+        assert_eq!(
+            dues(
+                &simulation
+                    .stall((next * SECOND as f64) as i64 + 10 + simulation.begun - simulation.now.wall)
+            ),
+            [due]
+        );
     }
     late.sort_unstable();
     late.dedup();

@@ -52,7 +52,10 @@ fn a_clock_that_is_set_back_by_an_hour_repeats_intervals_and_no_plan() {
     simulation.set("at", 3, Timing::At(simulation.begun + 40 * MINUTE)).unwrap();
     assert_eq!(simulation.pass(31 * MINUTE).len(), 2);
     assert_eq!(simulation.step(-HOUR), []);
-    assert_eq!((simulation.next("interval"), simulation.next("at")), (Some(-1_800.0 + 1_800.0), Some(2_400.0)));
+    assert_eq!(
+        (simulation.next("interval"), simulation.next("at")),
+        (Some(-1_800.0 + 1_800.0), Some(2_400.0))
+    );
     let ran = simulation.pass(HOUR);
     let of = |action| dues(&ran.iter().filter(|ran| ran.action == action).cloned().collect::<Vec<_>>());
     assert_eq!(of(1), [0.0, 1_800.0]);
