@@ -28,9 +28,11 @@ use crate::settings::Settings;
 use crate::storage::{File, FileSystem, Lock};
 
 pub(crate) use list::{End, List, Segment};
+pub(crate) use open::Found;
 pub use open::Recovered;
 pub(crate) use scan::{Scan, Step, open as open_frames};
 pub use tail::Cut;
+pub(crate) use tail::Tail;
 pub(crate) use write::Batch;
 
 /// A log that is open to be written, and the lock that makes its owner the only one.

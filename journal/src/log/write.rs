@@ -138,6 +138,7 @@ impl Log {
         self.active.synced = self.active.written;
         self.active.next_synced = self.next;
         self.active.promised = false;
+        self.list.landmark(self.active.base, self.next, self.active.synced);
         self.marks = self.marks_written;
     }
 

@@ -12,7 +12,7 @@ use crate::testing::{Disk, Loss};
 /// is opened again. Gives how often something went wrong.
 fn insist(run: &mut Run, program: &Program) -> usize {
     let mut wrong = 0;
-    let mut open = |run: &mut Run| {
+    let open = |run: &mut Run| {
         // A fault happens once.
         let mut attempts = 0;
         while let Err(error) = run.open()

@@ -53,7 +53,7 @@ pub(super) fn all(length: usize) -> Vec<Program> {
     for _ in 0..length {
         let longer = |program: &Program| {
             let program = program.clone();
-            steps.iter().map(move |step| [&program[..], &[step.clone()]].concat())
+            steps.iter().map(move |step| [&program[..], std::slice::from_ref(step)].concat())
         };
         programs = programs.iter().flat_map(longer).collect();
     }

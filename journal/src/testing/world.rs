@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use super::chance::Chance;
 use super::disk::Loss;
 use super::file::{Content, Fate};
+use super::sparse::Sparse;
 
 /// All that is on a disk, and how it fails.
 #[derive(Clone, Debug)]
@@ -26,6 +27,10 @@ pub(super) struct World {
     /// How many bytes files may take together.
     pub(super) room: u64,
     pub(super) faults: BTreeMap<u64, Fault>,
+    /// How many hold up changes.
+    pub(super) holds: usize,
+    /// How many changes wait for them.
+    pub(super) waiting: usize,
     /// Nothing works any more.
     pub(super) is_down: bool,
 }
@@ -77,6 +82,8 @@ impl World {
             calls: 0,
             room: u64::MAX,
             faults: BTreeMap::new(),
+            holds: 0,
+            waiting: 0,
             is_down: false,
         }
     }
@@ -120,8 +127,9 @@ impl World {
         self.files.entry(file).or_default()
     }
 
-    pub(super) fn seen(&self, file: u64) -> &[u8] {
-        self.files.get(&file).map_or(&[], |content| &content.seen)
+    /// What is in a file, as those see it who read.
+    pub(super) fn seen(&self, file: u64) -> Option<&Sparse> {
+        self.files.get(&file).map(|content| &content.seen)
     }
 
     pub(super) fn create(&mut self, path: &Path) -> u64 {
@@ -200,6 +208,8 @@ impl World {
         self.locks.clear();
         self.faults.clear();
         self.calls = 0;
+        self.holds = 0;
+        self.waiting = 0;
         self.is_down = false;
     }
 }

@@ -34,11 +34,9 @@ pub(crate) fn start(
         let shared = Arc::new(Shared::new(&log, &settings));
         let writer =
             Writer { log, shared: shared.clone(), settings, last: Last::default(), unsynced_since: None };
-        if let Err(unheard) = started.send(Ok((shared, recovered))) {
-            // Whoever opened it has gone away meanwhile.
-            if let Ok((shared, _)) = unheard {
-                shared.queue.close(JournalError::Closed);
-            }
+        // Whoever opened it may have gone away meanwhile.
+        if let Err(Ok((shared, _))) = started.send(Ok((shared, recovered))) {
+            shared.queue.close(JournalError::Closed);
         }
         writer.run();
     })?;
