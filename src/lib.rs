@@ -86,6 +86,12 @@ mod guide {
     mod managers {}
     #[doc = include_str!("../docs/src/workers.md")]
     mod workers {}
+    #[cfg(feature = "scheduler")]
+    #[doc = include_str!("../docs/src/scheduling.md")]
+    mod scheduling {}
+    #[cfg(feature = "scheduler")]
+    #[doc = include_str!("../docs/src/cron.md")]
+    mod cron {}
     #[doc = include_str!("../docs/src/replay.md")]
     mod replay {}
     #[doc = include_str!("../docs/src/sharing.md")]
