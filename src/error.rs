@@ -41,6 +41,14 @@ pub enum Error {
         /// How it ended.
         end: End,
     },
+    /// A cron pattern is wrong.
+    #[cfg(feature = "scheduler")]
+    #[error(transparent)]
+    Cron(#[from] edri_scheduler::CronError),
+    /// There is no such time zone, or time in one.
+    #[cfg(feature = "scheduler")]
+    #[error(transparent)]
+    TimeZone(#[from] edri_scheduler::TimeZoneError),
     /// The time to shut down was over before everything was done.
     #[error("{0}")]
     Unfinished(Report),

@@ -43,9 +43,10 @@
 //! | [`router`] | routes, inboxes, requests, tunnels, subscriptions, dead letters |
 //! | [`worker`] | the `Worker` trait and pools of tasks and threads |
 //! | [`mod@manager`] | `#[manager]`, the `Manager` trait and the loops that run managers |
+//! | [`scheduler`] | events at set times: delays, intervals, cron, durable if asked for |
 //! | this crate | [`App`], [`prelude`], [`macro@main`] |
 //!
-//! Features, all off by default: `opentelemetry` joins traces by OpenTelemetry's ids, `metrics` tells the facade of that
+//! Features: `scheduler` is on by default. Off by default: `opentelemetry` joins traces by OpenTelemetry's ids, `metrics` tells the facade of that
 //! name what managers and pools have done, `prometheus` serves that over HTTP, `testing` is what tests of programs need.
 
 extern crate self as edri;
@@ -65,6 +66,8 @@ pub use edri_manager as manager;
 pub use edri_manager::manager;
 pub use edri_manager_derive::main;
 pub use edri_router as router;
+#[cfg(feature = "scheduler")]
+pub use edri_scheduler as scheduler;
 pub use edri_worker as worker;
 pub use error::Error;
 
@@ -83,6 +86,12 @@ mod guide {
     mod managers {}
     #[doc = include_str!("../docs/src/workers.md")]
     mod workers {}
+    #[cfg(feature = "scheduler")]
+    #[doc = include_str!("../docs/src/scheduling.md")]
+    mod scheduling {}
+    #[cfg(feature = "scheduler")]
+    #[doc = include_str!("../docs/src/cron.md")]
+    mod cron {}
     #[doc = include_str!("../docs/src/replay.md")]
     mod replay {}
     #[doc = include_str!("../docs/src/sharing.md")]

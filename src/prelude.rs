@@ -9,6 +9,8 @@ pub use edri_router::{
     NotifyError, Opened, Overflow, Registration, Replay, RequestError, Requester, Router, Shared, Status,
     Subscription, TunnelError, Undelivered,
 };
+#[cfg(feature = "scheduler")]
+pub use edri_scheduler::{Ask, Cron, Every, Schedule, ScheduleId, Scheduler, Schedules, Tick};
 pub use edri_worker::{Pool, RunningPool, Worker, WorkerContext};
 
 pub use crate::{App, RunningApp};

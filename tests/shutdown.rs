@@ -48,7 +48,7 @@ impl Member {
 }
 
 #[tokio::test(start_paused = true)]
-async fn sources_stop_first_and_managers_before_those_they_need() {
+async fn sources_start_last_and_stop_first_and_managers_before_those_they_need() {
     let log = Log::default();
     let app = App::new()
         .manager(Member::called("gateway", &log).source().needs("orders"))
@@ -63,7 +63,7 @@ async fn sources_stop_first_and_managers_before_those_they_need() {
     let mut log = log.0.lock().clone();
     // The sources stop together.
     log[4..6].sort();
-    assert_eq!(log, ["+clock", "+store", "+orders", "+gateway", "-clock", "-gateway", "-orders", "-store"]);
+    assert_eq!(log, ["+store", "+orders", "+gateway", "+clock", "-clock", "-gateway", "-orders", "-store"]);
 }
 
 #[tokio::test(start_paused = true)]

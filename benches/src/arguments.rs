@@ -37,9 +37,9 @@ pub(crate) struct Arguments {
     #[arg(long)]
     pub(crate) list: bool,
 
-    /// Measure one contender of the scenario `idle` in this process
-    #[arg(long, value_name = "NAME", hide = true)]
-    pub(crate) idle_child: Option<String>,
+    /// Measure the memory of one contender, given as scenario/name, in this process
+    #[arg(long, value_name = "CONTENDER", hide = true)]
+    pub(crate) child: Option<String>,
 }
 
 impl Arguments {

@@ -36,7 +36,7 @@ fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let contenders: Vec<Arc<Contender>> = contenders::all().into_iter().map(Arc::new).collect();
 
-    if let Some(name) = &arguments.idle_child {
+    if let Some(name) = &arguments.child {
         memory::run_child(&contenders, name, arguments.messages);
         return ExitCode::SUCCESS;
     }

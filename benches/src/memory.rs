@@ -1,4 +1,4 @@
-//! Resident memory of idle receivers, measured in a process of their own.
+//! Resident memory of things that wait, measured in a process of their own.
 
 use std::{
     env, fs,
@@ -8,13 +8,13 @@ use std::{
     time::Duration,
 };
 
-use crate::{contender::Contender, measure::Sample, scenario::Scenario};
+use crate::{contender::Contender, measure::Sample, scenario::Unit};
 
 /// Measures `contender` in a child process, whose memory nobody has used before.
 pub(crate) fn run_in_child(contender: &Contender, scale: f64) -> Sample {
     let program = env::current_exe().expect("the program knows where it is");
     let output = Command::new(program)
-        .args(["--messages", &scale.to_string(), "--idle-child", contender.name])
+        .args(["--messages", &scale.to_string(), "--child", &format!("{contender:?}")])
         .stderr(Stdio::inherit())
         .output()
         .expect("the program can start itself");
@@ -24,11 +24,11 @@ pub(crate) fn run_in_child(contender: &Contender, scale: f64) -> Sample {
     Sample { value, cpu_nanoseconds: None, latencies: Vec::new() }
 }
 
-/// The child's part: measures the contender of [`Scenario::Idle`] with this name and prints the bytes of each.
+/// The child's part: measures the contender of that scenario and name and prints the bytes of each.
 pub(crate) fn run_child(contenders: &[Arc<Contender>], name: &str, scale: f64) {
     let contender = contenders
         .iter()
-        .find(|contender| contender.scenario == Scenario::Idle && contender.name == name)
+        .find(|contender| contender.scenario.unit() == Unit::Bytes && format!("{contender:?}") == name)
         .expect("the parent names a registered contender");
     println!("{}", contender.run(scale).value);
 }

@@ -68,6 +68,12 @@ pub(crate) enum Scenario {
     JournalGroup,
     /// Records the operating system has.
     JournalUnsynced,
+    /// Timers set that are due much later.
+    TimersInsert,
+    /// Timers that fall due, a thousand in a second.
+    Timers,
+    /// Memory of timers that wait.
+    TimersMemory,
     /// Memory of receivers that wait.
     Idle,
 }
@@ -83,7 +89,7 @@ pub(crate) enum Unit {
 
 impl Scenario {
     /// Every scenario, in the order in which they run.
-    pub(crate) const ALL: [Self; 17] = [
+    pub(crate) const ALL: [Self; 20] = [
         Self::Tell,
         Self::TellBatch,
         Self::Ask,
@@ -100,6 +106,9 @@ impl Scenario {
         Self::JournalOne,
         Self::JournalGroup,
         Self::JournalUnsynced,
+        Self::TimersInsert,
+        Self::Timers,
+        Self::TimersMemory,
         Self::Idle,
     ];
 
@@ -122,6 +131,9 @@ impl Scenario {
             Self::JournalOne => "journal-one",
             Self::JournalGroup => "journal-group",
             Self::JournalUnsynced => "journal-unsynced",
+            Self::TimersInsert => "timers-insert",
+            Self::Timers => "timers",
+            Self::TimersMemory => "timers-memory",
             Self::Idle => "idle",
         }
     }
@@ -147,19 +159,29 @@ impl Scenario {
                 "records of 100 bytes, a sync for 100 of them; each is acknowledged after it"
             }
             Self::JournalUnsynced => "records of 100 bytes, handed to the operating system",
+            Self::TimersInsert => "timers set, each due at a random time of the next day",
+            Self::Timers => {
+                "timers that fall due, 1,000 in a second; those that came, and how late (lost ones are missing)"
+            }
+            Self::TimersMemory => "resident memory of each of a million timers, in bytes",
             Self::Idle => "resident memory of each of 100,000 idle receivers, in bytes",
         }
     }
 
     /// What the figures count.
     pub(crate) fn unit(self) -> Unit {
-        if self == Self::Idle { Unit::Bytes } else { Unit::PerSecond }
+        match self {
+            Self::Idle | Self::TimersMemory => Unit::Bytes,
+            _ => Unit::PerSecond,
+        }
     }
 
     /// Events of one run at `scale`, before a contender's own share.
     pub(crate) fn events(self, scale: f64) -> u64 {
-        if self == Self::Idle {
-            return scaled(100_000, scale).max(1);
+        match self {
+            Self::Idle => return scaled(100_000, scale).max(1),
+            Self::TimersMemory => return scaled(1_000_000, scale).max(1),
+            _ => {}
         }
         let base = match self {
             Self::Fanout => 2_000_000,
@@ -168,6 +190,8 @@ impl Scenario {
             Self::PoolTasks(_) | Self::PoolThreads(_) => 250_000,
             Self::JournalOne => 4_096,
             Self::JournalGroup => 204_800,
+            Self::TimersInsert => 1_000_000,
+            Self::Timers => 4_096,
             _ => 1_500_000,
         };
         scaled(base, scale).div_ceil(GRAIN) * GRAIN

@@ -184,7 +184,7 @@ impl<M: Manager> Host<M> {
         self
     }
 
-    /// Says that events come into the program by it: at the end it is stopped before those that handle them.
+    /// Says that events come into the program by it: it is started after those that handle them, and stopped before them.
     pub fn source(mut self) -> Self {
         self.placement.role = Role::Source;
         self

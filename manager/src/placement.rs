@@ -18,6 +18,7 @@ pub enum Role {
     /// It handles what others send.
     #[default]
     Inner,
-    /// It brings events in, from a socket, a clock or a user, and is stopped before those that handle them.
+    /// It brings events in, from a socket, a clock or a user: it is started after those that handle them, and stopped
+    /// before them.
     Source,
 }

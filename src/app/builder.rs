@@ -17,8 +17,8 @@ use crate::observe::Observe;
 
 /// A program about to be started: its managers and its workers.
 ///
-/// Pools start first, then managers, each in the order in which they were added, but for managers that
-/// [need](edri_manager::Host::needs) others. At the end [sources](edri_manager::Host::source) stop first, then the other
+/// Pools start first, then managers, then [sources](edri_manager::Host::source), each in the order in which they were added,
+/// but for managers that [need](edri_manager::Host::needs) others. At the end [sources](edri_manager::Host::source) stop first, then the other
 /// managers, each before those that it needs and otherwise in the reverse order, then pools.
 #[must_use = "a program runs when it is started"]
 pub struct App {
@@ -79,6 +79,12 @@ impl App {
             }),
         });
         self
+    }
+
+    /// Adds a scheduler: a manager that sends events at set times.
+    #[cfg(feature = "scheduler")]
+    pub fn scheduler(self, scheduler: edri_scheduler::Scheduler) -> Self {
+        self.manager(scheduler)
     }
 
     /// Adds a pool of workers, which answer their job's type on the router.

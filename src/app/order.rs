@@ -33,7 +33,7 @@ pub enum OrderError {
 /// The orders of a program's managers, by the index under which each was added.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Order {
-    /// Whoever is needed comes before those that need it; otherwise as they were added.
+    /// Whoever is needed comes before those that need it; otherwise sources last, and as they were added.
     pub(super) start: Vec<usize>,
     /// Whoever is needed comes after those that need it; otherwise sources first, and then the last to start.
     pub(super) stop: Vec<usize>,
@@ -44,15 +44,15 @@ pub(super) struct Order {
 /// `managers` in the order in which they were added, each with its name.
 pub(super) fn order(managers: &[(&str, &Placement)]) -> Result<Order, OrderError> {
     let needs = resolve(managers)?;
-    let start =
-        sort(&needs, Reverse).ok_or_else(|| OrderError::Circle { names: circle(managers, &needs) })?;
+    let is_source = |manager: usize| managers[manager].1.role == Role::Source;
+    let start = sort(&needs, |manager| (Reverse(is_source(manager)), Reverse(manager)))
+        .ok_or_else(|| OrderError::Circle { names: circle(managers, &needs) })?;
     let mut needed_by = vec![Vec::new(); needs.len()];
     for (manager, needed) in needs.iter().enumerate() {
         needed.iter().for_each(|&needed| needed_by[needed].push(manager));
     }
     let mut started = vec![0; needs.len()];
     start.iter().enumerate().for_each(|(turn, &manager)| started[manager] = turn);
-    let is_source = |manager: usize| managers[manager].1.role == Role::Source;
     let is_free = |manager: usize| is_source(manager) && needed_by[manager].is_empty();
     let urgency = |manager: usize| (is_free(manager), is_source(manager), started[manager]);
     // What has no circle has none the other way round.
@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn sources_stop_first_and_who_is_needed_stops_after_who_needs_it() {
+    fn sources_start_last_and_stop_first_and_who_is_needed_stops_after_who_needs_it() {
         let managers = [
             ("gateway", placed(Role::Source, &["orders"])),
             ("orders", placed(Role::Inner, &["store"])),
@@ -169,15 +169,18 @@ mod tests {
             ("log", placed(Role::Inner, &[])),
         ];
         let (start, stop) = order_of(&managers).unwrap();
-        assert_eq!(start, ["clock", "store", "orders", "gateway", "log"]);
-        assert_eq!(stop, ["gateway", "clock", "log", "orders", "store"]);
+        assert_eq!(start, ["store", "orders", "log", "gateway", "clock"]);
+        assert_eq!(stop, ["clock", "gateway", "log", "orders", "store"]);
     }
 
     #[test]
     fn a_source_that_is_needed_outlives_who_needs_it() {
         let managers = [("reader", placed(Role::Inner, &["feed"])), ("feed", placed(Role::Source, &[]))];
-        let (_, stop) = order_of(&managers).unwrap();
-        assert_eq!(stop, ["reader", "feed"]);
+        let (start, stop) = order_of(&managers).unwrap();
+        assert_eq!(
+            (start, stop),
+            (vec!["feed".into(), "reader".into()], vec!["reader".into(), "feed".into()])
+        );
     }
 
     #[test]

@@ -9,6 +9,7 @@ mod edri;
 mod kameo;
 mod ractor;
 mod raw;
+mod tokio_cron_scheduler;
 mod xtra;
 
 use crate::contender::Contender;
@@ -22,6 +23,7 @@ pub(crate) fn all() -> Vec<Contender> {
         ractor::contenders(),
         actix::contenders(),
         xtra::contenders(),
+        tokio_cron_scheduler::contenders(),
     ]
     .into_iter()
     .flatten()

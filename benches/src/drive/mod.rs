@@ -6,6 +6,7 @@
 mod ask;
 mod publish;
 mod tell;
+pub(crate) mod timers;
 
 pub(crate) use ask::{Asker, AskerInTurn, ask, ask_from_tasks, ask_in_flight};
 pub(crate) use publish::{Publisher, publish};

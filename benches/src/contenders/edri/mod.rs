@@ -6,6 +6,7 @@ mod journal;
 mod pool;
 mod table;
 mod tell;
+mod timers;
 
 use edri::prelude::{Context, manager};
 
@@ -24,6 +25,7 @@ pub(crate) fn contenders() -> Vec<Contender> {
         pool::contenders(),
         table::contenders(),
         journal::contenders(),
+        timers::contenders(),
         idle::contenders(),
     ]
     .into_iter()

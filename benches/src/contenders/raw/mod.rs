@@ -7,6 +7,7 @@ mod journal;
 mod pool_tasks;
 mod pool_threads;
 mod tell;
+mod timers;
 
 use tokio::sync::oneshot;
 
@@ -21,6 +22,7 @@ pub(crate) fn contenders() -> Vec<Contender> {
         pool_tasks::contenders(),
         pool_threads::contenders(),
         journal::contenders(),
+        timers::contenders(),
         idle::contenders(),
     ]
     .into_iter()
