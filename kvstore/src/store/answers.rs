@@ -1,0 +1,143 @@
+use std::sync::Arc;
+
+use super::answer::{Answered, Operation, Reach};
+use super::door::Inside;
+use crate::core::{Applied, Clearing, Room, Space};
+use crate::entry::{Entry, Outcome};
+use crate::error::{Refusal, StoreError};
+use crate::event::{
+    Clear, CompareAndSwap, Delete, Get, GetMany, Increment, Incremented, Page, Scan, Set, Swapped, Touch,
+};
+use crate::version::Version;
+
+/// Carries out a write: at once, or where it is to be durable first, when there is room.
+fn write<T: Send + 'static>(
+    inside: &Arc<Inside>,
+    namespace: &str,
+    write: impl FnOnce(&Arc<Space>, Option<Room>) -> Result<Applied<T>, StoreError> + Send + 'static,
+) -> Answered<T> {
+    match inside.core.space(namespace) {
+        Err(error) => Answered::Now(Err(error)),
+        Ok(space) if !space.is_logged() => {
+            Answered::Now(write(&space, None).map(|applied| applied.output))
+        }
+        Ok(space) => Answered::Later(Box::pin(async move {
+            let room = space.room().await?;
+            write(&space, room)?.durable().await
+        })),
+    }
+}
+
+impl Operation for Reach {
+    fn carry_out(self, inside: &Arc<Inside>) -> Answered<Arc<Inside>> {
+        Answered::Now(Ok(Arc::clone(inside)))
+    }
+}
+
+impl Operation for Get {
+    fn carry_out(self, inside: &Arc<Inside>) -> Answered<Option<Entry>> {
+        Answered::Now(inside.core.space(&self.namespace).and_then(|space| {
+            crate::core::check_key(&self.key)?;
+            Ok(space.entry(&self.key))
+        }))
+    }
+}
+
+impl Operation for GetMany {
+    fn carry_out(self, inside: &Arc<Inside>) -> Answered<Vec<Option<Entry>>> {
+        Answered::Now(inside.core.space(&self.namespace).and_then(|space| self.read(&space)))
+    }
+}
+
+impl GetMany {
+    pub(crate) fn read(&self, space: &Space) -> Result<Vec<Option<Entry>>, StoreError> {
+        if self.keys.len() > Self::MAX_KEYS {
+            let text = format!("{} keys at once: expected {} at most", self.keys.len(), Self::MAX_KEYS);
+            return Err(StoreError::refused(Refusal::TooLarge, text));
+        }
+        self.keys.iter().try_for_each(|key| crate::core::check_key(key))?;
+        Ok(self.keys.iter().map(|key| space.entry(key)).collect())
+    }
+}
+
+impl Operation for Scan {
+    fn carry_out(self, inside: &Arc<Inside>) -> Answered<Page> {
+        Answered::Now(inside.core.space(&self.namespace).and_then(|space| self.read(&space)))
+    }
+}
+
+impl Scan {
+    pub(crate) fn read(&self, space: &Space) -> Result<Page, StoreError> {
+        if self.limit == 0 {
+            let text = "a page of no entries: expected 1 at least";
+            return Err(StoreError::refused(Refusal::Invalid, text));
+        }
+        let limit = self.limit.min(Self::MAX_ENTRIES) as usize;
+        Ok(space.page_of_entries(&self.range, self.after.as_deref(), limit))
+    }
+}
+
+impl Operation for Set {
+    fn carry_out(self, inside: &Arc<Inside>) -> Answered<Outcome> {
+        let Self { namespace, key, value, expiry, only_if } = self;
+        write(inside, &namespace, move |space, room| {
+            let content = space.take_in(value);
+            space.set(&key, room, content, expiry, only_if)
+        })
+    }
+}
+
+impl Operation for Delete {
+    fn carry_out(self, inside: &Arc<Inside>) -> Answered<Outcome> {
+        let Self { namespace, key, only_if } = self;
+        write(inside, &namespace, move |space, room| space.delete(&key, room, only_if))
+    }
+}
+
+impl Operation for CompareAndSwap {
+    fn carry_out(self, inside: &Arc<Inside>) -> Answered<Swapped> {
+        let Self { namespace, key, expected, new, expiry } = self;
+        write(inside, &namespace, move |space, room| {
+            let expected = expected.map(|value| space.take_in(value));
+            let new = new.map(|value| space.take_in(value));
+            space.compare_and_swap(&key, room, expected.as_ref(), new.as_ref(), expiry)
+        })
+    }
+}
+
+impl Operation for Increment {
+    fn carry_out(self, inside: &Arc<Inside>) -> Answered<Incremented> {
+        let Self { namespace, key, by, expiry } = self;
+        write(inside, &namespace, move |space, room| space.increment(&key, room, by, expiry))
+    }
+}
+
+impl Operation for Touch {
+    fn carry_out(self, inside: &Arc<Inside>) -> Answered<Option<Version>> {
+        let Self { namespace, key, expiry } = self;
+        write(inside, &namespace, move |space, room| space.touch(&key, room, expiry))
+    }
+}
+
+impl Operation for Clear {
+    fn carry_out(self, inside: &Arc<Inside>) -> Answered<u64> {
+        match inside.core.space(&self.namespace) {
+            Err(error) => Answered::Now(Err(error)),
+            Ok(space) => Answered::Later(Box::pin(async move { space.clear(&self.prefix).await })),
+        }
+    }
+}
+
+impl Space {
+    /// Removes what begins so, some of it at a time; answers how many there were.
+    pub(crate) async fn clear(self: &Arc<Self>, prefix: &str) -> Result<u64, StoreError> {
+        let mut clearing = Clearing::default();
+        loop {
+            let is_over = self.clear_some(prefix, &mut clearing)?.durable().await?;
+            if is_over {
+                return Ok(clearing.removed);
+            }
+            tokio::task::coop::consume_budget().await;
+        }
+    }
+}
