@@ -1,0 +1,47 @@
+use super::Log;
+use crate::error::{Doing as _, JournalError};
+use crate::format::Name;
+use crate::position::Position;
+
+impl Log {
+    /// Takes a snapshot that is written and synced under its unfinished name: from the moment its name lasts, it is what
+    /// the log begins with, and what it sums up is removed.
+    pub(crate) fn adopt(&mut self, position: Position) -> Result<(), JournalError> {
+        self.check_poisoned()?;
+        // What is summed up has to last as long as the sum.
+        self.sync()?;
+        self.check_snapshot(position)?;
+        let unfinished = self.directory.join(Name::Snapshot(position).unfinished());
+        self.files.rename(&unfinished, &self.path(Name::Snapshot(position))).doing("rename", &unfinished)?;
+        self.files.sync_directory(&self.directory).doing("sync", &self.directory)?;
+
+        let outdated = self.snapshot.replace(position).filter(|&outdated| outdated != position);
+        if let Some(outdated) = outdated {
+            let path = self.path(Name::Snapshot(outdated));
+            if let Err(error) = self.files.remove(&path) {
+                tracing::warn!(snapshot = %path.display(), %error, "an outdated snapshot stays until the next start");
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a snapshot of this position makes sense.
+    pub(crate) fn check_snapshot(&self, position: Position) -> Result<(), JournalError> {
+        let next = self.active.next_synced;
+        if position >= next {
+            return Err(JournalError::Beyond { position, next });
+        }
+        match self.snapshot {
+            Some(newest) if newest > position => Err(JournalError::SnapshotOutdated { position, newest }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Removes what there is of a snapshot that was given up.
+    pub(crate) fn discard(&mut self, position: Position) {
+        let unfinished = self.directory.join(Name::Snapshot(position).unfinished());
+        if let Err(error) = self.files.remove(&unfinished) {
+            tracing::debug!(snapshot = %unfinished.display(), %error, "a snapshot that was given up stays until the next start");
+        }
+    }
+}
