@@ -6,6 +6,7 @@ mod entry;
 mod error;
 mod event;
 mod handle;
+mod keep;
 mod settings;
 mod store;
 mod value;

@@ -33,10 +33,6 @@ impl Deadline {
     pub(crate) fn get(self) -> u64 {
         self.0
     }
-
-    pub(crate) fn of(milliseconds: u64) -> Self {
-        Self(milliseconds)
-    }
 }
 
 /// Instants cannot be any distance away: where there is more to wait for, it is waited for in parts.

@@ -1,4 +1,5 @@
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use tokio::sync::oneshot;
 
@@ -67,7 +68,8 @@ impl Space {
             let part = self.part(hash);
             let mut shard = part.shard.write();
             self.expire_if_over(part, &mut shard, hash, key);
-            let (edit, output) = decide(shard.current(hash, key))?;
+            let current = shard.current(hash, key);
+            let (edit, output) = decide(current.filter(|current| !current.deadline.is_over(&self.shared.clock)))?;
             match self.carry_out(part, &mut shard, hash, key, edit, &mut room)? {
                 Carried::Out { version, commit } => return Ok((Applied { output, commit }, version)),
                 Carried::NoRoom => {
@@ -161,7 +163,7 @@ impl Space {
         Err(StoreError::refused(Refusal::Full, text))
     }
 
-    fn title(&self) -> String {
+    pub(crate) fn title(&self) -> String {
         if self.name.is_empty() { "the default namespace".into() } else { format!("the namespace {:?}", self.name) }
     }
 
@@ -182,8 +184,9 @@ impl Space {
             After::Touched { deadline, .. } => {
                 if let Some(slot) = shard.find_mut(hash, key) {
                     slot.deadline = deadline;
-                    slot.mark_used(Stamp::read_after(version.get()));
+                    slot.mark_used(Stamp::read_after(self.version.load(Ordering::Relaxed)));
                 }
+                self.touches.fetch_add(1, Ordering::Relaxed);
                 self.schedule(part, shard, hash, key, deadline);
                 None
             }

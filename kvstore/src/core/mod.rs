@@ -9,6 +9,7 @@
 //!   read     reading, one key or a page
 //!   evict    making room       expire   what has come to its end
 //!   pending  changes that are not durable yet, and therefore not visible
+//!   restore  what was written down comes back
 //! types      names of the types of values
 //! clock      milliseconds of a store's life, and of the world's
 //! ```
@@ -23,17 +24,18 @@ mod expire;
 mod operations;
 mod pending;
 mod read;
+mod restore;
 mod shard;
 mod slot;
 mod space;
 mod store_core;
 mod types;
 
-pub(crate) use self::clock::{Clock, Deadline};
-pub(crate) use self::edit::{Applied, Commit};
+pub(crate) use self::clock::Deadline;
+pub(crate) use self::edit::Applied;
 pub(crate) use self::operations::{Clearing, check_key};
-pub(crate) use self::pending::{After, Log, Promotion, Record, Room, Why};
+pub(crate) use self::pending::{After, Log, Promotion, Record, Room};
+pub(crate) use self::read::Row;
 pub(crate) use self::slot::Content;
-pub(crate) use self::space::{Gauge, Space};
+pub(crate) use self::space::Space;
 pub(crate) use self::store_core::Core;
-pub(crate) use self::types::Types;

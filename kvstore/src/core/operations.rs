@@ -34,14 +34,11 @@ pub(crate) fn check_key(key: &str) -> Result<(), StoreError> {
 }
 
 impl Space {
-    /// Room for one change, waited for; `None` where changes take none.
-    pub(crate) async fn room(&self) -> Result<Option<Room>, StoreError> {
+    /// Room for a change with a value of so many bytes, waited for; `None` where changes take none.
+    pub(crate) async fn room(&self, bytes: usize) -> Result<Option<Room>, StoreError> {
         match &self.log {
             None => Ok(None),
-            Some(log) => {
-                let room = Arc::clone(log.room()).acquire_owned().await;
-                room.map(Some).map_err(|_| StoreError::closed())
-            }
+            Some(log) => log.room(bytes).await.map(Some),
         }
     }
 

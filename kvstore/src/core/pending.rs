@@ -1,6 +1,8 @@
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use super::clock::Deadline;
 use super::slot::Content;
@@ -62,8 +64,8 @@ pub(crate) trait Log: Send + Sync {
     /// not wait. Without a promotion the change has happened already, and nobody waits for it.
     fn append(&self, record: Record<'_>, promotion: Option<Promotion>);
 
-    /// Where a writer waits for room before it writes.
-    fn room(&self) -> &Arc<Semaphore>;
+    /// Room for a change with a value of so many bytes: a writer waits for it before it writes.
+    fn room(&self, bytes: usize) -> Pin<Box<dyn Future<Output = Result<Room, StoreError>> + Send + '_>>;
 }
 
 /// Room for one change that is not durable yet.

@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 
 use parking_lot::RwLockReadGuard;
 
+use super::clock::Deadline;
 use super::shard::Shard;
 use super::slot::{Content, Slot, Stamp};
 use super::space::Space;
@@ -16,11 +17,26 @@ use crate::watch::Queue;
 
 /// Keys of a page and what is kept under them; see [`Space::page`].
 pub(crate) struct Sheet {
-    pub(crate) slots: Vec<(Arc<str>, Content, Version, Option<std::time::Duration>)>,
+    pub(crate) rows: Vec<Row>,
     /// The last key, if there may be more behind it.
     pub(crate) next: Option<Arc<str>>,
     /// What the queue said of itself at that moment.
     pub(crate) mark: u64,
+}
+
+/// A key, what is kept under it, and for how long.
+pub(crate) struct Row {
+    pub(crate) key: Arc<str>,
+    pub(crate) content: Content,
+    pub(crate) version: Version,
+    pub(crate) deadline: Deadline,
+}
+
+impl Row {
+    fn of(slot: &Slot) -> Self {
+        let (key, content) = (Arc::clone(&slot.key), slot.content.clone());
+        Self { key, content, version: slot.version, deadline: slot.deadline }
+    }
 }
 
 /// A page ends when its keys and values have so many bytes.
@@ -70,7 +86,7 @@ impl Space {
         queue: Option<&Queue>,
     ) -> Sheet {
         let shards: Vec<RwLockReadGuard<'_, Shard>> = self.parts.iter().map(|part| part.shard.read()).collect();
-        let mut sheet = Sheet { slots: Vec::new(), next: None, mark: queue.map_or(0, Queue::mark) };
+        let mut sheet = Sheet { rows: Vec::new(), next: None, mark: queue.map_or(0, Queue::mark) };
         let from = match after {
             Some(after) if after >= range.first() => Bound::Excluded(after),
             _ => Bound::Included(range.first()),
@@ -91,13 +107,12 @@ impl Space {
             if let Some(slot) = shards[index].find(self.hash(key), key)
                 && !slot.deadline.is_over(&self.shared.clock)
             {
-                if sheet.slots.len() == limit || bytes >= PAGE_BYTES {
-                    sheet.next = sheet.slots.last().map(|(key, ..)| Arc::clone(key));
+                if sheet.rows.len() == limit || bytes >= PAGE_BYTES {
+                    sheet.next = sheet.rows.last().map(|row| Arc::clone(&row.key));
                     break;
                 }
                 bytes += key.len() + slot.content.bytes.len();
-                let expires_in = self.shared.clock.until(slot.deadline);
-                sheet.slots.push((Arc::clone(key), slot.content.clone(), slot.version, expires_in));
+                sheet.rows.push(Row::of(slot));
             }
             if let Some(key) = keys[index].next() {
                 first.push(Reverse((key, index)));
@@ -111,18 +126,15 @@ impl Space {
         let hash = self.hash(key);
         let shard = self.part(hash).shard.read();
         let slot = shard.find(hash, key).filter(|slot| !slot.deadline.is_over(&self.shared.clock));
-        let slots = slot.map(|slot| {
-            let expires_in = self.shared.clock.until(slot.deadline);
-            (Arc::clone(&slot.key), slot.content.clone(), slot.version, expires_in)
-        });
-        Sheet { slots: slots.into_iter().collect(), next: None, mark: queue.mark() }
+        Sheet { rows: slot.map(Row::of).into_iter().collect(), next: None, mark: queue.mark() }
     }
 
     /// The same to be given away.
     pub(crate) fn page_of_entries(&self, range: &Range, after: Option<&str>, limit: usize) -> Page {
         let sheet = self.page(range, after, limit, None);
-        let entries = sheet.slots.into_iter().map(|(key, content, version, expires_in)| {
-            (key.as_ref().to_owned(), Entry::new(self.types().value(&content), version, expires_in))
+        let entries = sheet.rows.into_iter().map(|row| {
+            let expires_in = self.shared.clock.until(row.deadline);
+            (row.key.as_ref().to_owned(), Entry::new(self.types().value(&row.content), row.version, expires_in))
         });
         Page { entries: entries.collect(), next: sheet.next.map(|key| key.as_ref().to_owned()) }
     }

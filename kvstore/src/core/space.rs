@@ -12,7 +12,7 @@ use super::pending::Log;
 use super::shard::Part;
 use super::types::Types;
 use crate::error::StoreError;
-use crate::settings::{Bounds, Namespace, WhenFull};
+use crate::settings::{Bounds, Durability, Namespace, WhenFull};
 use crate::version::Version;
 use crate::watch::{Listeners, Queue};
 
@@ -20,12 +20,15 @@ use crate::watch::{Listeners, Queue};
 pub(crate) struct Space {
     pub(super) name: Arc<str>,
     pub(super) bounds: Bounds,
+    pub(super) durability: Durability,
     pub(super) parts: Box<[Part]>,
     pub(super) hasher: DefaultHashBuilder,
     /// The number of the newest change.
     pub(super) version: AtomicU64,
     pub(super) entries: AtomicUsize,
     pub(super) bytes: AtomicUsize,
+    /// How often a time to live was changed and nothing else.
+    pub(super) touches: AtomicU64,
     pub(super) evictions: AtomicU64,
     pub(super) expirations: AtomicU64,
     pub(crate) listeners: Listeners,
@@ -104,11 +107,13 @@ impl Space {
         Self {
             name,
             bounds: settings.bounds,
+            durability: settings.durability,
             parts: (0..parts).map(|_| Part::new()).collect(),
             hasher: DefaultHashBuilder::default(),
             version: AtomicU64::new(0),
             entries: AtomicUsize::new(0),
             bytes: AtomicUsize::new(0),
+            touches: AtomicU64::new(0),
             evictions: AtomicU64::new(0),
             expirations: AtomicU64::new(0),
             listeners: Listeners::default(),
@@ -132,6 +137,16 @@ impl Space {
     /// Whether anything can be written.
     pub(crate) fn is_open(&self) -> bool {
         self.shared.open.load(Ordering::SeqCst)
+    }
+
+    /// How it is kept.
+    pub(crate) fn durability(&self) -> Durability {
+        self.durability
+    }
+
+    /// How often anything in it has changed.
+    pub(crate) fn changes(&self) -> u64 {
+        self.version.load(Ordering::Relaxed) + self.touches.load(Ordering::Relaxed)
     }
 
     /// The newest change.

@@ -56,6 +56,11 @@ impl Core {
         self.spaces.read().values().cloned().collect()
     }
 
+    /// Those whose changes are made durable one by one.
+    pub(crate) fn logged(&self) -> impl Iterator<Item = Arc<Space>> {
+        self.spaces().into_iter().filter(|space| space.is_logged())
+    }
+
     fn add(&self, name: &str, settings: Namespace) -> Result<Arc<Space>, StoreError> {
         if name.len() > LONGEST_NAME {
             let text = format!("a namespace of {} bytes: expected {LONGEST_NAME} at most", name.len());
@@ -91,9 +96,14 @@ impl Core {
         (all, spaces.len())
     }
 
-    /// Nothing is written from here on, and watchers come to their end.
-    pub(crate) fn close(&self) {
+    /// Nothing is written from here on.
+    pub(crate) fn close_to_writers(&self) {
         self.shared.open.store(false, Ordering::SeqCst);
+    }
+
+    /// The same, and watchers come to their end.
+    pub(crate) fn close(&self) {
+        self.close_to_writers();
         for space in self.spaces() {
             space.close_watchers();
         }

@@ -7,7 +7,8 @@ use crate::version::Version;
 
 /// Opens a tunnel out of which the changes of a key, or of all keys with a prefix, come until it is closed.
 ///
-/// Its opener receives, and has nothing to send. It is removed by dropping or finishing its end.
+/// Its opener receives, and has nothing to send. Before any change comes [`Watched::Live`]: the watcher is there from then on.
+/// It is removed by dropping or finishing its end.
 #[derive(Tunnel, Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[tunnel(shareable, name = "edri::store::Watch", send = (), receive = Watched)]
 pub struct Watch {
@@ -58,7 +59,7 @@ pub enum Watched<V = Value> {
         /// The value.
         value: V,
     },
-    /// All that is there has been told; what follows are changes.
+    /// All that is there has been told, if that was asked for; what follows are changes.
     Live,
     /// It was set.
     Set {

@@ -192,7 +192,7 @@ impl StoreHandle {
     pub async fn delete_if(&self, key: &str, only_if: OnlyIf) -> Result<Outcome, StoreError> {
         match self.place().await? {
             Place::Here(space) => {
-                let room = space.room().await?;
+                let room = space.room(0).await?;
                 space.delete(key, room, only_if)?.durable().await
             }
             Place::Elsewhere(router) => {
@@ -218,7 +218,7 @@ impl StoreHandle {
             Place::Here(space) => {
                 let expected = expected.map(|value| space.take_in(value));
                 let new = new.map(|value| space.take_in(value));
-                let room = space.room().await?;
+                let room = space.room(new.as_ref().map_or(0, |new| new.bytes.len())).await?;
                 space
                     .compare_and_swap(key, room, expected.as_ref(), new.as_ref(), Expiry::Keep)?
                     .durable()
@@ -247,7 +247,7 @@ impl StoreHandle {
     pub async fn increment_with(&self, key: &str, by: i64, expiry: Expiry) -> Result<i64, StoreError> {
         let incremented = match self.place().await? {
             Place::Here(space) => {
-                let room = space.room().await?;
+                let room = space.room(0).await?;
                 space.increment(key, room, by, expiry)?.durable().await?
             }
             Place::Elsewhere(router) => {
@@ -265,7 +265,7 @@ impl StoreHandle {
     pub async fn touch(&self, key: &str, expiry: Expiry) -> Result<bool, StoreError> {
         let touched = match self.place().await? {
             Place::Here(space) => {
-                let room = space.room().await?;
+                let room = space.room(0).await?;
                 space.touch(key, room, expiry)?.durable().await?
             }
             Place::Elsewhere(router) => {

@@ -93,7 +93,7 @@ impl<O> Setting<'_, O> {
         Box::pin(async move {
             match handle.place().await? {
                 Place::Here(space) => {
-                    let room = space.room().await?;
+                    let room = space.room(value.as_bytes().len()).await?;
                     let content = space.take_in(value);
                     space.set(&key, room, content, expiry, only_if)?.durable().await
                 }

@@ -10,7 +10,7 @@ use futures_core::Stream;
 use super::{Place, StoreHandle};
 use crate::condition::Condition;
 use crate::error::StoreError;
-use crate::event::{Target, Watch, Watched};
+use crate::event::{Begin, Target, Watch, Watched};
 use crate::value::{Storable, Value};
 use crate::watch::Watching;
 
@@ -48,7 +48,14 @@ impl<T: Storable> WatchSetup<T> {
     async fn begin(self) -> Result<Watcher<T>, StoreError> {
         let source = match self.handle.place().await? {
             Place::Here(space) => Source::Here(Watching::new(space.clone(), self.watch)?),
-            Place::Elsewhere(router) => Source::Elsewhere(router.open(self.watch).await?),
+            Place::Elsewhere(router) => {
+                let begin = self.watch.begin;
+                let mut tunnel = router.open(self.watch).await?;
+                let first = tunnel.recv().await.transpose()?;
+                // Told to whoever has asked for what is there.
+                let first = first.filter(|first| begin == Begin::Current || *first != Watched::Live);
+                Source::Elsewhere { first, tunnel }
+            }
         };
         Ok(Watcher { source, of: PhantomData })
     }
@@ -75,7 +82,11 @@ pub struct Watcher<T> {
 
 enum Source {
     Here(Watching),
-    Elsewhere(Opened<Watch>),
+    Elsewhere {
+        /// What came first: it was waited for, so that the watcher is there.
+        first: Option<Watched>,
+        tunnel: Opened<Watch>,
+    },
 }
 
 impl<T: Storable> Watcher<T> {
@@ -93,9 +104,12 @@ impl<T: Storable> Watcher<T> {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Watched<T>, StoreError>>> {
         let next: Option<Result<Watched<Value>, StoreError>> = match &mut self.source {
             Source::Here(watching) => ready!(watching.poll_next(cx)).map(Ok),
-            Source::Elsewhere(tunnel) => {
-                ready!(Pin::new(tunnel).poll_next(cx)).map(|watched| watched.map_err(StoreError::from))
-            }
+            Source::Elsewhere { first, tunnel } => match first.take() {
+                Some(first) => Some(Ok(first)),
+                None => {
+                    ready!(Pin::new(tunnel).poll_next(cx)).map(|watched| watched.map_err(StoreError::from))
+                }
+            },
         };
         Poll::Ready(next.map(|watched| watched?.try_map(|value| value.decode())))
     }

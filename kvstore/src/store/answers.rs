@@ -14,6 +14,7 @@ use crate::version::Version;
 fn write<T: Send + 'static>(
     inside: &Arc<Inside>,
     namespace: &str,
+    bytes: usize,
     write: impl FnOnce(&Arc<Space>, Option<Room>) -> Result<Applied<T>, StoreError> + Send + 'static,
 ) -> Answered<T> {
     match inside.core.space(namespace) {
@@ -22,7 +23,7 @@ fn write<T: Send + 'static>(
             Answered::Now(write(&space, None).map(|applied| applied.output))
         }
         Ok(space) => Answered::Later(Box::pin(async move {
-            let room = space.room().await?;
+            let room = space.room(bytes).await?;
             write(&space, room)?.durable().await
         })),
     }
@@ -80,7 +81,7 @@ impl Scan {
 impl Operation for Set {
     fn carry_out(self, inside: &Arc<Inside>) -> Answered<Outcome> {
         let Self { namespace, key, value, expiry, only_if } = self;
-        write(inside, &namespace, move |space, room| {
+        write(inside, &namespace, value.as_bytes().len(), move |space, room| {
             let content = space.take_in(value);
             space.set(&key, room, content, expiry, only_if)
         })
@@ -90,14 +91,15 @@ impl Operation for Set {
 impl Operation for Delete {
     fn carry_out(self, inside: &Arc<Inside>) -> Answered<Outcome> {
         let Self { namespace, key, only_if } = self;
-        write(inside, &namespace, move |space, room| space.delete(&key, room, only_if))
+        write(inside, &namespace, 0, move |space, room| space.delete(&key, room, only_if))
     }
 }
 
 impl Operation for CompareAndSwap {
     fn carry_out(self, inside: &Arc<Inside>) -> Answered<Swapped> {
         let Self { namespace, key, expected, new, expiry } = self;
-        write(inside, &namespace, move |space, room| {
+        let bytes = new.as_ref().map_or(0, |new| new.as_bytes().len());
+        write(inside, &namespace, bytes, move |space, room| {
             let expected = expected.map(|value| space.take_in(value));
             let new = new.map(|value| space.take_in(value));
             space.compare_and_swap(&key, room, expected.as_ref(), new.as_ref(), expiry)
@@ -108,14 +110,14 @@ impl Operation for CompareAndSwap {
 impl Operation for Increment {
     fn carry_out(self, inside: &Arc<Inside>) -> Answered<Incremented> {
         let Self { namespace, key, by, expiry } = self;
-        write(inside, &namespace, move |space, room| space.increment(&key, room, by, expiry))
+        write(inside, &namespace, 0, move |space, room| space.increment(&key, room, by, expiry))
     }
 }
 
 impl Operation for Touch {
     fn carry_out(self, inside: &Arc<Inside>) -> Answered<Option<Version>> {
         let Self { namespace, key, expiry } = self;
-        write(inside, &namespace, move |space, room| space.touch(&key, room, expiry))
+        write(inside, &namespace, 0, move |space, room| space.touch(&key, room, expiry))
     }
 }
 

@@ -11,9 +11,9 @@ use tokio::time::timeout;
 use super::answer::{Reach, refuse_to_start, register};
 use super::door::Inside;
 use super::{Running, Store};
-use crate::core::Core;
 use crate::error::StoreError;
-use crate::event::{Clear, CompareAndSwap, Delete, Get, GetMany, Increment, Scan, Set, Touch, Watch};
+use crate::event::{Begin, Clear, CompareAndSwap, Delete, Get, GetMany, Increment, Scan, Set, Touch, Watch, Watched};
+use crate::keep::{Opened, Wanted};
 use crate::watch::Watching;
 
 /// How long watchers have at the end to take what they have not been told.
@@ -27,8 +27,13 @@ impl Store {
         if router.request(Reach).await.is_ok() {
             return Err(refuse_to_start("there is another store on this router, and there may be one"));
         }
-        let core = Core::new(self.settings, &self.named, None).map_err(StoreError::into_failure)?;
-        let core = Arc::new(core);
+        let wanted = Wanted {
+            settings: self.settings,
+            named: &self.named,
+            directory: self.directory.as_deref(),
+            compact_after: self.compact_after,
+        };
+        let Opened { core, keeper } = wanted.open().await?;
         let inside =
             Arc::new(Inside { core: Arc::clone(&core), flights: Arc::default(), router: router.clone() });
         let name: Arc<str> = cx.name().into();
@@ -46,7 +51,7 @@ impl Store {
         ];
         let sleeper = tokio::spawn(core.see_to_what_expires()).abort_handle();
         let opened = self.door.open(Arc::clone(&inside));
-        self.running = Some(Running { inside, registrations, sleeper, tellers: JoinSet::new() });
+        self.running = Some(Running { inside, keeper, registrations, sleeper, tellers: JoinSet::new() });
         opened.map_err(|_| refuse_to_start("it has been started before, and can be started once"))
     }
 
@@ -54,9 +59,10 @@ impl Store {
     fn watch(&mut self, open: Watch, tunnel: Accepted<Watch>) -> Result<(), Failure> {
         let running = self.running.as_mut().ok_or_else(|| StoreError::closed().into_failure())?;
         let space = running.inside.core.space(&open.namespace).map_err(StoreError::into_failure)?;
+        let begin = open.begin;
         let watching = Watching::new(space, open).map_err(StoreError::into_failure)?;
         while running.tellers.try_join_next().is_some() {}
-        running.tellers.spawn(tell(watching, tunnel));
+        running.tellers.spawn(tell(begin, watching, tunnel));
         Ok(())
     }
 
@@ -64,7 +70,15 @@ impl Store {
     fn health(&self) -> Health {
         let Some(running) = &self.running else { return Health::ok().not_ready() };
         let (gauge, namespaces) = running.inside.core.gauge();
-        Health::ok()
+        let health = match running.keeper.trouble() {
+            None => Health::ok(),
+            Some(trouble) => Health::degraded(format!("changes are not made durable: {trouble}")),
+        };
+        let health = match running.keeper.bytes() {
+            None => health,
+            Some(bytes) => health.with("disk_bytes", bytes),
+        };
+        health
             .with("namespaces", namespaces)
             .with("entries", gauge.entries)
             .with("bytes", gauge.bytes)
@@ -78,21 +92,26 @@ impl Store {
     }
 
     #[stopping]
-    async fn end(&mut self) {
-        if let Some(running) = self.running.take() {
-            running.end().await;
+    async fn end(&mut self) -> Result<(), Failure> {
+        match self.running.take() {
+            None => Ok(()),
+            Some(running) => running.end().await,
         }
     }
 }
 
 impl Running {
-    /// Nobody is answered any more; watchers are told what they have not been told, if they take it.
-    async fn end(mut self) {
+    /// Nobody is answered any more; what is on its way to the disk arrives there, and watchers are told what they have not
+    /// been told, if they take it.
+    async fn end(mut self) -> Result<(), Failure> {
         self.registrations.clear();
+        self.inside.core.close_to_writers();
+        let closed = std::mem::take(&mut self.keeper).close().await;
         self.inside.core.close();
         let told = async { while self.tellers.join_next().await.is_some() {} };
         // One that takes nothing does not keep the store.
         let _ = timeout(UNTIL_TOLD, told).await;
+        Ok(closed?)
     }
 }
 
@@ -104,8 +123,12 @@ impl Drop for Running {
 }
 
 /// Tells a watcher through its tunnel, until one of both has an end.
-async fn tell(mut watching: Watching, tunnel: Accepted<Watch>) {
+async fn tell(begin: Begin, mut watching: Watching, tunnel: Accepted<Watch>) {
     let (mut sender, mut receiver) = tunnel.split();
+    // Where nothing is told that is there already.
+    if begin == Begin::Changes && sender.send(Watched::Live).await.is_err() {
+        return;
+    }
     loop {
         tokio::select! {
             watched = poll_fn(|cx| watching.poll_next(cx)) => match watched {

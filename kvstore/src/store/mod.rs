@@ -16,7 +16,9 @@ mod manager;
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use edri_router::Registration;
 use tokio::task::{AbortHandle, JoinSet};
@@ -24,6 +26,7 @@ use tokio::task::{AbortHandle, JoinSet};
 pub(crate) use self::answer::Reach;
 pub(crate) use self::door::{Door, Inside};
 use crate::handle::StoreHandle;
+use crate::keep::Keeper;
 use crate::settings::{Bounds, Namespace};
 
 /// A store of keys, as a manager that answers the events of this crate: [`Get`](crate::Get), [`Set`](crate::Set),
@@ -64,13 +67,19 @@ use crate::settings::{Bounds, Namespace};
 pub struct Store {
     settings: Namespace,
     named: HashMap<Arc<str>, Namespace>,
+    directory: Option<PathBuf>,
+    compact_after: u64,
     door: Arc<Door>,
     running: Option<Running>,
 }
 
+/// When the journal is compacted, in bytes.
+const COMPACT_AFTER: u64 = 64 << 20;
+
 /// What there is while it runs.
 struct Running {
     inside: Arc<Inside>,
+    keeper: Keeper,
     /// Those who answer.
     registrations: Vec<Registration>,
     sleeper: AbortHandle,
@@ -84,8 +93,43 @@ impl Store {
         Self::kept(Namespace::in_memory())
     }
 
+    /// On disk, in this directory, which is made if it is not there: every change is in a journal and synced before it is
+    /// acknowledged.
+    ///
+    /// A process has a directory for itself. What is damaged there is found when the store starts, which it does not do
+    /// then; the error names the file and the place.
+    pub fn durable(directory: impl Into<PathBuf>) -> Self {
+        Self::kept(Namespace::logged()).directory(directory)
+    }
+
+    /// In memory, and once in so long on disk, in this directory; a crash loses what was changed since. Namespaces that are
+    /// kept so are written together, as often as the one with the shortest time asks for.
+    pub fn snapshots(directory: impl Into<PathBuf>, every: Duration) -> Self {
+        Self::kept(Namespace::snapshots(every)).directory(directory)
+    }
+
     fn kept(settings: Namespace) -> Self {
-        Self { settings, named: HashMap::new(), door: Arc::default(), running: None }
+        Self {
+            settings,
+            named: HashMap::new(),
+            directory: None,
+            compact_after: COMPACT_AFTER,
+            door: Arc::default(),
+            running: None,
+        }
+    }
+
+    /// Where those namespaces are kept that are to outlive the process.
+    pub fn directory(mut self, directory: impl Into<PathBuf>) -> Self {
+        self.directory = Some(directory.into());
+        self
+    }
+
+    /// After how many bytes in the journal a picture of what there is takes their place, while writes go on: 64 MiB unless
+    /// told otherwise; not before they are twice what there is.
+    pub fn compact_after(mut self, bytes: u64) -> Self {
+        self.compact_after = bytes;
+        self
     }
 
     /// Bounds each namespace of which nothing else is said.
@@ -124,6 +168,7 @@ impl fmt::Debug for Store {
             .debug_struct("Store")
             .field("settings", &self.settings)
             .field("namespaces", &self.named)
+            .field("directory", &self.directory)
             .field("is_running", &self.running.is_some())
             .finish()
     }

@@ -4,7 +4,7 @@ use std::task::{Context, Poll, ready};
 
 use super::queue::{Missed, Next, Queue, Told, What};
 use crate::condition::Condition;
-use crate::core::{Space, check_key};
+use crate::core::{Row, Space, check_key};
 use crate::error::{Refusal, StoreError};
 use crate::event::{Begin, Range, Target, Watch, Watched};
 use crate::value::Value;
@@ -110,7 +110,7 @@ impl Watching {
                 self.space.page(&range, after.as_deref(), PAGE, Some(&self.queue))
             }
         };
-        for (key, content, version, _) in sheet.slots {
+        for Row { key, content, version, .. } in sheet.rows {
             let value = self.space.types().value(&content);
             if self.condition.holds(Some(&value)) {
                 self.ready.push_back(Watched::Current { key: key.as_ref().to_owned(), version, value });
