@@ -12,6 +12,7 @@
 //! format     the files, byte by byte
 //! storage    what is needed of a disk
 //! error      what can go wrong
+//! testing    a disk in memory that crashes, behind the feature of that name
 //! ```
 //!
 //! ```
@@ -44,12 +45,16 @@ mod error;
 mod format;
 mod journal;
 mod log;
+#[cfg(test)]
+mod model;
 mod position;
 mod read;
 mod settings;
 mod shared;
 mod snapshot;
 mod storage;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 mod write;
 
 pub use error::{Damage, JournalError};

@@ -11,6 +11,9 @@ use crate::position::Position;
 use crate::settings::Settings;
 use crate::storage::FileSystem;
 
+/// How much is written again at a time, in bytes.
+const AGAIN: usize = 256 << 10;
+
 /// What a journal was found to be when it was opened.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -56,7 +59,8 @@ impl Log {
                 let what = format!("there is a snapshot of {snapshot}, and no segment");
                 return Err(Damage::new(directory, 0, what).into());
             }
-            found.segments.push(begin_first(&*files, &settings, directory)?);
+            begin_first(&*files, &settings, directory)?;
+            found = Found::look(&*files, directory)?;
         }
         let snapshot = found.check_snapshot(&*files, directory)?;
         let last = found.read_last(&*files, directory, snapshot)?;
@@ -197,12 +201,23 @@ struct Last {
 }
 
 impl Last {
-    /// Cuts off what is no record. What is left was read, and may be acted upon: it is made to last, for it need not have
-    /// been synced.
+    /// Cuts off what is no record, and makes what is left last, for it is about to be acted upon. A sync alone would not
+    /// do: after one that failed, what is read may be nowhere but in memory, and taken for synced. It is written again.
     fn cut(&self, files: &dyn FileSystem, settings: &Settings) -> Result<Active, JournalError> {
         let Self { path, header, tail } = self;
         let file = files.open(path).doing("open", path)?;
         file.set_length(tail.end).doing("cut", path)?;
+        let mut block = vec![0; AGAIN];
+        let mut at = tail.doubtful;
+        while at < tail.end {
+            let bytes = (tail.end - at).min(AGAIN as u64) as usize;
+            let read = file.read(at, &mut block[..bytes]).doing("read", path)?;
+            if read < bytes {
+                return Err(Damage::new(path, at + read as u64, "the file has become shorter").into());
+            }
+            file.write(at, &block[..bytes]).doing("write", path)?;
+            at += bytes as u64;
+        }
         set_aside(&*file, path, settings.segment_size);
         file.sync().doing("sync", path)?;
         let next_synced = tail.next;

@@ -11,6 +11,9 @@ use crate::storage::{File, FileSystem};
 /// How much is read at a time, in bytes: what a reader holds of a segment, unless a record is larger.
 const BLOCK: usize = 256 << 10;
 
+/// What is set aside and not written yet.
+static ZEROS: [u8; 16 << 10] = [0; 16 << 10];
+
 /// Opens a file that holds frames, and checks that it is what its name says.
 pub(crate) fn open(
     files: &dyn FileSystem,
@@ -153,22 +156,25 @@ impl Scan {
 
 /// Where what is in a file from `from` on ends, and only zeros follow.
 pub(crate) fn content_end(file: &dyn File, from: u64) -> io::Result<u64> {
-    let mut block = vec![0; BLOCK];
+    let mut block = vec![0; ZEROS.len()];
     let (mut at, mut end) = (from, from);
     loop {
         let read = file.read(at, &mut block)?;
         if read == 0 {
             return Ok(end);
         }
-        if let Some(last) = block[..read].iter().rposition(|&byte| byte != 0) {
+        // Most of what is set aside is zeros, and this is the quickest way to see that.
+        if block[..read] != ZEROS[..read]
+            && let Some(last) = block[..read].iter().rposition(|&byte| byte != 0)
+        {
             end = at + last as u64 + 1;
         }
         at += read as u64;
     }
 }
 
-/// Looks for proof that what is at `torn`, where the record at `position` should be, had been synced: a frame behind
-/// it that was written when more than that had been. Gives where that is.
+/// Looks for proof that what is at `torn`, where the record at `position` should be, had been synced: a frame between it
+/// and `end` that was written when more than that had been. Gives where that is.
 ///
 /// The end of a log that a crash left is not a clean edge. Of what had not been synced, any part may be there: a frame
 /// may be lost while one of the same group behind it is whole. Only what is written after a sync tells of it.
@@ -176,11 +182,15 @@ pub(crate) fn proof_of_sync(
     file: &dyn File,
     salt: u64,
     torn: u64,
+    end: u64,
     position: Position,
 ) -> io::Result<Option<u64>> {
-    let mut block = vec![0; BLOCK];
+    // What ends in zeros ends later than it seems.
+    let end = end + FRAME as u64;
+    let mut block = Vec::new();
     let mut at = torn;
     loop {
+        block.resize((end - at).min(BLOCK as u64) as usize, 0);
         let read = file.read(at, &mut block)?;
         if read < FRAME {
             return Ok(None);

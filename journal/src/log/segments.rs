@@ -130,19 +130,18 @@ impl Active {
     }
 }
 
-/// Makes the first segment of a new log, and gives its base.
+/// Makes the first segment of a new log.
 pub(super) fn begin_first(
     files: &dyn FileSystem,
     settings: &Settings,
     directory: &Path,
-) -> Result<Position, JournalError> {
+) -> Result<(), JournalError> {
     let header = Header { position: Position::FIRST, salt: files.draw(), marks: Marks::NONE };
     let unfinished = directory.join(Name::Segment(header.position).unfinished());
     let path = directory.join(Name::Segment(header.position).file());
     prepare(files, settings, &unfinished, &header)?;
     files.rename(&unfinished, &path).doing("rename", &unfinished)?;
-    files.sync_directory(directory).doing("sync", directory)?;
-    Ok(header.position)
+    files.sync_directory(directory).doing("sync", directory)
 }
 
 /// A file with a header, synced, under a name that means nothing yet: under its own name, a segment always has its header.

@@ -15,7 +15,9 @@ pub(crate) struct Tail {
     pub(crate) marks: Marks,
     /// Where the last whole record, or batch, ends in the segment.
     pub(crate) end: u64,
-    /// What is behind that, if anything is.
+    /// From where on it is not known that it was synced.
+    pub(crate) doubtful: u64,
+    /// What is behind the end, if anything is.
     pub(crate) cut: Option<Cut>,
 }
 
@@ -50,7 +52,9 @@ impl Tail {
         let mut marks = header.marks;
         let mut end = scan.at();
         let mut next = scan.next_position();
+        let mut doubtful = scan.at();
         let why = loop {
+            let at = scan.at();
             match scan.step(length).doing("read", path)? {
                 Step::Frame(frame, content) => {
                     if frame.kind == Kind::Marks {
@@ -58,6 +62,7 @@ impl Tail {
                             Damage::new(path, scan.at(), "the marks that end here are not ones")
                         })?;
                     }
+                    doubtful = doubtful.max(at.saturating_sub(frame.unsynced.into()));
                     if frame.kind != Kind::RecordOfMore {
                         (end, next) = (scan.at(), scan.next_position());
                     }
@@ -68,7 +73,9 @@ impl Tail {
 
         let (torn, missing) = (scan.at(), scan.next_position());
         let damage = |proof: String| Damage::new(path, torn, format!("{why}, and {proof}")).at(missing);
-        let proof = proof_of_sync(scan.file(), header.salt, torn, missing).doing("read", path)?;
+        let content_end = content_end(scan.file(), torn).doing("read", path)?;
+        let proof =
+            proof_of_sync(scan.file(), header.salt, torn, content_end, missing).doing("read", path)?;
         if let Some(proof) = proof {
             return Err(damage(format!("what is at byte {proof} was written when it had been synced")).into());
         }
@@ -77,11 +84,10 @@ impl Tail {
         {
             return Err(damage(format!("the record {known} is known to have been synced")).into());
         }
-        let content_end = content_end(scan.file(), torn).doing("read", path)?;
         let cut = (content_end > end).then(|| {
             let what = if torn > end { "the batch is not complete" } else { why };
             Cut { path: path.into(), offset: end, bytes: content_end - end, what: what.to_owned() }
         });
-        Ok(Self { next, marks, end, cut })
+        Ok(Self { next, marks, end, doubtful: doubtful.min(end), cut })
     }
 }

@@ -100,8 +100,9 @@ impl Log {
     /// Ends it in order: behind a frame that says so, whatever is damaged later is known to have been synced.
     pub(crate) fn close(mut self) -> Result<(), JournalError> {
         self.sync()?;
-        self.mark(self.marks)?;
-        self.sync()?;
+        if let Err(error) = self.mark(self.marks).and_then(|()| self.sync()) {
+            tracing::debug!(journal = %self.directory.display(), %error, "the journal is closed without a frame that says so");
+        }
         let Active { file, path, written, .. } = &self.active;
         file.set_length(*written).doing("cut", path)
     }
@@ -162,13 +163,12 @@ impl Log {
         }
     }
 
-    /// What was written since the last sync is there or not, and no later sync can tell.
+    /// What was written since the last sync is there or not, and no later sync can tell. Where it had been acknowledged,
+    /// those who have to learn of it are not those who wait now: everybody does.
     fn not_synced(&mut self, source: io::Error) -> JournalError {
         let error = self.refused("sync", source);
-        if self.active.promised {
-            return self.poison(&error);
-        }
         match self.cut_back(self.active.synced) {
+            Ok(()) if self.active.promised => self.poison(&error),
             Ok(()) => {
                 self.active.written = self.active.synced;
                 self.next = self.active.next_synced;
