@@ -21,15 +21,17 @@ pub struct Setting<'h, O = Version> {
     value: Option<Result<Value, StoreError>>,
     expiry: Expiry,
     only_if: OnlyIf,
-    stage: Stage,
+    stage: Stage<'h>,
     output: fn(Outcome) -> Result<O, StoreError>,
 }
 
-enum Stage {
+enum Stage<'h> {
     New,
     /// It is on its way to the disk, or asked for elsewhere.
-    Asking(Pin<Box<dyn Future<Output = Result<Outcome, StoreError>> + Send>>),
+    Asking(Asking<'h>),
 }
+
+type Asking<'h> = Pin<Box<dyn Future<Output = Result<Outcome, StoreError>> + Send + 'h>>;
 
 impl<'h> Setting<'h> {
     pub(super) fn new(handle: &'h StoreHandle, key: &'h str, value: Result<Value, StoreError>) -> Self {
@@ -59,7 +61,7 @@ impl<'h> Setting<'h> {
     }
 }
 
-impl<O> Setting<'_, O> {
+impl<'h, O> Setting<'h, O> {
     /// It expires after that time, to the millisecond. Without this, it does not, whatever was said before.
     pub fn ttl(self, ttl: Duration) -> Self {
         self.expiry(Expiry::After(ttl))
@@ -87,18 +89,17 @@ impl<O> Setting<'_, O> {
         }
     }
 
-    fn ask(&self, value: Value) -> Pin<Box<dyn Future<Output = Result<Outcome, StoreError>> + Send>> {
-        let (handle, key) = (self.handle.clone(), self.key.to_owned());
-        let (expiry, only_if) = (self.expiry, self.only_if);
+    fn ask(&self, value: Value) -> Asking<'h> {
+        let Self { handle, key, expiry, only_if, .. } = *self;
         Box::pin(async move {
             match handle.place().await? {
                 Place::Here(space) => {
                     let room = space.room(value.as_bytes().len()).await?;
                     let content = space.take_in(value);
-                    space.set(&key, room, content, expiry, only_if)?.durable().await
+                    space.set(key, room, content, expiry, only_if)?.durable().await
                 }
                 Place::Elsewhere(router) => {
-                    let namespace = handle.namespace.to_string();
+                    let (namespace, key) = (handle.namespace.to_string(), key.to_owned());
                     Ok(router.request(Set { namespace, key, value, expiry, only_if }).await?)
                 }
             }

@@ -1,5 +1,5 @@
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,6 +21,30 @@ pub(crate) struct Wanted<'s> {
     pub(crate) directory: Option<&'s Path>,
     /// After how many bytes the journal is compacted.
     pub(crate) compact_after: u64,
+    pub(crate) disk: &'s Disk,
+}
+
+/// Where journals are.
+#[derive(Clone, Debug, Default)]
+pub(crate) enum Disk {
+    #[default]
+    Real,
+    /// One that crashes when it is told to.
+    #[cfg(test)]
+    Model(edri_journal::testing::Disk),
+}
+
+impl Disk {
+    async fn open(&self, directory: &Path) -> Result<Journal, JournalError> {
+        let settings = Settings::default().segment_size(SEGMENT).limit(RECORD).waiting(RECORD);
+        let (journal, recovered) = match self {
+            Self::Real => Journal::open(directory, settings).await?,
+            #[cfg(test)]
+            Self::Model(disk) => disk.open(directory, settings.segment_size(16 << 10)).await?,
+        };
+        tracing::debug!(directory = %directory.display(), records = recovered.records(), "the store is read back");
+        Ok(journal)
+    }
 }
 
 /// A store that has been read back, and what keeps it from here on.
@@ -70,6 +94,12 @@ const SEGMENT: u64 = 16 << 20;
 const RECORD: u64 = 512 << 20;
 
 impl Wanted<'_> {
+    async fn open_journal(&self, name: &str) -> Result<(String, Journal), RecoverError> {
+        let directory = self.directory.ok_or(RecoverError::NoDirectory)?.join(name);
+        let journal = self.disk.open(&directory).await?;
+        Ok((directory.display().to_string(), journal))
+    }
+
     fn durabilities(&self) -> impl Iterator<Item = Durability> {
         let named = self.named.values().map(|namespace| namespace.durability);
         named.chain([self.settings.durability])
@@ -84,7 +114,7 @@ impl Wanted<'_> {
         let core = Arc::new(Core::new(self.settings, self.named, log)?);
         let mut keeper = Keeper::default();
         if let Some(gather) = gather {
-            let (directory, journal) = open(self.directory, "log").await?;
+            let (directory, journal) = self.open_journal("log").await?;
             let belongs = |durability| durability == Durability::Log;
             let recovery = Recovery { core: &core, directory: &directory, belongs, space: None };
             let since = recovery.read(&journal).await?;
@@ -98,15 +128,13 @@ impl Wanted<'_> {
             keeper.log = Some(Logging { gather, journal, task: tokio::spawn(committer.run()) });
         }
         if let Some(every) = every {
-            let (directory, journal) = open(self.directory, "snapshots").await?;
+            let (directory, journal) = self.open_journal("snapshots").await?;
             let belongs = |durability| period(durability).is_some();
             let recovery = Recovery { core: &core, directory: &directory, belongs, space: None };
             recovery.read(&journal).await?;
             let end = Arc::new(Notify::new());
-            let (core, kept) = (Arc::clone(&core), journal.clone());
-            let periodic = Periodic { core, journal, every, end: Arc::clone(&end) };
-            let task = tokio::spawn(periodic.run());
-            keeper.periodic = Some(Picturing { end, journal: kept, task });
+            let periodic = Periodic::new(Arc::clone(&core), journal.clone(), every, Arc::clone(&end));
+            keeper.periodic = Some(Picturing { end, journal, task: tokio::spawn(periodic.run()) });
         }
         for space in core.spaces() {
             space.fit();
@@ -121,15 +149,6 @@ fn period(durability: Durability) -> Option<Duration> {
         Durability::Snapshot { every } => Some(every.max(Duration::from_millis(1))),
         _ => None,
     }
-}
-
-async fn open(directory: Option<&Path>, name: &str) -> Result<(String, Journal), RecoverError> {
-    let directory: PathBuf = directory.ok_or(RecoverError::NoDirectory)?.join(name);
-    let settings = Settings::default().segment_size(SEGMENT).limit(RECORD).waiting(RECORD);
-    let (journal, recovered) = Journal::open(&directory, settings).await?;
-    let directory = directory.display().to_string();
-    tracing::debug!(directory, records = recovered.records(), "the store is read back");
-    Ok((directory, journal))
 }
 
 impl Keeper {

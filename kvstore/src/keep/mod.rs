@@ -20,5 +20,7 @@ mod keeper;
 mod line;
 mod periodic;
 mod recover;
+#[cfg(test)]
+mod tests;
 
-pub(crate) use self::keeper::{Keeper, Opened, Wanted};
+pub(crate) use self::keeper::{Disk, Keeper, Opened, Wanted};

@@ -32,6 +32,7 @@ impl Store {
             named: &self.named,
             directory: self.directory.as_deref(),
             compact_after: self.compact_after,
+            disk: &self.disk,
         };
         let Opened { core, keeper } = wanted.open().await?;
         let inside =

@@ -26,7 +26,7 @@ use tokio::task::{AbortHandle, JoinSet};
 pub(crate) use self::answer::Reach;
 pub(crate) use self::door::{Door, Inside};
 use crate::handle::StoreHandle;
-use crate::keep::Keeper;
+use crate::keep::{Disk, Keeper};
 use crate::settings::{Bounds, Namespace};
 
 /// A store of keys, as a manager that answers the events of this crate: [`Get`](crate::Get), [`Set`](crate::Set),
@@ -69,6 +69,7 @@ pub struct Store {
     named: HashMap<Arc<str>, Namespace>,
     directory: Option<PathBuf>,
     compact_after: u64,
+    disk: Disk,
     door: Arc<Door>,
     running: Option<Running>,
 }
@@ -114,6 +115,7 @@ impl Store {
             named: HashMap::new(),
             directory: None,
             compact_after: COMPACT_AFTER,
+            disk: Disk::Real,
             door: Arc::default(),
             running: None,
         }
@@ -136,6 +138,12 @@ impl Store {
     pub fn bounds(mut self, bounds: Bounds) -> Self {
         self.settings.bounds = bounds;
         self
+    }
+
+    /// On a disk that crashes when it is told to.
+    #[cfg(test)]
+    pub(crate) fn on(self, disk: &edri_journal::testing::Disk) -> Self {
+        Self { disk: Disk::Model(disk.clone()), ..self }
     }
 
     /// Says how a namespace is kept; the empty one is the default. A namespace of which nothing is said is made when it is
