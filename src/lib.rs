@@ -43,9 +43,12 @@
 //! | [`router`] | routes, inboxes, requests, tunnels, subscriptions, dead letters |
 //! | [`worker`] | the `Worker` trait and pools of tasks and threads |
 //! | [`mod@manager`] | `#[manager]`, the `Manager` trait and the loops that run managers |
+//! | [`kvstore`] | a store of keys, with watches, expiry and durability |
 //! | this crate | [`App`], [`prelude`], [`macro@main`] |
 //!
-//! Features, all off by default: `opentelemetry` joins traces by OpenTelemetry's ids, `metrics` tells the facade of that
+//! Features that are on by default: `kvstore` is the room of that name.
+//!
+//! Features that are off by default: `opentelemetry` joins traces by OpenTelemetry's ids, `metrics` tells the facade of that
 //! name what managers and pools have done, `prometheus` serves that over HTTP, `testing` is what tests of programs need.
 
 extern crate self as edri;
@@ -61,6 +64,8 @@ pub mod testing;
 
 pub use app::{App, Left, OrderError, Report, RunningApp, Signal};
 pub use edri_event as event;
+#[cfg(feature = "kvstore")]
+pub use edri_kvstore as kvstore;
 pub use edri_manager as manager;
 pub use edri_manager::manager;
 pub use edri_manager_derive::main;
@@ -91,6 +96,9 @@ mod guide {
     mod deadlines {}
     #[doc = include_str!("../docs/src/errors.md")]
     mod errors {}
+    #[cfg(feature = "kvstore")]
+    #[doc = include_str!("../docs/src/store.md")]
+    mod store {}
     #[doc = include_str!("../docs/src/dead-letters.md")]
     mod dead_letters {}
     #[doc = include_str!("../docs/src/supervision.md")]
