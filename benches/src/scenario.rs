@@ -58,6 +58,12 @@ pub(crate) enum Scenario {
     Table,
     /// Memory of receivers that wait.
     Idle,
+    /// Keys in memory, read and written by two threads.
+    Kv,
+    /// Writes of keys, each acknowledged when it is synced.
+    KvDurable,
+    /// One key that is written, and many who watch it.
+    KvWatch,
 }
 
 /// What the figures of a scenario count.
@@ -71,7 +77,7 @@ pub(crate) enum Unit {
 
 impl Scenario {
     /// Every scenario, in the order in which they run.
-    pub(crate) const ALL: [Self; 14] = [
+    pub(crate) const ALL: [Self; 17] = [
         Self::Tell,
         Self::TellBatch,
         Self::Ask,
@@ -86,6 +92,9 @@ impl Scenario {
         Self::PoolThreads(Work::Microsecond),
         Self::Table,
         Self::Idle,
+        Self::Kv,
+        Self::KvDurable,
+        Self::KvWatch,
     ];
 
     /// The name on the command line and in the results.
@@ -105,6 +114,9 @@ impl Scenario {
             Self::PoolThreads(Work::Microsecond) => "pool-threads-1us",
             Self::Table => "table",
             Self::Idle => "idle",
+            Self::Kv => "kv",
+            Self::KvDurable => "kv-durable",
+            Self::KvWatch => "kv-watch",
         }
     }
 
@@ -125,6 +137,9 @@ impl Scenario {
             Self::PoolThreads(Work::Microsecond) => "256 jobs in flight to 8 threads, 1 µs of work each",
             Self::Table => "events sent while the table of routes is steady, or changing",
             Self::Idle => "resident memory of each of 100,000 idle receivers, in bytes",
+            Self::Kv => "100,000 keys with values of 64 bytes, 2 threads, 90 % reads",
+            Self::KvDurable => "writes of 64 bytes, each acknowledged after a sync, 100 at a time",
+            Self::KvWatch => "1 writer, 100 watchers of its key; deliveries are counted",
         }
     }
 
@@ -143,6 +158,8 @@ impl Scenario {
             Self::Ask | Self::AskInline => 500_000,
             Self::AskInflight | Self::AskInflightTasks => 400_000,
             Self::PoolTasks(_) | Self::PoolThreads(_) => 250_000,
+            Self::Kv => 3_000_000,
+            Self::KvDurable => 50_000,
             _ => 1_500_000,
         };
         scaled(base, scale).div_ceil(GRAIN) * GRAIN

@@ -9,9 +9,12 @@ mod edri;
 mod kameo;
 mod ractor;
 mod raw;
+mod store;
 mod xtra;
 
 use crate::contender::Contender;
+
+pub(crate) use store::skipped;
 
 /// Every contender of every scenario, in the order of the tables.
 pub(crate) fn all() -> Vec<Contender> {
@@ -22,6 +25,7 @@ pub(crate) fn all() -> Vec<Contender> {
         ractor::contenders(),
         actix::contenders(),
         xtra::contenders(),
+        store::contenders(),
     ]
     .into_iter()
     .flatten()

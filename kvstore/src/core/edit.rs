@@ -134,7 +134,7 @@ impl Space {
         };
         let key = shard.shared_key(hash, key);
         let (done, commit) = oneshot::channel();
-        let promotion = Promotion { space: Arc::clone(self), hash, key: Arc::clone(&key), room: room.take(), done };
+        let promotion = Promotion { space: Arc::clone(self), hash, key: Arc::clone(&key), _room: room.take(), done };
         log.append(Record { space: self, key: &key, version, after: &after }, Some(promotion));
         shard.pending.entry(key).or_default().push_back(Pending { after, version, entries, bytes });
         Ok(Carried::Out { version: Some(version), commit: Some(commit) })

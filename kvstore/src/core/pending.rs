@@ -52,8 +52,8 @@ pub(crate) struct Promotion {
     pub(crate) space: Arc<Space>,
     pub(crate) hash: u64,
     pub(crate) key: Arc<str>,
-    /// The room it takes until then.
-    pub(crate) room: Option<Room>,
+    /// The room it takes until then: given back when this is dropped.
+    pub(crate) _room: Option<Room>,
     /// Who waits for it.
     pub(crate) done: oneshot::Sender<Result<(), StoreError>>,
 }

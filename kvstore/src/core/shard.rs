@@ -87,10 +87,6 @@ impl Shard {
         self.table.find_mut(hash, |slot| *slot.key == *key)
     }
 
-    pub(super) fn len(&self) -> usize {
-        self.table.len()
-    }
-
     /// Its keys in order.
     pub(super) fn keys(&self) -> &BTreeSet<Arc<str>> {
         &self.order
