@@ -2,7 +2,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use parking_lot::RwLock;
+use arc_swap::ArcSwap;
+use parking_lot::Mutex;
 use tokio::time::sleep_until;
 
 use super::clock::Clock;
@@ -15,7 +16,12 @@ use crate::settings::{Durability, Namespace};
 
 /// All namespaces of a store.
 pub(crate) struct Core {
-    spaces: RwLock<HashMap<Arc<str>, Arc<Space>>>,
+    /// The one without a name.
+    default: Arc<Space>,
+    /// All, that one included; looked at with every event, without disturbing others who look.
+    spaces: ArcSwap<HashMap<Arc<str>, Arc<Space>>>,
+    /// To be held while one is added.
+    adding: Mutex<()>,
     /// How namespaces are kept of which nothing else was said.
     settings: Namespace,
     shared: Arc<Shared>,
@@ -28,6 +34,11 @@ const MOST_SPACES: usize = 1024;
 /// The longest name of a namespace, in bytes.
 const LONGEST_NAME: usize = 128;
 
+fn new(name: &str, settings: Namespace, shared: &Arc<Shared>, log: Option<&Arc<dyn Log>>) -> Space {
+    let log = log.filter(|_| settings.durability == Durability::Log).cloned();
+    Space::new(name.into(), settings, Arc::clone(shared), log)
+}
+
 impl Core {
     /// With the namespaces of which something was said.
     pub(crate) fn new(
@@ -36,8 +47,10 @@ impl Core {
         log: Option<Arc<dyn Log>>,
     ) -> Result<Self, StoreError> {
         let shared = Arc::new(Shared::new());
-        let core = Self { spaces: RwLock::default(), settings, shared, log };
-        core.add("", settings)?;
+        let default = Arc::new(new("", settings, &shared, log.as_ref()));
+        let spaces = HashMap::from([(Arc::clone(&default.name), Arc::clone(&default))]);
+        let spaces = ArcSwap::from_pointee(spaces);
+        let core = Self { default, spaces, adding: Mutex::new(()), settings, shared, log };
         for (name, settings) in named {
             core.add(name, *settings)?;
         }
@@ -46,14 +59,26 @@ impl Core {
 
     /// The namespace of that name, which is made if there is none.
     pub(crate) fn space(&self, name: &str) -> Result<Arc<Space>, StoreError> {
-        if let Some(space) = self.spaces.read().get(name) {
-            return Ok(Arc::clone(space));
+        self.with_space(name, |space| Ok(Arc::clone(space)))
+    }
+
+    /// The same for a moment: nobody counts references.
+    pub(crate) fn with_space<T>(
+        &self,
+        name: &str,
+        take: impl FnOnce(&Arc<Space>) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        if name.is_empty() {
+            return take(&self.default);
         }
-        self.add(name, self.settings)
+        if let Some(space) = self.spaces.load().get(name) {
+            return take(space);
+        }
+        take(&self.add(name, self.settings)?)
     }
 
     pub(crate) fn spaces(&self) -> Vec<Arc<Space>> {
-        self.spaces.read().values().cloned().collect()
+        self.spaces.load().values().cloned().collect()
     }
 
     /// Those whose changes are made durable one by one.
@@ -66,7 +91,8 @@ impl Core {
             let text = format!("a namespace of {} bytes: expected {LONGEST_NAME} at most", name.len());
             return Err(StoreError::refused(Refusal::TooLarge, text));
         }
-        let mut spaces = self.spaces.write();
+        let _adding = self.adding.lock();
+        let spaces = self.spaces.load();
         if let Some(space) = spaces.get(name) {
             return Ok(Arc::clone(space));
         }
@@ -74,10 +100,10 @@ impl Core {
             let text = format!("there are {MOST_SPACES} namespaces, and {name:?} would be one more");
             return Err(StoreError::refused(Refusal::Full, text));
         }
-        let log = self.log.clone().filter(|_| settings.durability == Durability::Log);
-        let name: Arc<str> = name.into();
-        let space = Arc::new(Space::new(Arc::clone(&name), settings, Arc::clone(&self.shared), log));
-        spaces.insert(name, Arc::clone(&space));
+        let space = Arc::new(new(name, settings, &self.shared, self.log.as_ref()));
+        let mut spaces = HashMap::clone(&spaces);
+        spaces.insert(Arc::clone(&space.name), Arc::clone(&space));
+        self.spaces.store(Arc::new(spaces));
         Ok(space)
     }
 

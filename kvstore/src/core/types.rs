@@ -2,15 +2,17 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 
 use edri_event::Fingerprint;
-use parking_lot::RwLock;
+use arc_swap::ArcSwap;
 
 use super::slot::Content;
 use crate::value::{Value, ValueType};
 
 /// The names of the types of values, by which errors call them; each once, and not with each value.
+///
+/// They are looked at with every read and hardly ever change: nobody who looks disturbs another.
 #[derive(Default)]
 pub(crate) struct Types {
-    names: RwLock<HashMap<Fingerprint, Cow<'static, str>>>,
+    names: ArcSwap<HashMap<Fingerprint, Cow<'static, str>>>,
 }
 
 /// Names may come from elsewhere: what is beyond is called by its fingerprint.
@@ -21,17 +23,20 @@ const LONGEST: usize = 1000;
 
 impl Types {
     pub(crate) fn know(&self, kind: &ValueType) {
-        if self.names.read().contains_key(&kind.fingerprint()) || kind.name().len() > LONGEST {
+        if self.names.load().contains_key(&kind.fingerprint()) || kind.name().len() > LONGEST {
             return;
         }
-        let mut names = self.names.write();
-        if names.len() < MOST {
-            names.entry(kind.fingerprint()).or_insert_with(|| kind.shared_name());
-        }
+        self.names.rcu(|names| {
+            let mut names = HashMap::clone(names);
+            if names.len() < MOST {
+                names.entry(kind.fingerprint()).or_insert_with(|| kind.shared_name());
+            }
+            names
+        });
     }
 
     pub(crate) fn name(&self, kind: Fingerprint) -> Option<Cow<'static, str>> {
-        self.names.read().get(&kind).cloned()
+        self.names.load().get(&kind).cloned()
     }
 
     /// The value with the name of its type, to be given away.
@@ -42,6 +47,6 @@ impl Types {
 
     /// All that are known.
     pub(crate) fn all(&self) -> Vec<ValueType> {
-        self.names.read().iter().map(|(kind, name)| ValueType::new(*kind, name.clone())).collect()
+        self.names.load().iter().map(|(kind, name)| ValueType::new(*kind, name.clone())).collect()
     }
 }

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use super::answer::{Answered, Operation, Reach};
 use super::door::Inside;
-use crate::core::{Applied, Clearing, Room, Space};
+use crate::core::{Applied, Clearing, Room, Space, check_key};
 use crate::entry::{Entry, Outcome};
 use crate::error::{Refusal, StoreError};
 use crate::event::{
@@ -17,16 +17,17 @@ fn write<T: Send + 'static>(
     bytes: usize,
     write: impl FnOnce(&Arc<Space>, Option<Room>) -> Result<Applied<T>, StoreError> + Send + 'static,
 ) -> Answered<T> {
-    match inside.core.space(namespace) {
-        Err(error) => Answered::Now(Err(error)),
-        Ok(space) if !space.is_logged() => {
-            Answered::Now(write(&space, None).map(|applied| applied.output))
+    let answered = inside.core.with_space(namespace, |space| {
+        if !space.is_logged() {
+            return write(space, None).map(|applied| Answered::Now(Ok(applied.output)));
         }
-        Ok(space) => Answered::Later(Box::pin(async move {
+        let space = Arc::clone(space);
+        Ok(Answered::Later(Box::pin(async move {
             let room = space.room(bytes).await?;
             write(&space, room)?.durable().await
-        })),
-    }
+        })))
+    });
+    answered.unwrap_or_else(|error| Answered::Now(Err(error)))
 }
 
 impl Operation for Reach {
@@ -37,8 +38,8 @@ impl Operation for Reach {
 
 impl Operation for Get {
     fn carry_out(self, inside: &Arc<Inside>) -> Answered<Option<Entry>> {
-        Answered::Now(inside.core.space(&self.namespace).and_then(|space| {
-            crate::core::check_key(&self.key)?;
+        Answered::Now(inside.core.with_space(&self.namespace, |space| {
+            check_key(&self.key)?;
             Ok(space.entry(&self.key))
         }))
     }
@@ -46,7 +47,7 @@ impl Operation for Get {
 
 impl Operation for GetMany {
     fn carry_out(self, inside: &Arc<Inside>) -> Answered<Vec<Option<Entry>>> {
-        Answered::Now(inside.core.space(&self.namespace).and_then(|space| self.read(&space)))
+        Answered::Now(inside.core.with_space(&self.namespace, |space| self.read(space)))
     }
 }
 
@@ -56,14 +57,14 @@ impl GetMany {
             let text = format!("{} keys at once: expected {} at most", self.keys.len(), Self::MAX_KEYS);
             return Err(StoreError::refused(Refusal::TooLarge, text));
         }
-        self.keys.iter().try_for_each(|key| crate::core::check_key(key))?;
+        self.keys.iter().try_for_each(|key| check_key(key))?;
         Ok(self.keys.iter().map(|key| space.entry(key)).collect())
     }
 }
 
 impl Operation for Scan {
     fn carry_out(self, inside: &Arc<Inside>) -> Answered<Page> {
-        Answered::Now(inside.core.space(&self.namespace).and_then(|space| self.read(&space)))
+        Answered::Now(inside.core.with_space(&self.namespace, |space| self.read(space)))
     }
 }
 
