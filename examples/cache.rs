@@ -61,7 +61,10 @@ async fn main() -> Result<(), edri::Error> {
     let fresh = prices.refresh("coffee", Duration::from_millis(100), Price { of: "coffee".to_owned() })?;
     for _ in 0..3 {
         if let Some(Watched::Set { value, .. }) = changes.next().await.transpose()? {
-            println!("  it is {value} now, and reading it takes no time: {:?}", prices.get::<u64>("coffee").await?);
+            println!(
+                "  it is {value} now, and reading it takes no time: {:?}",
+                prices.get::<u64>("coffee").await?
+            );
         }
     }
     println!("  it was refreshed {} times", fresh.count());

@@ -70,13 +70,8 @@ async fn workers_and_managers_use_the_store_from_start_to_end() {
     let (at_the_end, mut ended) = tokio::sync::mpsc::channel(1);
     let summary = Summary { store: store.handle(), at_the_end };
     // Added last, and there first.
-    let app = App::new()
-        .workers(Pool::tasks(4, || Counter))
-        .manager(summary)
-        .store(store)
-        .start()
-        .await
-        .unwrap();
+    let app =
+        App::new().workers(Pool::tasks(4, || Counter)).manager(summary).store(store).start().await.unwrap();
     let words = ["tea", "milk", "tea", "sugar", "tea"];
     let mut counts = Vec::new();
     for word in words {
@@ -92,7 +87,8 @@ async fn workers_and_managers_use_the_store_from_start_to_end() {
 
 #[tokio::test]
 async fn threads_that_work_use_the_store_too() {
-    let app = App::new().store(Store::in_memory()).workers(Pool::threads(2, || Counter)).start().await.unwrap();
+    let app =
+        App::new().store(Store::in_memory()).workers(Pool::threads(2, || Counter)).start().await.unwrap();
     for expected in 1..=20 {
         assert_eq!(app.router().request(Count { word: "tea".to_owned() }).await.unwrap(), expected);
     }

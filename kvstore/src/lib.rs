@@ -82,8 +82,8 @@ pub use condition::{Comparison, Condition, Looking, Scalar, Test};
 pub use entry::{Entry, Expiry, OnlyIf, Outcome};
 pub use error::{Refusal, StoreError};
 pub use event::{
-    Begin, Clear, CompareAndSwap, Delete, Get, GetMany, Increment, Incremented, Page, Range, Scan, Set, Swapped,
-    Target, Touch, Watch, Watched,
+    Begin, Clear, CompareAndSwap, Delete, Get, GetMany, Increment, Incremented, Page, Range, Scan, Set,
+    Swapped, Target, Touch, Watch, Watched,
 };
 pub use handle::{Refreshing, Scanning, Setting, StoreCell, StoreHandle, WatchSetup, Watcher};
 pub use settings::{Bounds, Durability, Namespace, WhenFull};

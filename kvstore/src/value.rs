@@ -184,14 +184,18 @@ fn decode_other<T: Storable>(
             Ok(value) => return Ok(value),
             Err(error) => (name.unwrap_or_default(), Some(error)),
         },
-        Some(fingerprint) => (name.unwrap_or_else(|| format!("a type with the digest {fingerprint}").into()), None),
+        Some(fingerprint) => {
+            (name.unwrap_or_else(|| format!("a type with the digest {fingerprint}").into()), None)
+        }
     };
     let wanted = type_name::<T>();
     Err(StoreError::refused(
         Refusal::TypeMismatch,
         match reason {
             None => format!("the value is {found}, and was asked for as {wanted}"),
-            Some(reason) => format!("the value was written as {found}, and cannot be read as {wanted}: {reason}"),
+            Some(reason) => {
+                format!("the value was written as {found}, and cannot be read as {wanted}: {reason}")
+            }
         },
     ))
 }

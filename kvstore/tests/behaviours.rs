@@ -5,8 +5,8 @@
 mod support;
 
 use edri_kvstore::{
-    Clear, CompareAndSwap, Delete, Expiry, Get, GetMany, Increment, OnlyIf, Outcome, Range, Refusal, Scan, Set,
-    Store, StoreError, StoreHandle, Swapped, Touch, Value, Version,
+    Clear, CompareAndSwap, Delete, Expiry, Get, GetMany, Increment, OnlyIf, Outcome, Range, Refusal, Scan,
+    Set, Store, StoreError, StoreHandle, Swapped, Touch, Value, Version,
 };
 use edri_manager::Host;
 use edri_router::RequestError;
@@ -244,7 +244,10 @@ async fn namespaces_know_nothing_of_each_other() {
     let other = store.namespace("other");
     store.set("k", &1).await.unwrap();
     other.set("k", &2).await.unwrap();
-    assert_eq!(router.request(Get::new("k").namespace("other")).await.unwrap().unwrap().decode::<i32>().unwrap(), 2);
+    assert_eq!(
+        router.request(Get::new("k").namespace("other")).await.unwrap().unwrap().decode::<i32>().unwrap(),
+        2
+    );
     assert_eq!(other.clear("").await.unwrap(), 1);
     assert_eq!(store.get::<i32>("k").await.unwrap(), Some(1));
     assert_eq!(refusal(store.namespace(&"x".repeat(200)).get::<i32>("k").await), Refusal::TooLarge);

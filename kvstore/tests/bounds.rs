@@ -119,7 +119,10 @@ async fn the_bound_holds_for_many_writers_at_once() {
                         if number % 7 == 0 {
                             store.delete(&key).await.unwrap();
                         }
-                        assert!(store.page(edri_kvstore::Scan::new(Range::All)).await.unwrap().entries.len() <= 50);
+                        assert!(
+                            store.page(edri_kvstore::Scan::new(Range::All)).await.unwrap().entries.len()
+                                <= 50
+                        );
                     }
                 })
             })

@@ -25,7 +25,8 @@ async fn many_who_ask_at_once_get_what_was_computed_once() {
     let callers: Vec<_> = (0..20)
         .map(|number| {
             // Half of them through another handle, which finds the same store.
-            let store = if number % 2 == 0 { running.store.clone() } else { StoreHandle::on(&running.router) };
+            let store =
+                if number % 2 == 0 { running.store.clone() } else { StoreHandle::on(&running.router) };
             let (calls, barrier) = (Arc::clone(&calls), Arc::clone(&barrier));
             tokio::spawn(async move {
                 barrier.wait().await;
@@ -120,8 +121,10 @@ async fn a_panic_is_a_failure_for_all() {
         }
         Computed::Ok(1u8)
     };
-    let (one, other) =
-        tokio::join!(running.store.cached("k", ms(1000), compute), running.store.cached("k", ms(1000), compute));
+    let (one, other) = tokio::join!(
+        running.store.cached("k", ms(1000), compute),
+        running.store.cached("k", ms(1000), compute)
+    );
     let Err(StoreError::Computation(failure)) = &one else { panic!("{one:?}") };
     assert_eq!(failure.code(), "panicked");
     assert!(failure.message().contains("no source"));

@@ -8,7 +8,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use edri_kvstore::{Bounds, Expiry, Get, Namespace, Range, Refusal, Set, Store, StoreHandle, Version, Watched};
+use edri_kvstore::{
+    Bounds, Expiry, Get, Namespace, Range, Refusal, Set, Store, StoreHandle, Version, Watched,
+};
 use edri_manager::Host;
 use edri_router::{Router, Value as Figure};
 use serde::{Deserialize, Serialize};
@@ -225,7 +227,8 @@ async fn a_flipped_bit_is_found_and_named() {
             // In what ends the file: that looks like an end that was not written, behind which there is nothing.
             Ok(managed) => {
                 for number in 0..50 {
-                    let value = StoreHandle::on(&router).get::<String>(&format!("key {number}")).await.unwrap();
+                    let value =
+                        StoreHandle::on(&router).get::<String>(&format!("key {number}")).await.unwrap();
                     assert_eq!(value.unwrap(), format!("value {number}"), "byte {at} of {}", whole.len());
                 }
                 managed.stop(Instant::now() + Duration::from_secs(10)).await;

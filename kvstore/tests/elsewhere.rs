@@ -6,8 +6,8 @@ mod support;
 
 use edri_event::{Event, Failure, Request, Tunnel, Wire};
 use edri_kvstore::{
-    Clear, CompareAndSwap, Delete, Expiry, Get, GetMany, Increment, OnlyIf, Range, Refusal, Scan, Set, StoreError,
-    StoreHandle, Swapped, Touch, Watch, Watched,
+    Clear, CompareAndSwap, Delete, Expiry, Get, GetMany, Increment, OnlyIf, Range, Refusal, Scan, Set,
+    StoreError, StoreHandle, Swapped, Touch, Watch, Watched,
 };
 use edri_manager::{Host, Managed, manager};
 use edri_router::{Accepted, Context, Registration, RequestError, Router};
@@ -94,7 +94,10 @@ async fn a_handle_does_elsewhere_what_it_does_here() {
     let store = elsewhere.store.namespace("shop");
     let first = store.set("a", &"one".to_owned()).await.unwrap();
     assert_eq!(store.get::<String>("a").await.unwrap().as_deref(), Some("one"));
-    assert_eq!(elsewhere.running.store.namespace("shop").get::<String>("a").await.unwrap().as_deref(), Some("one"));
+    assert_eq!(
+        elsewhere.running.store.namespace("shop").get::<String>("a").await.unwrap().as_deref(),
+        Some("one")
+    );
     assert_eq!(refusal(store.get::<u8>("a").await), Refusal::TypeMismatch);
     assert!(store.get::<u8>("a").await.unwrap_err().to_string().contains("String"));
     assert!(!store.set("a", &"two".to_owned()).if_absent().await.unwrap().is_applied());
@@ -136,13 +139,18 @@ async fn a_watcher_elsewhere_is_there_when_it_says_so() {
     nothing_more(&mut changes).await;
     assert_eq!(refusal(here.watch::<i32>("").await), Refusal::Invalid);
     drop((changes, current));
-    while elsewhere.running.managed.health(ms(5000)).await.values["watchers"] != edri_router::Value::Integer(0) {
+    while elsewhere.running.managed.health(ms(5000)).await.values["watchers"]
+        != edri_router::Value::Integer(0)
+    {
         tokio::task::yield_now().await;
     }
 }
 
 #[test]
 fn events_are_known_elsewhere_by_their_names() {
-    assert_eq!((Get::name(), Set::name(), Watch::name()), ("edri::store::Get", "edri::store::Set", "edri::store::Watch"));
+    assert_eq!(
+        (Get::name(), Set::name(), Watch::name()),
+        ("edri::store::Get", "edri::store::Set", "edri::store::Watch")
+    );
     assert!(<Watch as Tunnel>::send_wire().is_some());
 }

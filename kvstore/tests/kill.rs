@@ -171,5 +171,7 @@ fn a_store_that_is_killed_loses_nothing_it_acknowledged_and_revives_nothing_it_d
     }
     let snapshots = fs::read_dir(directory.path().join("log")).unwrap();
     let names: Vec<_> = snapshots.map(|entry| entry.unwrap().file_name()).collect();
-    println!("seed {seed}: {heard} acknowledged writes survived {kills} kills; in the end there are {names:?}");
+    println!(
+        "seed {seed}: {heard} acknowledged writes survived {kills} kills; in the end there are {names:?}"
+    );
 }

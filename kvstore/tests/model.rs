@@ -8,7 +8,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use edri_kvstore::{
-    Expiry, Namespace, OnlyIf, Outcome, Range, Refusal, Store, StoreHandle, Swapped, Version, Watched, Watcher,
+    Expiry, Namespace, OnlyIf, Outcome, Range, Refusal, Store, StoreHandle, Swapped, Version, Watched,
+    Watcher,
 };
 use edri_router::Value as Figure;
 use proptest::prelude::*;

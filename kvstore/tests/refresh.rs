@@ -49,7 +49,9 @@ async fn a_value_is_refreshed_at_once_and_then_once_in_so_long() {
     assert_eq!(store.get::<u64>("price").await.unwrap(), Some(2));
     sleep(ms(1000)).await;
     assert_eq!(store.get::<u64>("price").await.unwrap(), Some(2), "it stays when the source is down");
-    let Some(StoreError::Request(RequestError::Failed(failure))) = refreshing.trouble() else { panic!("told") };
+    let Some(StoreError::Request(RequestError::Failed(failure))) = refreshing.trouble() else {
+        panic!("told")
+    };
     assert_eq!(failure.code(), "down");
     sleep(ms(3000)).await;
     assert_eq!(store.get::<u64>("price").await.unwrap(), Some(6));

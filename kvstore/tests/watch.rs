@@ -112,7 +112,9 @@ async fn a_prefix_begins_with_all_that_is_there_without_a_gap_or_an_overlap() {
 
 /// Takes what is told, and checks that no key goes back.
 async fn take(watcher: &mut Watcher<u32>, seen: &mut HashMap<String, (Version, u32)>) {
-    if let Watched::Current { key, version, value } | Watched::Set { key, version, value } = next(watcher).await {
+    if let Watched::Current { key, version, value } | Watched::Set { key, version, value } =
+        next(watcher).await
+    {
         let before = seen.insert(key.clone(), (version, value));
         assert!(before.is_none_or(|(before, _)| before < version), "{key}: {version} after {before:?}");
     }

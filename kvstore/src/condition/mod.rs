@@ -111,7 +111,10 @@ impl Condition {
             return Err(StoreError::refused(Refusal::TooLarge, text));
         }
         if self.alternatives.is_empty() {
-            return Err(StoreError::refused(Refusal::Invalid, "a condition without an alternative never holds"));
+            return Err(StoreError::refused(
+                Refusal::Invalid,
+                "a condition without an alternative never holds",
+            ));
         }
         Ok(())
     }

@@ -60,8 +60,7 @@ impl Clock {
 
     /// How long it is until then; nothing if it is over.
     pub(crate) fn until(&self, deadline: Deadline) -> Option<Duration> {
-        (!deadline.is_never())
-            .then(|| Duration::from_millis(deadline.0).saturating_sub(self.begun.elapsed()))
+        (!deadline.is_never()).then(|| Duration::from_millis(deadline.0).saturating_sub(self.begun.elapsed()))
     }
 
     /// When to wake up for it, or on the way to it.

@@ -69,7 +69,8 @@ impl Space {
             let mut shard = part.shard.write();
             self.expire_if_over(part, &mut shard, hash, key);
             let current = shard.current(hash, key);
-            let (edit, output) = decide(current.filter(|current| !current.deadline.is_over(&self.shared.clock)))?;
+            let (edit, output) =
+                decide(current.filter(|current| !current.deadline.is_over(&self.shared.clock)))?;
             match self.carry_out(part, &mut shard, hash, key, edit, &mut room)? {
                 Carried::Out { version, commit } => return Ok((Applied { output, commit }, version)),
                 Carried::NoRoom => {
@@ -134,7 +135,8 @@ impl Space {
         };
         let key = shard.shared_key(hash, key);
         let (done, commit) = oneshot::channel();
-        let promotion = Promotion { space: Arc::clone(self), hash, key: Arc::clone(&key), _room: room.take(), done };
+        let promotion =
+            Promotion { space: Arc::clone(self), hash, key: Arc::clone(&key), _room: room.take(), done };
         log.append(Record { space: self, key: &key, version, after: &after }, Some(promotion));
         shard.pending.entry(key).or_default().push_back(Pending { after, version, entries, bytes });
         Ok(Carried::Out { version: Some(version), commit: Some(commit) })
@@ -148,7 +150,8 @@ impl Space {
         }
         if size > self.bounds.bytes {
             let most = self.bounds.bytes;
-            let text = format!("an entry of {size} bytes does not fit in {}, which holds {most}", self.title());
+            let text =
+                format!("an entry of {size} bytes does not fit in {}, which holds {most}", self.title());
             return Err(StoreError::refused(Refusal::TooLarge, text));
         }
         Ok(())
@@ -159,12 +162,17 @@ impl Space {
             return Ok(());
         }
         let gauge = self.gauge();
-        let text = format!("{} is full: it has {} entries of {} bytes", self.title(), gauge.entries, gauge.bytes);
+        let text =
+            format!("{} is full: it has {} entries of {} bytes", self.title(), gauge.entries, gauge.bytes);
         Err(StoreError::refused(Refusal::Full, text))
     }
 
     pub(crate) fn title(&self) -> String {
-        if self.name.is_empty() { "the default namespace".into() } else { format!("the namespace {:?}", self.name) }
+        if self.name.is_empty() {
+            "the default namespace".into()
+        } else {
+            format!("the namespace {:?}", self.name)
+        }
     }
 
     /// A change is seen from here on.
@@ -178,9 +186,7 @@ impl Space {
         after: After,
     ) {
         let what = match after {
-            After::Put { content, deadline } => {
-                self.put(part, shard, hash, key, version, content, deadline)
-            }
+            After::Put { content, deadline } => self.put(part, shard, hash, key, version, content, deadline),
             After::Touched { deadline, .. } => {
                 if let Some(slot) = shard.find_mut(hash, key) {
                     slot.deadline = deadline;
@@ -209,7 +215,10 @@ impl Space {
         }
     }
 
-    #[expect(clippy::too_many_arguments, reason = "where it is, and what it is: both are known to the caller in parts")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "where it is, and what it is: both are known to the caller in parts"
+    )]
     fn put(
         &self,
         part: &Part,
@@ -259,14 +268,7 @@ impl Space {
 
     /// Removes what nobody is asked about: it has expired, or has to make room. It is gone at once, also where changes are to
     /// be durable first: lost by a crash, it would come back as something that is over, or that has room again.
-    pub(super) fn remove_now(
-        &self,
-        part: &Part,
-        shard: &mut Shard,
-        hash: u64,
-        key: &str,
-        why: Why,
-    ) {
+    pub(super) fn remove_now(&self, part: &Part, shard: &mut Shard, hash: u64, key: &str, why: Why) {
         let Some(slot) = shard.find(hash, key) else { return };
         self.release(1, signed(size(key, &slot.content.bytes)));
         let version = self.next_version();

@@ -49,7 +49,9 @@ impl Space {
             }
             let mut shard = part.shard.write();
             let mut left = AT_ONCE;
-            while left > 0 && let Some((hash, key)) = shard.pop_due(now, |key| self.hash(key)) {
+            while left > 0
+                && let Some((hash, key)) = shard.pop_due(now, |key| self.hash(key))
+            {
                 left -= 1;
                 self.expire_if_over(part, &mut shard, hash, &key);
             }

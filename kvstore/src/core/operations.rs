@@ -61,7 +61,9 @@ impl Space {
             let there = current.map(|current| current.version);
             Ok(match only_if.holds(there) {
                 false => (Edit::Leave, there),
-                true => (Edit::Put { content: content.clone(), deadline: self.deadline(expiry, current) }, there),
+                true => {
+                    (Edit::Put { content: content.clone(), deadline: self.deadline(expiry, current) }, there)
+                }
             })
         })?;
         Ok(applied.map(|there| outcome(version, there)))
@@ -146,9 +148,8 @@ impl Space {
     ) -> Result<Applied<Option<Version>>, StoreError> {
         check_key(key)?;
         self.check_expiry(expiry)?;
-        let (applied, version) = self.edit(key, room, |current| {
-            Ok((Edit::Touch { deadline: self.deadline(expiry, current) }, ()))
-        })?;
+        let (applied, version) = self
+            .edit(key, room, |current| Ok((Edit::Touch { deadline: self.deadline(expiry, current) }, ())))?;
         Ok(applied.map(|()| version))
     }
 
@@ -186,7 +187,8 @@ impl Space {
     fn integer(&self, key: &str, content: &Content) -> Result<i64, StoreError> {
         let kind = content.kind.ok_or_else(|| not_a_number(key, "plain bytes"))?;
         MessagePack::decode::<i64>(&content.bytes).map_err(|_| {
-            let name = self.types().name(kind).unwrap_or_else(|| format!("a type with the digest {kind}").into());
+            let name =
+                self.types().name(kind).unwrap_or_else(|| format!("a type with the digest {kind}").into());
             match MessagePack::decode::<u64>(&content.bytes) {
                 Ok(number) => {
                     let text = format!("{number} under {key:?} is more than an i64 holds");

@@ -49,7 +49,8 @@ impl Space {
         let hash = self.hash(key);
         let part = self.part(hash);
         let shard = part.shard.read();
-        let Some(slot) = shard.find(hash, key).filter(|slot| !slot.deadline.is_over(&self.shared.clock)) else {
+        let Some(slot) = shard.find(hash, key).filter(|slot| !slot.deadline.is_over(&self.shared.clock))
+        else {
             part.misses.fetch_add(1, Ordering::Relaxed);
             return None;
         };
@@ -85,7 +86,8 @@ impl Space {
         limit: usize,
         queue: Option<&Queue>,
     ) -> Sheet {
-        let shards: Vec<RwLockReadGuard<'_, Shard>> = self.parts.iter().map(|part| part.shard.read()).collect();
+        let shards: Vec<RwLockReadGuard<'_, Shard>> =
+            self.parts.iter().map(|part| part.shard.read()).collect();
         let mut sheet = Sheet { rows: Vec::new(), next: None, mark: queue.map_or(0, Queue::mark) };
         let from = match after {
             Some(after) if after >= range.first() => Bound::Excluded(after),
@@ -134,7 +136,10 @@ impl Space {
         let sheet = self.page(range, after, limit, None);
         let entries = sheet.rows.into_iter().map(|row| {
             let expires_in = self.shared.clock.until(row.deadline);
-            (row.key.as_ref().to_owned(), Entry::new(self.types().value(&row.content), row.version, expires_in))
+            (
+                row.key.as_ref().to_owned(),
+                Entry::new(self.types().value(&row.content), row.version, expires_in),
+            )
         });
         Page { entries: entries.collect(), next: sheet.next.map(|key| key.as_ref().to_owned()) }
     }

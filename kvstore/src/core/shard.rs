@@ -100,7 +100,9 @@ impl Shard {
             seen.take_while(|key| key.starts_with(prefix)).take(most).map(Arc::clone).collect();
         if !self.pending.is_empty() {
             let unseen = self.pending.keys().filter(|key| {
-                key.starts_with(prefix) && after.is_none_or(|after| ***key > *after) && !self.order.contains(*key)
+                key.starts_with(prefix)
+                    && after.is_none_or(|after| ***key > *after)
+                    && !self.order.contains(*key)
             });
             keys.extend(unseen.cloned());
             keys.sort_unstable();
@@ -184,11 +186,7 @@ impl Shard {
     }
 
     /// The next key whose time is over; what was not true is put right on the way.
-    pub(super) fn pop_due(
-        &mut self,
-        now: u64,
-        hash_of: impl Fn(&str) -> u64,
-    ) -> Option<(u64, Arc<str>)> {
+    pub(super) fn pop_due(&mut self, now: u64, hash_of: impl Fn(&str) -> u64) -> Option<(u64, Arc<str>)> {
         while let Some(Reverse((deadline, _))) = self.deadlines.peek() {
             if deadline.get() > now {
                 return None;

@@ -155,7 +155,9 @@ impl Space {
     }
 
     pub(crate) fn gauge(&self) -> Gauge {
-        let sum = |of: fn(&Part) -> &AtomicU64| self.parts.iter().map(|part| of(part).load(Ordering::Relaxed)).sum();
+        let sum = |of: fn(&Part) -> &AtomicU64| {
+            self.parts.iter().map(|part| of(part).load(Ordering::Relaxed)).sum()
+        };
         Gauge {
             entries: self.entries.load(Ordering::Relaxed),
             bytes: self.bytes.load(Ordering::Relaxed),

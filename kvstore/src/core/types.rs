@@ -1,8 +1,8 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-use edri_event::Fingerprint;
 use arc_swap::ArcSwap;
+use edri_event::Fingerprint;
 
 use super::slot::Content;
 use crate::value::{Value, ValueType};

@@ -156,9 +156,16 @@ mod tests {
     fn a_range_contains_what_it_says() {
         assert!(Range::All.contains("") && Range::All.contains("z"));
         let prefix = Range::prefix("b");
-        assert!(prefix.contains("b") && prefix.contains("bz") && !prefix.contains("c") && !prefix.contains("a"));
+        assert!(
+            prefix.contains("b") && prefix.contains("bz") && !prefix.contains("c") && !prefix.contains("a")
+        );
         let between = Range::between("b", "d");
-        assert!(between.contains("b") && between.contains("cz") && !between.contains("d") && !between.contains("a"));
+        assert!(
+            between.contains("b")
+                && between.contains("cz")
+                && !between.contains("d")
+                && !between.contains("a")
+        );
         assert!(Range::From("b".into()).contains("z") && !Range::From("b".into()).contains("a"));
         assert!(!Range::between("d", "b").contains("c"), "an empty one");
     }

@@ -85,7 +85,8 @@ impl<T: Storable> StoreCell<T> {
                 Outcome::Conflict(_) => tokio::task::yield_now().await,
             }
         }
-        let text = format!("{:?} was written by others each of {TRIES} times that it was to be updated", self.key);
+        let text =
+            format!("{:?} was written by others each of {TRIES} times that it was to be updated", self.key);
         Err(StoreError::refused(Refusal::Contended, text))
     }
 

@@ -31,9 +31,15 @@ pub(super) enum Line<'a> {
         version: u64,
     },
     /// Values of that digest are of the type of that name.
-    Type { kind: Fingerprint, name: &'a str },
+    Type {
+        kind: Fingerprint,
+        name: &'a str,
+    },
     /// The changes of a namespace had come as far as that.
-    Reached { space: &'a str, version: u64 },
+    Reached {
+        space: &'a str,
+        version: u64,
+    },
 }
 
 fn as_bytes<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {

@@ -57,7 +57,8 @@ impl Recovery<'_> {
     }
 
     fn take(&mut self, position: Position, record: &[u8]) -> Result<(), RecoverError> {
-        let wrong = |directory: &str, reason| RecoverError::Line { directory: directory.into(), position, reason };
+        let wrong =
+            |directory: &str, reason| RecoverError::Line { directory: directory.into(), position, reason };
         for line in lines(record).map_err(|reason| wrong(self.directory, reason))? {
             match line.map_err(|reason| wrong(self.directory, reason))? {
                 Line::Put { space, key, version, deadline, kind, bytes } => {

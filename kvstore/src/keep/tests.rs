@@ -102,10 +102,16 @@ async fn when_the_disk_is_down_reads_go_on_and_writes_are_refused() {
 #[tokio::test]
 async fn a_picture_that_fails_is_taken_later_and_the_one_before_counts() {
     let disk = Disk::new(1);
-    let store = || Store::in_memory().namespace("", Namespace::snapshots(Duration::from_millis(2))).directory("/store");
+    let store = || {
+        Store::in_memory().namespace("", Namespace::snapshots(Duration::from_millis(2))).directory("/store")
+    };
     let (managed, handle) = start(store(), &disk).await;
     handle.set("k", &1).await.unwrap();
-    let has_picture = |disk: &Disk| disk.files("/store/snapshots").iter().any(|(path, _)| path.extension().is_some_and(|kind| kind == "snapshot"));
+    let has_picture = |disk: &Disk| {
+        disk.files("/store/snapshots")
+            .iter()
+            .any(|(path, _)| path.extension().is_some_and(|kind| kind == "snapshot"))
+    };
     while !has_picture(&disk) {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }

@@ -5,8 +5,8 @@ use std::task::Waker;
 
 use edri_event::{Failure, Meta, Priority, Request};
 use edri_router::{
-    Answering, EventInfo, EventKind, Handler, HandlerSpan, Patience, Registration, RequestError, Respond, Router,
-    Ticket, caught, caught_now, has_expired,
+    Answering, EventInfo, EventKind, Handler, HandlerSpan, Patience, Registration, RequestError, Respond,
+    Router, Ticket, caught, caught_now, has_expired,
 };
 
 use super::door::Inside;

@@ -12,7 +12,9 @@ use super::answer::{Reach, refuse_to_start, register};
 use super::door::Inside;
 use super::{Running, Store};
 use crate::error::StoreError;
-use crate::event::{Begin, Clear, CompareAndSwap, Delete, Get, GetMany, Increment, Scan, Set, Touch, Watch, Watched};
+use crate::event::{
+    Begin, Clear, CompareAndSwap, Delete, Get, GetMany, Increment, Scan, Set, Touch, Watch, Watched,
+};
 use crate::keep::{Opened, Wanted};
 use crate::watch::Watching;
 

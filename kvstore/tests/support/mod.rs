@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use edri_kvstore::{Store, StoreHandle, Storable, Watched, Watcher};
+use edri_kvstore::{Storable, Store, StoreHandle, Watched, Watcher};
 use edri_manager::{Host, Managed};
 use edri_router::Router;
 use tokio::time::timeout;

@@ -76,7 +76,8 @@ fn edri(operations: u64) -> Sample {
     on_two_workers(async move {
         let directory = tempfile::tempdir().expect("there is room for a directory");
         let router = Router::new();
-        let _managed = Host::new(Store::durable(directory.path())).start(&router).await.expect("the store starts");
+        let _managed =
+            Host::new(Store::durable(directory.path())).start(&router).await.expect("the store starts");
         let store = StoreHandle::on(&router);
         let keys = keys();
         let each = operations.div_ceil(WRITERS);

@@ -1,6 +1,10 @@
 //! Maps and caches of other crates.
 
-use std::{collections::HashMap, hint::black_box, sync::{Arc, RwLock}};
+use std::{
+    collections::HashMap,
+    hint::black_box,
+    sync::{Arc, RwLock},
+};
 
 use super::keys::{KEYS, Operation, Operations, VALUE, keys, on_threads};
 use crate::{contender::Contender, measure::Sample, runtime::on_two_workers, scenario::Scenario};
