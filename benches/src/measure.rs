@@ -66,6 +66,11 @@ impl Latencies {
         self.taken.push(nanoseconds.saturating_sub(self.clock));
     }
 
+    /// Adds what was taken elsewhere.
+    pub(crate) fn extend(&mut self, other: Self) {
+        self.taken.extend(other.taken);
+    }
+
     /// Adds what was taken to `sample`.
     pub(crate) fn into_sample(self, sample: Sample) -> Sample {
         Sample { latencies: self.taken, ..sample }

@@ -31,6 +31,12 @@ pub(crate) const JOBS_IN_FLIGHT: usize = 256;
 /// Every count of events is a multiple of this, so that senders and batches divide it evenly.
 const GRAIN: u64 = 1024;
 
+/// The size of a record in the journal scenarios, in bytes.
+pub(crate) const RECORD: usize = 100;
+
+/// Records of a group, and tasks that append, in [`Scenario::JournalGroup`] and [`Scenario::JournalUnsynced`].
+pub(crate) const WRITERS: u64 = 100;
+
 /// One thing to measure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Scenario {
@@ -56,6 +62,12 @@ pub(crate) enum Scenario {
     PoolThreads(Work),
     /// Events sent while the table of routes is left alone, or changing.
     Table,
+    /// Records on the disk, one after the other.
+    JournalOne,
+    /// Records on the disk, in groups.
+    JournalGroup,
+    /// Records the operating system has.
+    JournalUnsynced,
     /// Memory of receivers that wait.
     Idle,
     /// Keys in memory, read and written by two threads.
@@ -77,7 +89,7 @@ pub(crate) enum Unit {
 
 impl Scenario {
     /// Every scenario, in the order in which they run.
-    pub(crate) const ALL: [Self; 17] = [
+    pub(crate) const ALL: [Self; 20] = [
         Self::Tell,
         Self::TellBatch,
         Self::Ask,
@@ -91,6 +103,9 @@ impl Scenario {
         Self::PoolThreads(Work::None),
         Self::PoolThreads(Work::Microsecond),
         Self::Table,
+        Self::JournalOne,
+        Self::JournalGroup,
+        Self::JournalUnsynced,
         Self::Idle,
         Self::Kv,
         Self::KvDurable,
@@ -113,6 +128,9 @@ impl Scenario {
             Self::PoolThreads(Work::None) => "pool-threads-0us",
             Self::PoolThreads(Work::Microsecond) => "pool-threads-1us",
             Self::Table => "table",
+            Self::JournalOne => "journal-one",
+            Self::JournalGroup => "journal-group",
+            Self::JournalUnsynced => "journal-unsynced",
             Self::Idle => "idle",
             Self::Kv => "kv",
             Self::KvDurable => "kv-durable",
@@ -136,6 +154,11 @@ impl Scenario {
             Self::PoolThreads(Work::None) => "256 jobs in flight to 8 threads, no work",
             Self::PoolThreads(Work::Microsecond) => "256 jobs in flight to 8 threads, 1 µs of work each",
             Self::Table => "events sent while the table of routes is steady, or changing",
+            Self::JournalOne => "records of 100 bytes, each synced before the next",
+            Self::JournalGroup => {
+                "records of 100 bytes, a sync for 100 of them; each is acknowledged after it"
+            }
+            Self::JournalUnsynced => "records of 100 bytes, handed to the operating system",
             Self::Idle => "resident memory of each of 100,000 idle receivers, in bytes",
             Self::Kv => "100,000 keys with values of 64 bytes, 2 threads, 90 % reads",
             Self::KvDurable => "writes of 64 bytes, each acknowledged after a sync, 100 at a time",
@@ -160,6 +183,8 @@ impl Scenario {
             Self::PoolTasks(_) | Self::PoolThreads(_) => 250_000,
             Self::Kv => 3_000_000,
             Self::KvDurable => 50_000,
+            Self::JournalOne => 4_096,
+            Self::JournalGroup => 204_800,
             _ => 1_500_000,
         };
         scaled(base, scale).div_ceil(GRAIN) * GRAIN

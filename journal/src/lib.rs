@@ -11,6 +11,7 @@
 //! log        the log itself: segments, recovery, removal; no threads, no waiting
 //! format     the files, byte by byte
 //! storage    what is needed of a disk
+//! inspect    what is in a journal's directory, for people
 //! error      what can go wrong
 //! testing    a disk in memory that crashes, behind the feature of that name
 //! ```
@@ -43,6 +44,7 @@
 
 mod error;
 mod format;
+mod inspect;
 mod journal;
 mod log;
 #[cfg(test)]
@@ -58,6 +60,7 @@ pub mod testing;
 mod write;
 
 pub use error::{Damage, JournalError};
+pub use inspect::{InspectedFile, Inspection, inspect};
 pub use journal::Journal;
 pub use log::{Cut, Recovered};
 pub use position::Position;
@@ -65,3 +68,10 @@ pub use read::{Reader, Record, SnapshotReader};
 pub use settings::{Durability, Settings, WhenFull};
 pub use snapshot::SnapshotWriter;
 pub use write::Pending;
+
+/// The programs of the guide.
+#[cfg(doctest)]
+mod guide {
+    #[doc = include_str!("../../docs/src/journal.md")]
+    mod journal {}
+}

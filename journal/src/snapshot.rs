@@ -61,14 +61,17 @@ impl SnapshotWriter {
         if position >= view.end.next {
             return Err(JournalError::Beyond { position, next: view.end.next });
         }
+        let first = shared.list.first();
+        if position.next() < first {
+            return Err(JournalError::Gone { position: position.next(), first });
+        }
         if let Some(newest) = view.snapshot.filter(|&newest| newest > position) {
             return Err(JournalError::SnapshotOutdated { position, newest });
         }
         if shared.snapshot_under_way.swap(true, Ordering::Acquire) {
             return Err(JournalError::SnapshotUnderWay);
         }
-        let mut under_way = UnderWay { shared, position, is_loose: false };
-        under_way.is_loose = true;
+        let under_way = UnderWay { shared, position, is_loose: true };
         let path = under_way.shared.list.unfinished_snapshot_path(position);
         let files = under_way.shared.files.clone();
         let created = spawn_blocking({

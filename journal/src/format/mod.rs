@@ -8,6 +8,8 @@
 //! ```
 
 mod frame;
+#[cfg(test)]
+mod golden;
 mod header;
 mod marks;
 mod names;

@@ -25,11 +25,15 @@ impl Log {
         Ok(())
     }
 
-    /// Whether a snapshot of this position makes sense.
+    /// Whether a snapshot of this position makes sense: what it sums up is synced, and what comes after it is there.
     pub(crate) fn check_snapshot(&self, position: Position) -> Result<(), JournalError> {
         let next = self.active.next_synced;
         if position >= next {
             return Err(JournalError::Beyond { position, next });
+        }
+        let first = self.list.first();
+        if position.next() < first {
+            return Err(JournalError::Gone { position: position.next(), first });
         }
         match self.snapshot {
             Some(newest) if newest > position => Err(JournalError::SnapshotOutdated { position, newest }),

@@ -1,9 +1,9 @@
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::path::{Path, PathBuf};
 
 use parking_lot::Mutex;
 
-use crate::format::Name;
+use crate::format::{HEADER, Name};
 use crate::position::Position;
 
 /// Which segments a log has: written by the one who writes, read by those who read.
@@ -11,7 +11,14 @@ use crate::position::Position;
 pub(crate) struct List {
     directory: PathBuf,
     segments: Mutex<VecDeque<Segment>>,
+    /// Where some of the records begin, by the base of their segment and by their position: so that not all before them
+    /// has to be read.
+    landmarks: Mutex<BTreeMap<(Position, Position), u64>>,
 }
+
+/// How many bytes there are between landmarks at least: what is read in vain at most, in segments that were begun since
+/// the start.
+const BETWEEN: u64 = 256 << 10;
 
 /// A segment, as those who read it know it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,7 +42,27 @@ pub(crate) struct End {
 
 impl List {
     pub(crate) fn new(directory: &Path, segments: impl IntoIterator<Item = Segment>) -> Self {
-        Self { directory: directory.into(), segments: Mutex::new(segments.into_iter().collect()) }
+        Self {
+            directory: directory.into(),
+            segments: Mutex::new(segments.into_iter().collect()),
+            landmarks: Mutex::default(),
+        }
+    }
+
+    /// The record at `position` begins at byte `at` of the segment that began at `base`, and may be read.
+    pub(super) fn landmark(&self, base: Position, position: Position, at: u64) {
+        let mut landmarks = self.landmarks.lock();
+        let before = landmarks.range((base, base)..).next_back().map_or(HEADER as u64, |(_, &before)| before);
+        if at - before >= BETWEEN {
+            landmarks.insert((base, position), at);
+        }
+    }
+
+    /// The last record that begins at a known place, of those up to `position` in the segment that began at `base`.
+    pub(crate) fn near(&self, base: Position, position: Position) -> (Position, u64) {
+        let landmarks = self.landmarks.lock();
+        let near = landmarks.range((base, base)..=(base, position)).next_back();
+        near.map_or((base, HEADER as u64), |(&(_, position), &at)| (position, at))
     }
 
     /// The position of the first record that is kept, or will be.
@@ -51,19 +78,35 @@ impl List {
         Some((segments[index], segments.get(after).map(|segment| segment.base)))
     }
 
-    /// Each with the one behind it, from the oldest on: the base of the second is where the first ends.
-    pub(super) fn pairs(&self) -> impl Iterator<Item = (Segment, Segment)> + use<> {
-        let segments: Vec<_> = self.segments.lock().iter().copied().collect();
-        (1..segments.len()).map(move |index| (segments[index - 1], segments[index]))
+    /// The two oldest: the base of the second is where the first ends.
+    pub(super) fn oldest(&self) -> Option<(Segment, Segment)> {
+        let segments = self.segments.lock();
+        Some((*segments.front()?, *segments.get(1)?))
+    }
+
+    /// Where it may begin, if what is no longer needed is kept only while all segments have no more than `retain` bytes;
+    /// none if that is where it begins already. `is_spare` tells whether nothing before a position is needed.
+    pub(super) fn may_begin_at(&self, is_spare: impl Fn(Position) -> bool, retain: u64) -> Option<Position> {
+        let segments = self.segments.lock();
+        let mut start = None;
+        let mut bytes = None;
+        for (segment, second) in segments.iter().zip(segments.iter().skip(1)) {
+            if !is_spare(second.base) {
+                break;
+            }
+            let all = bytes.get_or_insert_with(|| segments.iter().map(|segment| segment.bytes).sum::<u64>());
+            if *all <= retain {
+                break;
+            }
+            *all -= segment.bytes;
+            start = Some(second.base);
+        }
+        start
     }
 
     /// How many bytes all of them have.
     pub(crate) fn bytes(&self) -> u64 {
         self.segments.lock().iter().map(|segment| segment.bytes).sum()
-    }
-
-    pub(crate) fn len(&self) -> usize {
-        self.segments.lock().len()
     }
 
     pub(super) fn last_bytes(&self) -> u64 {
@@ -84,6 +127,8 @@ impl List {
     pub(super) fn remove_before(&self, start: Position) -> Vec<Segment> {
         let mut segments = self.segments.lock();
         let until = segments.partition_point(|segment| segment.base < start);
+        let mut landmarks = self.landmarks.lock();
+        *landmarks = landmarks.split_off(&(start, start));
         segments.drain(..until).collect()
     }
 

@@ -28,9 +28,11 @@ use crate::settings::Settings;
 use crate::storage::{File, FileSystem, Lock};
 
 pub(crate) use list::{End, List, Segment};
+pub(crate) use open::Found;
 pub use open::Recovered;
 pub(crate) use scan::{Scan, Step, open as open_frames};
 pub use tail::Cut;
+pub(crate) use tail::Tail;
 pub(crate) use write::Batch;
 
 /// A log that is open to be written, and the lock that makes its owner the only one.
@@ -70,6 +72,8 @@ struct Active {
     next_synced: Position,
     /// Whether what is not synced yet has been acknowledged, by a promise of less.
     promised: bool,
+    /// Whether the last frame proves that all before it was synced.
+    proven: bool,
 }
 
 impl Log {
@@ -100,6 +104,11 @@ impl Log {
         self.active.written > self.active.synced
     }
 
+    /// Whether damage in what was written last could be taken for a torn end.
+    pub(crate) fn is_unproven(&self) -> bool {
+        !self.active.proven && self.poisoned.is_none()
+    }
+
     fn path(&self, name: Name) -> PathBuf {
         self.directory.join(name.file())
     }
@@ -115,6 +124,11 @@ impl Log {
 
     fn check_poisoned(&self) -> Result<(), JournalError> {
         self.poisoned.clone().map_or(Ok(()), Err)
+    }
+
+    #[cfg(test)]
+    pub(crate) fn why_poisoned(&self) -> Option<JournalError> {
+        self.poisoned.clone()
     }
 
     pub(crate) fn directory(&self) -> &Path {

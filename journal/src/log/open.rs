@@ -72,6 +72,9 @@ impl Log {
         found.remove_leftovers(&*files, directory, list.first(), snapshot)?;
 
         let Last { tail, .. } = last;
+        if let Some(Cut { path, offset, bytes, what }) = &tail.cut {
+            tracing::warn!(segment = %path.display(), offset, bytes, what, "the torn end of a journal was cut off");
+        }
         let recovered = Recovered {
             first: list.first(),
             next: tail.next,
@@ -122,6 +125,10 @@ impl Found {
         Ok(found)
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.segments.is_empty() && self.snapshots.is_empty() && self.unfinished.is_empty()
+    }
+
     /// The newest snapshot is the one that holds, and has to be what its name says.
     fn check_snapshot(
         &self,
@@ -149,7 +156,7 @@ impl Found {
     }
 
     /// The segments from `start` on: those before it are leftovers of removals that a crash undid.
-    pub(crate) fn kept(&self, start: Position, directory: &Path) -> Result<&[Position], JournalError> {
+    fn kept(&self, start: Position, directory: &Path) -> Result<&[Position], JournalError> {
         let kept = &self.segments[self.segments.partition_point(|&base| base < start)..];
         if kept.first() == Some(&start) {
             return Ok(kept);
@@ -221,6 +228,7 @@ impl Last {
         set_aside(&*file, path, settings.segment_size);
         file.sync().doing("sync", path)?;
         let next_synced = tail.next;
-        Ok(Active { next_synced, ..Active::new(file, path.clone(), header, tail.end) })
+        let proven = false;
+        Ok(Active { next_synced, proven, ..Active::new(file, path.clone(), header, tail.end) })
     }
 }

@@ -209,3 +209,85 @@ pub(crate) fn proof_of_sync(
         at += (read - FRAME + 1) as u64;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::{Scan, Step, content_end, proof_of_sync};
+    use crate::format::{FRAME, Frame, Kind};
+    use crate::position::Position;
+    use crate::storage::{File, FileSystem as _};
+    use crate::testing::Disk;
+
+    const SALT: u64 = 5;
+
+    fn at(number: u64) -> Position {
+        Position::new(number).unwrap()
+    }
+
+    fn framed(position: u64, content: &[u8], unsynced: u32) -> Vec<u8> {
+        let mut frame = Frame::unplaced(Kind::Record, content);
+        Frame::place(&mut frame, SALT, at(position), unsynced);
+        [&frame, content].concat()
+    }
+
+    fn file(parts: &[&[u8]]) -> Box<dyn File> {
+        let file = Disk::new(0).create(Path::new("file")).unwrap();
+        file.write(0, &parts.concat()).unwrap();
+        file
+    }
+
+    fn why_not(scan: &mut Scan, end: u64) -> &'static str {
+        match scan.step(end).unwrap() {
+            Step::Nothing(why) => why,
+            Step::Frame(frame, _) => panic!("{frame:?}"),
+        }
+    }
+
+    #[test]
+    fn a_frame_of_another_place_is_not_the_next() {
+        let file = file(&[&framed(1, b"a", 0), &framed(3, b"b", 0)]);
+        let end = file.length().unwrap();
+        let mut scan = Scan::new(file, SALT, 0, at(1));
+        assert!(
+            matches!(scan.step(end).unwrap(), Step::Frame(frame, content) if frame.position == at(1) && content == "a")
+        );
+        assert!(scan.is_at_hand());
+        assert!(why_not(&mut scan, end).contains("position"));
+        assert_eq!((scan.at(), scan.next_position()), (25, at(2)));
+    }
+
+    #[test]
+    fn what_is_behind_the_end_is_not_looked_at() {
+        let (first, second) = (framed(1, b"first", 0), framed(2, b"second", 0));
+        let file = file(&[&first, &second]);
+        let mut scan = Scan::new(file, SALT, 0, at(1));
+        let end = first.len() as u64;
+        assert!(matches!(scan.step(end).unwrap(), Step::Frame(..)));
+        assert!(!scan.is_at_hand());
+        assert!(why_not(&mut scan, end).contains("not enough"));
+        assert!(why_not(&mut scan, end + FRAME as u64).contains("beyond"));
+        assert!(matches!(scan.step(end + second.len() as u64).unwrap(), Step::Frame(..)));
+    }
+
+    #[test]
+    fn only_what_was_written_after_a_sync_proves_it() {
+        let torn = vec![0xAA; 30];
+        // Of the same group, nothing of which was synced.
+        let same = framed(2, b"same", 30);
+        let behind = 30 + same.len() as u32;
+        let proof = |last: &[u8]| {
+            let file = file(&[&torn, &same, last, &[0; 100]]);
+            let end = content_end(&*file, 0).unwrap();
+            proof_of_sync(&*file, SALT, 0, end, at(1)).unwrap()
+        };
+        assert_eq!(proof(&[]), None);
+        assert_eq!(proof(&framed(3, b"same", behind)), None);
+        assert_eq!(proof(&framed(3, b"later", 0)), Some(behind.into()));
+        // It ends in eight zeros, as if nothing were there.
+        assert_eq!(proof(&framed(3, b"", 0)), Some(behind.into()));
+        // Not one that could have come behind.
+        assert_eq!(proof(&framed(1_000, b"later", 0)), None);
+    }
+}

@@ -65,7 +65,7 @@ impl Log {
             if needed <= self.settings.capacity {
                 return Ok(());
             }
-            let Some((_, second)) = self.list.pairs().next() else {
+            let Some((_, second)) = self.list.oldest() else {
                 // Only what is being written is left: a group larger than the capacity.
                 return Err(self.full(size));
             };
@@ -88,16 +88,10 @@ impl Log {
 
     /// Removes the segments that nobody needs, beyond what is to be retained. To be called when all is synced.
     pub(crate) fn retire(&mut self) -> Result<(), JournalError> {
-        let mut bytes = self.list.bytes();
-        let mut start = self.list.first();
-        for (segment, second) in self.list.pairs() {
-            if !self.is_spare(second.base) || bytes <= self.settings.retain {
-                break;
-            }
-            bytes -= segment.bytes;
-            start = second.base;
+        match self.list.may_begin_at(|position| self.is_spare(position), self.settings.retain) {
+            Some(start) => self.remove_until(start),
+            None => Ok(()),
         }
-        if start > self.list.first() { self.remove_until(start) } else { Ok(()) }
     }
 
     /// Removes the segments before the one that begins at `start`. That they are to go is synced first: whichever of the
@@ -126,7 +120,17 @@ impl Log {
 impl Active {
     pub(super) fn new(file: Box<dyn File>, path: PathBuf, header: &Header, written: u64) -> Self {
         let (base, salt) = (header.position, header.salt);
-        Self { file, path, base, salt, written, synced: written, next_synced: base, promised: false }
+        Self {
+            file,
+            path,
+            base,
+            salt,
+            written,
+            synced: written,
+            next_synced: base,
+            promised: false,
+            proven: true,
+        }
     }
 }
 

@@ -136,6 +136,14 @@ impl Run {
                 book.summed_up();
                 retire(log, book)?;
             }
+            Step::Idle => {
+                let before = book.written();
+                sync(log, book, before)?;
+                log.prove();
+                if let Some(poisoned) = log.why_poisoned() {
+                    return Err(poisoned);
+                }
+            }
             Step::Reopen => {
                 let log = self.log.take().ok_or(JournalError::Closed)?;
                 let closed = log.close();

@@ -14,17 +14,18 @@ pub(super) trait Blocks: Send + 'static {
     fn read(&mut self) -> Result<Vec<Self::Item>, JournalError>;
 }
 
+/// A block that was read, and what to read on from.
+type Block<B> = (B, Result<Vec<<B as Blocks>::Item>, JournalError>);
+
 /// Gives the items of a block one by one, and has the next block read when they are spent.
-#[derive(Debug)]
 pub(super) struct Background<B: Blocks> {
     ready: VecDeque<B::Item>,
     state: State<B>,
 }
 
-#[derive(Debug)]
 enum State<B: Blocks> {
     Idle(B),
-    Reading(JoinHandle<(B, Result<Vec<B::Item>, JournalError>)>),
+    Reading(JoinHandle<Block<B>>),
     /// An error was the last there was.
     Over,
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::blocks::Blocks;
 use super::reader::Record;
 use crate::error::{Damage, Doing as _, JournalError};
-use crate::format::{HEADER, Holds};
+use crate::format::Holds;
 use crate::log::{Scan, Segment, Step, open_frames};
 use crate::position::Position;
 use crate::shared::Shared;
@@ -44,7 +44,8 @@ impl Segments {
         let path = self.shared.list.path(base);
         match open_frames(&*self.shared.files, &path, Holds::Segment, base) {
             Ok((file, header)) => {
-                let scan = Scan::new(file, header.salt, HEADER as u64, base);
+                let (position, at) = self.shared.list.near(base, self.next);
+                let scan = Scan::new(file, header.salt, at, position);
                 Ok((Open { base, path, scan }, end))
             }
             // It may have been removed since it was looked for.
@@ -89,6 +90,7 @@ impl Blocks for Segments {
                     Step::Frame(..) => {}
                     // What was read before is given first; the next block begins with this again.
                     Step::Nothing(_) if !records.is_empty() => break,
+                    Step::Nothing(_) if self.next < self.shared.list.first() => return Err(self.gone()),
                     Step::Nothing(why) => {
                         return Err(Damage::new(&open.path, at, why).at(open.scan.next_position()).into());
                     }

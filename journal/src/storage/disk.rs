@@ -16,13 +16,16 @@ pub(crate) struct Disk;
 
 impl FileSystem for Disk {
     fn create_directory(&self, path: &Path) -> io::Result<()> {
-        if path.is_dir() {
-            return Ok(());
-        }
         let parent = match path.parent() {
             Some(parent) if !parent.as_os_str().is_empty() => parent,
             _ => Path::new("."),
         };
+        if path.is_dir() {
+            // A process may have been killed right after it had made it. Not everybody may open what is above, though,
+            // and most of the time it has been there for long.
+            let _ = self.sync_directory(parent);
+            return Ok(());
+        }
         self.create_directory(parent)?;
         match fs::create_dir(path) {
             Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),

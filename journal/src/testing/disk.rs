@@ -2,8 +2,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use parking_lot::Mutex;
+use parking_lot::{Condvar, Mutex, MutexGuard};
 
+use super::sparse::Sparse;
 use super::world::{Fault, Going, World};
 use crate::error::JournalError;
 use crate::journal::Journal;
@@ -14,7 +15,55 @@ use crate::storage::{File, FileSystem, Lock};
 /// A disk in memory; its clones are the same disk. What happens by chance is the same for the same seed.
 #[derive(Clone, Debug)]
 pub struct Disk {
-    world: Arc<Mutex<World>>,
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    world: Mutex<World>,
+    /// Changes go on.
+    released: Condvar,
+}
+
+impl Shared {
+    fn new(world: World) -> Arc<Self> {
+        Arc::new(Self { world: Mutex::new(world), released: Condvar::new() })
+    }
+
+    fn now(&self) -> MutexGuard<'_, World> {
+        self.world.lock()
+    }
+
+    /// A change is asked for: it waits while changes are held up, and says how it goes.
+    fn change(&self) -> io::Result<(MutexGuard<'_, World>, Going)> {
+        let mut world = self.world.lock();
+        world.waiting += 1;
+        self.released.wait_while(&mut world, |world| world.holds > 0 && !world.is_down);
+        world.waiting -= 1;
+        let going = world.change()?;
+        Ok((world, going))
+    }
+}
+
+/// Holds up every change of a disk until it is dropped: what a journal does meanwhile, it does without the disk.
+#[derive(Debug)]
+#[must_use = "changes go on when it is dropped"]
+pub struct Hold {
+    shared: Arc<Shared>,
+}
+
+impl Hold {
+    /// How many changes are held up now.
+    pub fn waiting(&self) -> usize {
+        self.shared.now().waiting
+    }
+}
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        self.shared.now().holds -= 1;
+        self.shared.released.notify_all();
+    }
 }
 
 /// What a crash does to that which was not synced.
@@ -31,7 +80,7 @@ pub enum Loss {
 impl Disk {
     /// An empty disk with all the room in the world.
     pub fn new(seed: u64) -> Self {
-        Self { world: Arc::new(Mutex::new(World::new(seed))) }
+        Self { shared: Shared::new(World::new(seed)) }
     }
 
     /// Opens a journal on it, as [`Journal::open`] does on a real one.
@@ -48,54 +97,94 @@ impl Disk {
 
     /// How many changes were asked for so far: of files, their lengths, their names, and syncs.
     pub fn calls(&self) -> u64 {
-        self.world.lock().calls
+        self.shared.now().calls
     }
 
     /// The machine goes down in the middle of the change that is asked for as number `call`, counted from zero: from then
     /// on everything fails, until it is brought [up again](Self::crash).
     pub fn crash_at(&self, call: u64) {
-        self.world.lock().faults.insert(call, Fault::Crash);
+        self.shared.now().faults.insert(call, Fault::Crash);
     }
 
     /// The change that is asked for as number `call` fails; part of it may be done.
     pub fn fail_at(&self, call: u64, error: io::ErrorKind) {
-        self.world.lock().faults.insert(call, Fault::Error(error));
+        self.shared.now().faults.insert(call, Fault::Error(error));
+    }
+
+    /// Whoever asks for the change that is asked for as number `call` panics.
+    #[cfg(test)]
+    pub(crate) fn panic_at(&self, call: u64) {
+        self.shared.now().faults.insert(call, Fault::Panic);
+    }
+
+    /// How often something was read so far.
+    pub fn reads(&self) -> u64 {
+        self.shared.now().reads
+    }
+
+    /// How many bytes were read at a time, at most.
+    pub fn largest_read(&self) -> usize {
+        self.shared.now().largest_read
+    }
+
+    /// What is read as number `read`, counted from zero, cannot be.
+    pub fn fail_read_at(&self, read: u64, error: io::ErrorKind) {
+        self.shared.now().read_faults.insert(read, error);
     }
 
     /// How many bytes all files may take; [`u64::MAX`] for no bound.
     pub fn set_room(&self, bytes: u64) {
-        self.world.lock().room = bytes;
+        self.shared.now().room = bytes;
     }
 
     /// The machine goes down now, and comes up again with what is left. For whoever still uses this disk, it stays down.
     #[must_use = "what is left is on the disk that is returned"]
     pub fn crash(&self, loss: Loss) -> Self {
-        let mut world = self.world.lock();
+        let mut world = self.shared.now();
         world.is_down = true;
         let mut left = world.clone();
+        drop(world);
+        self.shared.released.notify_all();
         left.crash(loss);
-        Self { world: Arc::new(Mutex::new(left)) }
+        Self { shared: Shared::new(left) }
+    }
+
+    /// Holds up every change from now on, as a disk that is busy does.
+    pub fn hold(&self) -> Hold {
+        self.shared.now().holds += 1;
+        Hold { shared: self.shared.clone() }
     }
 
     /// Whether the machine went down.
     pub fn is_down(&self) -> bool {
-        self.world.lock().is_down
+        self.shared.now().is_down
     }
 
     /// A copy of this disk as it is now, with nobody who uses it.
     #[must_use = "the copy is returned"]
     pub fn copy(&self) -> Self {
-        let mut world = self.world.lock().clone();
+        let mut world = self.shared.now().clone();
         world.locks.clear();
-        Self { world: Arc::new(Mutex::new(world)) }
+        world.holds = 0;
+        world.waiting = 0;
+        Self { shared: Shared::new(world) }
     }
 
     /// The files in a directory, with what is in them.
     pub fn files(&self, directory: impl AsRef<Path>) -> Vec<(PathBuf, Vec<u8>)> {
-        let world = self.world.lock();
+        let world = self.shared.now();
         let paths = world.names_in(directory.as_ref());
         paths
-            .map(|path| (path.into(), world.find(path).map_or(Vec::new(), |file| world.seen(file).into())))
+            .map(|path| {
+                (
+                    path.into(),
+                    world
+                        .find(path)
+                        .ok()
+                        .and_then(|file| world.seen(file))
+                        .map_or(Vec::new(), Sparse::to_vec),
+                )
+            })
             .collect()
     }
 
@@ -109,9 +198,9 @@ impl Disk {
         offset: u64,
         change: impl FnOnce(u8) -> u8,
     ) -> io::Result<()> {
-        let mut world = self.world.lock();
+        let mut world = self.shared.now();
         let file = world.find(path.as_ref())?;
-        if offset >= world.seen(file).len() as u64 {
+        if offset >= world.seen(file).map_or(0, Sparse::length) as u64 {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
         world.file(file).corrupt(offset as usize, change);
@@ -119,17 +208,17 @@ impl Disk {
     }
 
     fn handle(&self, file: u64) -> Box<dyn File> {
-        Box::new(Handle { world: self.world.clone(), file })
+        Box::new(Handle { shared: self.shared.clone(), file })
     }
 }
 
 impl FileSystem for Disk {
     fn create_directory(&self, path: &Path) -> io::Result<()> {
-        let mut world = self.world.lock();
-        if world.is_directory(path) {
-            return world.check();
+        if self.shared.now().is_directory(path) {
+            return self.shared.now().check();
         }
-        match world.change()? {
+        let (mut world, going) = self.shared.change()?;
+        match going {
             Going::Well => {
                 world.make_directory(path);
                 Ok(())
@@ -139,24 +228,23 @@ impl FileSystem for Disk {
     }
 
     fn lock(&self, path: &Path) -> io::Result<Option<Box<dyn Lock>>> {
-        let mut world = self.world.lock();
+        let mut world = self.shared.now();
         world.check()?;
         if !world.locks.insert(path.into()) {
             return Ok(None);
         }
-        Ok(Some(Box::new(Held { world: self.world.clone(), path: path.into() })))
+        Ok(Some(Box::new(Held { shared: self.shared.clone(), path: path.into() })))
     }
 
     fn list(&self, directory: &Path) -> io::Result<Vec<String>> {
-        let world = self.world.lock();
+        let world = self.shared.now();
         world.check()?;
         let names = world.names_in(directory).filter_map(|path| path.file_name()?.to_str());
         Ok(names.map(str::to_owned).collect())
     }
 
     fn create(&self, path: &Path) -> io::Result<Box<dyn File>> {
-        let mut world = self.world.lock();
-        let going = world.change()?;
+        let (mut world, going) = self.shared.change()?;
         let file = world.create(path);
         match going {
             Going::Well => Ok(self.handle(file)),
@@ -165,7 +253,7 @@ impl FileSystem for Disk {
     }
 
     fn open(&self, path: &Path) -> io::Result<Box<dyn File>> {
-        let world = self.world.lock();
+        let world = self.shared.now();
         world.check()?;
         world.find(path).map(|file| self.handle(file))
     }
@@ -175,8 +263,8 @@ impl FileSystem for Disk {
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
-        let mut world = self.world.lock();
-        match world.change()? {
+        let (mut world, going) = self.shared.change()?;
+        match going {
             Going::Well => world.rename(from, to),
             Going::Wrong(error) => {
                 if world.is_down {
@@ -188,8 +276,8 @@ impl FileSystem for Disk {
     }
 
     fn remove(&self, path: &Path) -> io::Result<()> {
-        let mut world = self.world.lock();
-        match world.change()? {
+        let (mut world, going) = self.shared.change()?;
+        match going {
             Going::Well => world.remove(path),
             Going::Wrong(error) => {
                 if world.is_down {
@@ -201,8 +289,8 @@ impl FileSystem for Disk {
     }
 
     fn sync_directory(&self, path: &Path) -> io::Result<()> {
-        let mut world = self.world.lock();
-        match world.change()? {
+        let (mut world, going) = self.shared.change()?;
+        match going {
             Going::Well => {
                 world.sync_directory(path);
                 Ok(())
@@ -212,30 +300,26 @@ impl FileSystem for Disk {
     }
 
     fn draw(&self) -> u64 {
-        self.world.lock().chance.number()
+        self.shared.now().chance.number()
     }
 }
 
 /// An open file.
 #[derive(Debug)]
 struct Handle {
-    world: Arc<Mutex<World>>,
+    shared: Arc<Shared>,
     file: u64,
 }
 
 impl File for Handle {
     fn read(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
-        let world = self.world.lock();
-        world.check()?;
-        let there = world.seen(self.file).get(offset as usize..).unwrap_or(&[]);
-        let bytes = there.len().min(buffer.len());
-        buffer[..bytes].copy_from_slice(&there[..bytes]);
-        Ok(bytes)
+        let mut world = self.shared.now();
+        world.read(buffer.len())?;
+        Ok(world.seen(self.file).map_or(0, |content| content.read(offset as usize, buffer)))
     }
 
     fn write(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
-        let mut world = self.world.lock();
-        let going = world.change()?;
+        let (mut world, going) = self.shared.change()?;
         let end = offset + bytes.len() as u64;
         let granted = world.take_room(self.file, end).saturating_sub(offset) as usize;
         let (written, result) = match going {
@@ -252,14 +336,13 @@ impl File for Handle {
     }
 
     fn length(&self) -> io::Result<u64> {
-        let world = self.world.lock();
+        let world = self.shared.now();
         world.check()?;
-        Ok(world.seen(self.file).len() as u64)
+        Ok(world.seen(self.file).map_or(0, Sparse::length) as u64)
     }
 
     fn set_length(&self, length: u64) -> io::Result<()> {
-        let mut world = self.world.lock();
-        let going = world.change()?;
+        let (mut world, going) = self.shared.change()?;
         if world.is_down || matches!(going, Going::Well) {
             world.file(self.file).set_length(length as usize);
         }
@@ -270,8 +353,7 @@ impl File for Handle {
     }
 
     fn allocate(&self, length: u64) -> io::Result<()> {
-        let mut world = self.world.lock();
-        let going = world.change()?;
+        let (mut world, going) = self.shared.change()?;
         let granted = world.take_room(self.file, length);
         match going {
             Going::Well if granted < length => Err(io::ErrorKind::StorageFull.into()),
@@ -289,8 +371,8 @@ impl File for Handle {
     }
 
     fn sync(&self) -> io::Result<()> {
-        let mut world = self.world.lock();
-        match world.change()? {
+        let (mut world, going) = self.shared.change()?;
+        match going {
             Going::Well => {
                 world.file(self.file).sync();
                 Ok(())
@@ -310,7 +392,7 @@ impl File for Handle {
 
 #[derive(Debug)]
 struct Held {
-    world: Arc<Mutex<World>>,
+    shared: Arc<Shared>,
     path: PathBuf,
 }
 
@@ -318,6 +400,6 @@ impl Lock for Held {}
 
 impl Drop for Held {
     fn drop(&mut self) {
-        self.world.lock().locks.remove(&self.path);
+        self.shared.now().locks.remove(&self.path);
     }
 }

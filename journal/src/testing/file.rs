@@ -1,12 +1,13 @@
 use super::chance::Chance;
+use super::sparse::Sparse;
 
 /// What is in one file.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Content {
     /// As those see it who read it.
-    pub(super) seen: Vec<u8>,
+    pub(super) seen: Sparse,
     /// As it lasts.
-    lasting: Vec<u8>,
+    lasting: Sparse,
     /// What was done since the last sync.
     changes: Vec<Change>,
     /// How many bytes of the disk it takes.
@@ -70,35 +71,32 @@ impl Content {
             }
         }
         self.seen.clone_from(&self.lasting);
-        self.takes = self.seen.len() as u64;
+        self.takes = self.seen.length() as u64;
     }
 
     /// Changes what lasts, as a failing medium does.
     pub(super) fn corrupt(&mut self, offset: usize, change: impl FnOnce(u8) -> u8) {
-        self.seen[offset] = change(self.seen[offset]);
-        if let Some(byte) = self.lasting.get_mut(offset) {
-            *byte = self.seen[offset];
+        let mut byte = [0];
+        self.seen.read(offset, &mut byte);
+        let byte = [change(byte[0])];
+        self.seen.write(offset, &byte);
+        if offset < self.lasting.length() {
+            self.lasting.write(offset, &byte);
         }
     }
 }
 
 impl Change {
-    fn apply(&self, content: &mut Vec<u8>) {
+    fn apply(&self, content: &mut Sparse) {
         match self {
-            Self::Write { offset, bytes } => {
-                let end = offset + bytes.len();
-                if content.len() < end {
-                    content.resize(end, 0);
-                }
-                content[*offset..end].copy_from_slice(bytes);
-            }
-            Self::Length(length) => content.resize(*length, 0),
-            Self::Allocate(length) => content.resize(content.len().max(*length), 0),
+            Self::Write { offset, bytes } => content.write(*offset, bytes),
+            Self::Length(length) => content.set_length(*length),
+            Self::Allocate(length) => content.set_length(content.length().max(*length)),
         }
     }
 
     /// A write is torn into pieces, each of which is kept or not. Where nothing was before, there may be anything then.
-    fn apply_by_chance(&self, content: &mut Vec<u8>, chance: &mut Chance) {
+    fn apply_by_chance(&self, content: &mut Sparse, chance: &mut Chance) {
         let Self::Write { offset, bytes } = self else {
             if chance.one_in(2) {
                 self.apply(content);
@@ -113,12 +111,12 @@ impl Change {
                 _ => 1 + chance.below(bytes.len() as u64) as usize,
             };
             let piece = piece.min(bytes.len() - at);
-            let (from, until) = (offset + at, offset + at + piece);
+            let from = offset + at;
             match chance.below(5) {
-                0 | 1 => Self::Write { offset: from, bytes: bytes[at..at + piece].to_vec() }.apply(content),
-                2 if content.get(from..until).is_none_or(|there| there.iter().all(|&byte| byte == 0)) => {
-                    let bytes = (0..piece).map(|_| chance.number() as u8).collect();
-                    Self::Write { offset: from, bytes }.apply(content);
+                0 | 1 => content.write(from, &bytes[at..at + piece]),
+                2 if content.is_zero(from, piece) => {
+                    let anything: Vec<_> = (0..piece).map(|_| chance.number() as u8).collect();
+                    content.write(from, &anything);
                 }
                 _ => {}
             }

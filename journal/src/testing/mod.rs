@@ -2,9 +2,10 @@
 //! feature `testing`, for `[dev-dependencies]`.
 //!
 //! ```text
-//! disk     the handle: journals are opened on it, it is full, it fails, it crashes
+//! disk     the handle: journals are opened on it, it is full, it is busy, it fails, it crashes
 //! world    names and files, what of them lasts and what only seems to
 //! file     one file: what is in it, what lasts, what was written since the last sync
+//! sparse   bytes, and zeros that take no memory
 //! chance   numbers that come out the same for the same seed
 //! ```
 //!
@@ -38,7 +39,7 @@
 mod chance;
 mod disk;
 mod file;
+mod sparse;
 mod world;
 
-pub(crate) use chance::Chance;
-pub use disk::{Disk, Loss};
+pub use disk::{Disk, Hold, Loss};

@@ -66,6 +66,13 @@ pub(super) struct Work {
     pub(super) closing: bool,
 }
 
+impl Work {
+    /// Whether nobody asked for anything, and something was due.
+    pub(super) fn is_idle(&self) -> bool {
+        self.calls == 0
+    }
+}
+
 /// How long the writer waits for more, and for how many.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Patience {
@@ -157,16 +164,15 @@ impl Queue {
     pub(crate) fn close(&self, why: JournalError) {
         let mut gathering = self.gathering.lock();
         gathering.closed.get_or_insert(why);
-        self.room.close();
         self.wake(gathering);
+        self.room.close();
     }
 
     /// Nobody will write what has gathered.
     pub(crate) fn abandon(&self, why: JournalError) {
         self.close(why.clone());
         let work = self.gathering.lock().take(Batch::default());
-        work.group.records.complete(Err(why.clone()));
-        work.group.flush.complete(Err(why));
+        work.group.fail(&why);
     }
 
     fn why_closed(&self) -> JournalError {
@@ -218,16 +224,11 @@ impl Queue {
             }
         }
         gathering.sleeping = None;
-        self.room.add_permits(std::mem::take(&mut gathering.room));
-        gathering.take(batch)
-    }
-}
-
-impl Drop for Work {
-    /// Whoever still waits then, waits for something that will not happen: the writer has panicked.
-    fn drop(&mut self) {
-        self.group.records.complete(Err(JournalError::Closed));
-        self.group.flush.complete(Err(JournalError::Closed));
+        let room = std::mem::take(&mut gathering.room);
+        let work = gathering.take(batch);
+        drop(gathering);
+        self.room.add_permits(room);
+        work
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod ask;
 mod idle;
+mod journal;
 mod pool;
 mod table;
 mod tell;
@@ -17,10 +18,17 @@ use crate::{
 
 /// The scenarios EDRI takes part in; the names of its contenders begin with `edri`.
 pub(crate) fn contenders() -> Vec<Contender> {
-    [tell::contenders(), ask::contenders(), pool::contenders(), table::contenders(), idle::contenders()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        tell::contenders(),
+        ask::contenders(),
+        pool::contenders(),
+        table::contenders(),
+        journal::contenders(),
+        idle::contenders(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 /// Counts what it is told.

@@ -1,8 +1,9 @@
-//! Plain channels: what everything is compared with, and the floors below it.
+//! Plain channels and files: what everything is compared with, and the floors below it.
 
 mod ask;
 mod fanout;
 mod idle;
+mod journal;
 mod pool_tasks;
 mod pool_threads;
 mod tell;
@@ -11,7 +12,7 @@ use tokio::sync::oneshot;
 
 use crate::{contender::Contender, event::Request};
 
-/// Every scenario with plain channels.
+/// Every scenario with plain channels or files.
 pub(crate) fn contenders() -> Vec<Contender> {
     [
         tell::contenders(),
@@ -19,6 +20,7 @@ pub(crate) fn contenders() -> Vec<Contender> {
         fanout::contenders(),
         pool_tasks::contenders(),
         pool_threads::contenders(),
+        journal::contenders(),
         idle::contenders(),
     ]
     .into_iter()
