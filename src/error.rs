@@ -33,6 +33,10 @@ pub enum Error {
     /// A tunnel broke.
     #[error(transparent)]
     Tunnel(#[from] TunnelError),
+    /// The store refused, or was not reached.
+    #[cfg(feature = "kvstore")]
+    #[error(transparent)]
+    Store(#[from] edri_kvstore::StoreError),
     /// A manager has ended by itself without which the program is not to go on.
     #[error("the manager {name}, which is essential, has stopped: {end}")]
     Lost {

@@ -44,9 +44,12 @@
 //! | [`worker`] | the `Worker` trait and pools of tasks and threads |
 //! | [`mod@manager`] | `#[manager]`, the `Manager` trait and the loops that run managers |
 //! | [`scheduler`] | events at set times: delays, intervals, cron, durable if asked for |
+//! | [`kvstore`] | a store of keys, with watches, expiry and durability |
 //! | this crate | [`App`], [`prelude`], [`macro@main`] |
 //!
-//! Features: `scheduler` is on by default. Off by default: `opentelemetry` joins traces by OpenTelemetry's ids, `metrics` tells the facade of that
+//! Features that are on by default: `scheduler` and `kvstore` are the rooms of those names.
+//!
+//! Features that are off by default: `opentelemetry` joins traces by OpenTelemetry's ids, `metrics` tells the facade of that
 //! name what managers and pools have done, `prometheus` serves that over HTTP, `testing` is what tests of programs need.
 
 extern crate self as edri;
@@ -62,6 +65,8 @@ pub mod testing;
 
 pub use app::{App, Left, OrderError, Report, RunningApp, Signal};
 pub use edri_event as event;
+#[cfg(feature = "kvstore")]
+pub use edri_kvstore as kvstore;
 pub use edri_manager as manager;
 pub use edri_manager::manager;
 pub use edri_manager_derive::main;
@@ -100,6 +105,9 @@ mod guide {
     mod deadlines {}
     #[doc = include_str!("../docs/src/errors.md")]
     mod errors {}
+    #[cfg(feature = "kvstore")]
+    #[doc = include_str!("../docs/src/store.md")]
+    mod store {}
     #[doc = include_str!("../docs/src/dead-letters.md")]
     mod dead_letters {}
     #[doc = include_str!("../docs/src/supervision.md")]

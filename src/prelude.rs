@@ -3,6 +3,8 @@
 pub use edri_event::{
     Event, Failure, Key, Notification, Priority, Progress, Request, Retention, RoutePolicy, Tunnel,
 };
+#[cfg(feature = "kvstore")]
+pub use edri_kvstore::{Bounds, Expiry, Namespace, Store, StoreCell, StoreError, StoreHandle, Watched};
 pub use edri_manager::{Backoff, Concurrency, Group, Host, Managed, Manager, Restart, manager};
 pub use edri_router::{
     Accepted, Answer, Capacity, Context, DeadLetter, Delivered, Health, HealthChanged, InboxSettings,

@@ -3,6 +3,7 @@
 use std::{fs::File, io, path::Path};
 
 use crate::{
+    contenders,
     scenario::{Scenario, Unit},
     summary::Summary,
 };
@@ -35,6 +36,9 @@ pub(crate) fn print_table(scenario: Scenario, summaries: &[Summary]) {
             or_dash(summary.p50_ns),
             or_dash(summary.p99_ns),
         );
+    }
+    if let Some(skipped) = contenders::skipped(scenario) {
+        println!("    {skipped}");
     }
 }
 

@@ -76,6 +76,12 @@ pub(crate) enum Scenario {
     TimersMemory,
     /// Memory of receivers that wait.
     Idle,
+    /// Keys in memory, read and written by two threads.
+    Kv,
+    /// Writes of keys, each acknowledged when it is synced.
+    KvDurable,
+    /// One key that is written, and many who watch it.
+    KvWatch,
 }
 
 /// What the figures of a scenario count.
@@ -110,6 +116,9 @@ impl Scenario {
         Self::Timers,
         Self::TimersMemory,
         Self::Idle,
+        Self::Kv,
+        Self::KvDurable,
+        Self::KvWatch,
     ];
 
     /// The name on the command line and in the results.
@@ -135,6 +144,9 @@ impl Scenario {
             Self::Timers => "timers",
             Self::TimersMemory => "timers-memory",
             Self::Idle => "idle",
+            Self::Kv => "kv",
+            Self::KvDurable => "kv-durable",
+            Self::KvWatch => "kv-watch",
         }
     }
 
@@ -165,6 +177,9 @@ impl Scenario {
             }
             Self::TimersMemory => "resident memory of each of a million timers, in bytes",
             Self::Idle => "resident memory of each of 100,000 idle receivers, in bytes",
+            Self::Kv => "100,000 keys with values of 64 bytes, 2 threads, 90 % reads",
+            Self::KvDurable => "writes of 64 bytes, each acknowledged after a sync, 100 at a time",
+            Self::KvWatch => "1 writer, 100 watchers of its key; deliveries are counted",
         }
     }
 
@@ -188,6 +203,8 @@ impl Scenario {
             Self::Ask | Self::AskInline => 500_000,
             Self::AskInflight | Self::AskInflightTasks => 400_000,
             Self::PoolTasks(_) | Self::PoolThreads(_) => 250_000,
+            Self::Kv => 3_000_000,
+            Self::KvDurable => 50_000,
             Self::JournalOne => 4_096,
             Self::JournalGroup => 204_800,
             Self::TimersInsert => 1_000_000,

@@ -168,6 +168,24 @@ async fn an_end_that_is_dropped_shows_as_lost() {
 }
 
 #[tokio::test]
+async fn an_end_that_is_dropped_shows_while_the_other_end_is_supervised() {
+    let (opened, mut accepted) = tunnel(1);
+    let verdict = accepted.supervise();
+    drop(opened);
+    assert_eq!(accepted.recv().await, Some(Err(LOST)));
+    assert_eq!(accepted.send(1).await, Err(LOST));
+
+    // What it means that the supervised end is dropped is for the verdict to say, as ever.
+    let (mut opened, accepted) = tunnel(1);
+    let other = accepted.supervise();
+    drop(accepted);
+    assert_pending!(task::spawn(opened.recv()).poll());
+    other.failed(failure());
+    assert_eq!(opened.recv().await, Some(Err(aborted())));
+    drop(verdict);
+}
+
+#[tokio::test]
 async fn what_was_said_first_stands() {
     let (mut opened, mut accepted) = tunnel(4);
     opened.finish();

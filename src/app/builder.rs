@@ -87,6 +87,16 @@ impl App {
         self.manager(scheduler)
     }
 
+    /// Adds a store, which starts before the managers and stops after them, whatever the order in which they were added.
+    ///
+    /// Whoever has the router has the store: by [`StoreHandle::on`](edri_kvstore::StoreHandle::on), or by its events.
+    #[cfg(feature = "kvstore")]
+    pub fn store<H: IntoHost<Manager = edri_kvstore::Store>>(mut self, store: H) -> Self {
+        self = self.manager(store);
+        self.managers.rotate_right(1);
+        self
+    }
+
     /// Adds a pool of workers, which answer their job's type on the router.
     pub fn workers<W: Worker>(mut self, pool: Pool<W>) -> Self {
         self.pools.push(Box::new(move |router| {

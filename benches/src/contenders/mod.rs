@@ -10,9 +10,12 @@ mod kameo;
 mod ractor;
 mod raw;
 mod tokio_cron_scheduler;
+mod store;
 mod xtra;
 
 use crate::contender::Contender;
+
+pub(crate) use store::skipped;
 
 /// Every contender of every scenario, in the order of the tables.
 pub(crate) fn all() -> Vec<Contender> {
@@ -24,6 +27,7 @@ pub(crate) fn all() -> Vec<Contender> {
         actix::contenders(),
         xtra::contenders(),
         tokio_cron_scheduler::contenders(),
+        store::contenders(),
     ]
     .into_iter()
     .flatten()

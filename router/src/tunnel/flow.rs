@@ -20,8 +20,8 @@ pub(super) struct Flow<T> {
 struct Ends {
     sender: Option<SenderEnd>,
     receiver: Option<TunnelError>,
-    /// Somebody will say what it means that a side was dropped.
-    supervised: bool,
+    /// Somebody will say what it means that this side was dropped.
+    supervised: Option<Side>,
     /// Sides that were dropped meanwhile.
     dropped: Dropped,
 }
@@ -104,7 +104,7 @@ impl<T> Flow<T> {
     pub(super) fn drop_sender(&self) {
         let mut ends = self.end.lock();
         ends.dropped.sender = true;
-        let supervised = ends.supervised;
+        let supervised = ends.supervised == Some(Side::Sender);
         drop(ends);
         if !supervised {
             self.break_off(dropped());
@@ -115,22 +115,22 @@ impl<T> Flow<T> {
     pub(super) fn drop_receiver(&self) {
         let mut ends = self.end.lock();
         ends.dropped.receiver = true;
-        let supervised = ends.supervised;
+        let supervised = ends.supervised == Some(Side::Receiver);
         drop(ends);
         if !supervised {
             self.refuse(dropped());
         }
     }
 
-    /// From here on a side that is dropped says nothing until the verdict.
-    pub(super) fn supervise(&self) {
-        self.end.lock().supervised = true;
+    /// From here on that side, if it is dropped, says nothing until the verdict. The other one is another's.
+    pub(super) fn supervise(&self, side: Side) {
+        self.end.lock().supervised = Some(side);
     }
 
     /// Says of the sender, or of the receiver, that was dropped meanwhile what it means.
     pub(super) fn settle(&self, side: Side, verdict: &TunnelError) {
         let mut ends = self.end.lock();
-        ends.supervised = false;
+        ends.supervised = None;
         let dropped = ends.dropped;
         drop(ends);
         match side {
@@ -160,7 +160,7 @@ impl<T> Flow<T> {
 }
 
 /// A side of a flow.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Side {
     Sender,
     Receiver,

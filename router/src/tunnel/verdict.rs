@@ -30,8 +30,8 @@ impl<S: Send, R: Send> Supervised for Flows<S, R> {
 
 impl Verdict {
     pub(super) fn new<S: Send + 'static, R: Send + 'static>(out: Arc<Flow<S>>, back: Arc<Flow<R>>) -> Self {
-        out.supervise();
-        back.supervise();
+        out.supervise(Side::Sender);
+        back.supervise(Side::Receiver);
         Self(Some(Box::new(Flows { out, back })))
     }
 
