@@ -39,6 +39,8 @@
 //! # }
 //! ```
 
+#[cfg(target_os = "linux")]
+mod child;
 mod place;
 mod pool;
 mod record;
