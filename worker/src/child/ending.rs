@@ -28,7 +28,11 @@ impl Ending {
 
     /// For a child that does not wait for its input to end: it is asked by `SIGTERM` at once.
     pub(crate) fn of_one_at_work(now: Instant, grace: Duration) -> Self {
-        Self { begun: now - Self::before(Ask::Terminate, grace).min(grace), grace, next: Some(Ask::Terminate) }
+        Self {
+            begun: now - Self::before(Ask::Terminate, grace).min(grace),
+            grace,
+            next: Some(Ask::Terminate),
+        }
     }
 
     /// When the next step is due; none after the last.

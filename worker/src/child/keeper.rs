@@ -2,6 +2,7 @@ use std::collections::HashMap;
 use std::ffi::OsString;
 use std::io;
 use std::os::fd::OwnedFd;
+use std::process::Stdio;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread;
@@ -16,7 +17,6 @@ use tokio::sync::oneshot;
 use super::before_exec::{BeforeExec, prepare};
 use super::guard::Guard;
 use super::limits::Limits;
-use super::process::Stdio;
 use super::sample;
 use super::spec::Spec;
 
@@ -39,7 +39,7 @@ pub(super) struct Leash {
 /// What this process has of a child: its end to be watched, and the ends of its pipes.
 pub(super) struct Pipes {
     pub(super) pidfd: OwnedFd,
-    pub(super) stdin: Option<OwnedFd>,
+    pub(super) stdin: OwnedFd,
     pub(super) stdout: OwnedFd,
     pub(super) stderr: OwnedFd,
 }
@@ -56,7 +56,6 @@ struct Start {
     spec: Arc<Spec>,
     more: Vec<OsString>,
     worker: Arc<str>,
-    stdin: Stdio,
     keeper: Keeper,
     started: oneshot::Sender<io::Result<(Leash, Pipes)>>,
 }
@@ -85,17 +84,9 @@ impl Keeper {
         spec: Arc<Spec>,
         more: Vec<OsString>,
         worker: Arc<str>,
-        stdin: Stdio,
     ) -> io::Result<(Leash, Pipes)> {
         let (started, told) = oneshot::channel();
-        self.order(Order::Start(Box::new(Start {
-            spec,
-            more,
-            worker,
-            stdin,
-            keeper: self.clone(),
-            started,
-        })));
+        self.order(Order::Start(Box::new(Start { spec, more, worker, keeper: self.clone(), started })));
         told.await.unwrap_or_else(|_| Err(io::Error::other("the thread that starts children has ended")))
     }
 
@@ -174,9 +165,9 @@ impl Round {
     fn carry_out(&mut self, order: Order) {
         match order {
             Order::Start(start) => {
-                let Start { spec, more, worker, stdin, keeper, started } = *start;
+                let Start { spec, more, worker, keeper, started } = *start;
                 // Should nobody want it any more, it ends where it is dropped.
-                let _ = started.send(self.start(&spec, &more, &worker, stdin, keeper));
+                let _ = started.send(self.start(&spec, &more, &worker, keeper));
             }
             Order::Bury(group) => {
                 self.watched.remove(&group);
@@ -194,16 +185,10 @@ impl Round {
         spec: &Spec,
         more: &[OsString],
         worker: &str,
-        stdin: Stdio,
         keeper: Keeper,
     ) -> io::Result<(Leash, Pipes)> {
         let mut command = spec.command(more, worker);
-        let piped = std::process::Stdio::piped;
-        match stdin {
-            Stdio::Piped => command.stdin(piped()),
-            Stdio::Nothing => command.stdin(std::process::Stdio::null()),
-        };
-        command.stdout(piped()).stderr(piped());
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let before = BeforeExec {
             parent: getpid(),
             limits: spec.limits.of_kernel(),
@@ -220,7 +205,8 @@ impl Round {
             Err(error) => {
                 let _ = kill_process_group(group, Signal::KILL);
                 self.dying.push(group);
-                let message = format!("its end could not be watched, which takes Linux 5.4 or later: {error}");
+                let message =
+                    format!("its end could not be watched, which takes Linux 5.4 or later: {error}");
                 return Err(io::Error::new(io::Error::from(error).kind(), message));
             }
         };
@@ -233,11 +219,13 @@ impl Round {
             self.watched.insert(group, watched);
         }
         let leash = Leash { keeper, group, exceeded, buried: false };
-        let (Some(stdout), Some(stderr)) = (child.stdout.take(), child.stderr.take()) else {
-            return Err(io::Error::other("a child without its pipes"));
-        };
-        let stdin = child.stdin.take().map(Into::into);
-        Ok((leash, Pipes { pidfd, stdin, stdout: stdout.into(), stderr: stderr.into() }))
+        match (child.stdin.take(), child.stdout.take(), child.stderr.take()) {
+            (Some(stdin), Some(stdout), Some(stderr)) => {
+                let (stdin, stdout, stderr) = (stdin.into(), stdout.into(), stderr.into());
+                Ok((leash, Pipes { pidfd, stdin, stdout, stderr }))
+            }
+            _ => Err(io::Error::other("a child without its pipes")),
+        }
     }
 
     fn look(&mut self) {

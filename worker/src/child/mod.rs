@@ -32,10 +32,10 @@ mod sample;
 mod spec;
 mod tail;
 
-pub(crate) use ending::{Ask, Ending};
+pub(crate) use ending::Ending;
 pub use limits::Limits;
 pub(crate) use lines::{Line, Lines, Overlong};
+pub(crate) use output::{Speaking, Voice, fill, speak};
 pub use output::{Stream, WorkerOutput};
-pub(crate) use output::{Voice, speak};
-pub(crate) use process::{Exit, Process, Stdio};
-pub(crate) use spec::Spec;
+pub(crate) use process::{Ends, Exit, Process};
+pub(crate) use spec::{Spec, Value};

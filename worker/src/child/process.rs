@@ -1,4 +1,5 @@
 use std::ffi::OsString;
+use std::future::{Future, pending};
 use std::io;
 use std::os::fd::AsFd as _;
 use std::sync::Arc;
@@ -7,7 +8,9 @@ use edri_router::{DeathCause, WorkerLimit};
 use rustix::io::Errno;
 use rustix::process::{Signal, WaitId, WaitIdOptions, WaitIdStatus, waitid};
 use tokio::net::unix::pipe;
+use tokio::time::sleep_until;
 
+use super::ending::{Ask, Ending};
 use super::keeper::{Keeper, Leash};
 use super::limits::Limits;
 use super::sample;
@@ -24,16 +27,9 @@ pub(crate) struct Process {
 
 /// The ends of its pipes.
 pub(crate) struct Ends {
-    pub(crate) stdin: Option<pipe::Sender>,
+    pub(crate) stdin: pipe::Sender,
     pub(crate) stdout: pipe::Receiver,
     pub(crate) stderr: pipe::Receiver,
-}
-
-/// What a child reads from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Stdio {
-    Piped,
-    Nothing,
 }
 
 /// How a child has ended.
@@ -53,13 +49,12 @@ impl Process {
         spec: &Arc<Spec>,
         more: Vec<OsString>,
         worker: &Arc<str>,
-        stdin: Stdio,
     ) -> io::Result<(Self, Ends)> {
         let keeper = Keeper::get()?;
-        let (leash, pipes) = keeper.start(Arc::clone(spec), more, Arc::clone(worker), stdin).await?;
+        let (leash, pipes) = keeper.start(Arc::clone(spec), more, Arc::clone(worker)).await?;
         let pidfd = pipe::Receiver::from_owned_fd_unchecked(pipes.pidfd)?;
         let ends = Ends {
-            stdin: pipes.stdin.map(pipe::Sender::from_owned_fd).transpose()?,
+            stdin: pipe::Sender::from_owned_fd(pipes.stdin)?,
             stdout: pipe::Receiver::from_owned_fd(pipes.stdout)?,
             stderr: pipe::Receiver::from_owned_fd(pipes.stderr)?,
         };
@@ -94,6 +89,39 @@ impl Process {
     /// Its resident memory, in bytes, as long as it lives.
     pub(crate) fn memory(&self) -> Option<u64> {
         sample::memory_of(self.id())
+    }
+
+    /// Has it end in order, and buries it: `close` closes its standard input, `drain` takes what it still writes.
+    ///
+    /// Cancel safe: dropped, it is killed, and buried elsewhere.
+    pub(crate) async fn end(
+        self,
+        mut ending: Ending,
+        mut close: impl FnMut(),
+        drain: impl Future<Output = ()>,
+    ) -> Exit {
+        let asking = async {
+            while let Some(due) = ending.due() {
+                sleep_until(due).await;
+                match ending.step(due) {
+                    Some(Ask::CloseInput) => close(),
+                    Some(Ask::Terminate) => self.terminate(),
+                    Some(Ask::Kill) => self.kill(),
+                    None => {}
+                }
+            }
+            pending().await
+        };
+        let drain = async {
+            drain.await;
+            pending().await
+        };
+        tokio::select! {
+            () = self.ended() => {}
+            () = asking => {}
+            () = drain => {}
+        }
+        self.bury().await
     }
 
     /// Kills what is left of its group, and waits for the process itself.

@@ -52,7 +52,8 @@ mod tests {
 
     #[test]
     fn a_name_may_hold_anything() {
-        let stat = b"7 (a) S 1 99 (b\n) S 1 42 42 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 100 9000 321 18446 1 1";
+        let stat =
+            b"7 (a) S 1 99 (b\n) S 1 42 42 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 100 9000 321 18446 1 1";
         assert_eq!(parse(stat), Some((42, 321)));
         assert_eq!(parse(b"7 (a) S 1"), None);
         assert_eq!(parse(b""), None);

@@ -47,6 +47,19 @@ impl Spec {
         }
     }
 
+    /// Why it could not be started.
+    pub(crate) fn explain(&self, error: &io::Error) -> String {
+        let program = self.program.display();
+        match (error.kind(), self.limits.niceness, self.user) {
+            (io::ErrorKind::PermissionDenied, niceness, user) if niceness.is_some() || user.is_some() => {
+                format!(
+                    "{program}: {error}; it takes privileges to run as another user, or with a niceness below one's own"
+                )
+            }
+            _ => format!("{program}: {error}"),
+        }
+    }
+
     /// The command with more arguments, for the worker of that name.
     pub(super) fn command(&self, more: &[OsString], worker: &str) -> Command {
         let mut command = Command::new(&self.program);
@@ -75,7 +88,10 @@ impl Spec {
 
 fn find(program: &Path, path: Option<&OsStr>) -> io::Result<PathBuf> {
     if program.as_os_str().is_empty() {
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, "expected the name of a program, got nothing"));
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            "expected the name of a program, got nothing",
+        ));
     }
     if program.as_os_str().as_bytes().contains(&b'/') {
         let program = std::path::absolute(program)?;
