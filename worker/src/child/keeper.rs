@@ -62,6 +62,9 @@ struct Start {
 
 /// How often it looks at what is limited.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
+/// How often it looks whether somebody multiplies. A fork bomb doubles every few milliseconds, and when there are
+/// thousands, they leave no time to count them.
+const SUSPECT_EVERY: Duration = Duration::from_millis(20);
 /// How often it looks whether those have ended that it has killed.
 const BURY_EVERY: Duration = Duration::from_millis(5);
 
@@ -124,6 +127,10 @@ struct Round {
     watched: HashMap<Pid, Watched>,
     dying: Vec<Pid>,
     look_at: Instant,
+    suspect_at: Instant,
+    /// As many threads as there may be in this machine before somebody is suspected to multiply; none if nobody's
+    /// processes are limited.
+    suspicious: Option<u64>,
 }
 
 struct Watched {
@@ -133,7 +140,15 @@ struct Watched {
 
 impl Round {
     fn new() -> Self {
-        Self { guard: Guard::new(), watched: HashMap::new(), dying: Vec::new(), look_at: Instant::now() }
+        let now = Instant::now();
+        Self {
+            guard: Guard::new(),
+            watched: HashMap::new(),
+            dying: Vec::new(),
+            look_at: now,
+            suspect_at: now,
+            suspicious: None,
+        }
     }
 
     fn run(&mut self, orders: &Receiver<Order>) {
@@ -148,16 +163,20 @@ impl Round {
                 Err(RecvTimeoutError::Disconnected) => return,
             }
             self.dying.retain(|group| !is_buried(*group, &mut self.guard));
-            if !self.watched.is_empty() && Instant::now() >= self.look_at {
+            let now = Instant::now();
+            if !self.watched.is_empty() && now >= self.look_at {
                 self.look();
-                self.look_at = Instant::now() + LOOK_EVERY;
+            } else if self.suspicious.is_some() && now >= self.suspect_at {
+                self.suspect();
             }
         }
     }
 
     /// How long it may sleep.
     fn patience(&self) -> Option<Duration> {
-        let look = (!self.watched.is_empty()).then(|| self.look_at.saturating_duration_since(Instant::now()));
+        let until = |time: Instant| time.saturating_duration_since(Instant::now());
+        let look = (!self.watched.is_empty()).then(|| until(self.look_at));
+        let look = look.into_iter().chain(self.suspicious.map(|_| until(self.suspect_at))).min();
         let bury = (!self.dying.is_empty()).then_some(BURY_EVERY);
         look.into_iter().chain(bury).min()
     }
@@ -213,10 +232,9 @@ impl Round {
         let exceeded: Arc<OnceLock<_>> = Arc::default();
         if spec.limits.are_sampled() {
             let watched = Watched { limits: spec.limits, exceeded: Arc::clone(&exceeded) };
-            if self.watched.is_empty() {
-                self.look_at = Instant::now() + LOOK_EVERY;
-            }
             self.watched.insert(group, watched);
+            // From now on.
+            self.look_at = Instant::now();
         }
         let leash = Leash { keeper, group, exceeded, buried: false };
         match (child.stdin.take(), child.stdout.take(), child.stderr.take()) {
@@ -228,21 +246,44 @@ impl Round {
         }
     }
 
+    /// Stops those whose processes are limited for as long as it takes to count them, if there are suspiciously many
+    /// threads in this machine.
+    fn suspect(&mut self) {
+        self.suspect_at = Instant::now() + SUSPECT_EVERY;
+        if sample::threads().is_none_or(|threads| self.suspicious.is_none_or(|most| threads <= most)) {
+            return;
+        }
+        self.signal_limited(Signal::STOP);
+        self.look();
+        self.signal_limited(Signal::CONT);
+    }
+
+    fn signal_limited(&self, signal: Signal) {
+        let limited = self.watched.iter().filter(|(_, watched)| watched.limits.processes.is_some());
+        for (group, _) in limited {
+            let _ = kill_process_group(*group, signal);
+        }
+    }
+
     fn look(&mut self) {
-        let groups = match sample::groups() {
-            Ok(groups) => groups,
+        match sample::groups() {
+            Ok(groups) => {
+                for (group, watched) in &self.watched {
+                    let Some(usage) = groups.get(&group.as_raw_nonzero().get()) else { continue };
+                    if let Some(limit) = excess(&watched.limits, *usage) {
+                        let _ = watched.exceeded.set(limit);
+                        let _ = kill_process_group(*group, Signal::KILL);
+                    }
+                }
+            }
             Err(error) => {
                 tracing::warn!("/proc cannot be read, by which memory and processes are limited: {error}");
-                return;
-            }
-        };
-        for (group, watched) in &self.watched {
-            let Some(usage) = groups.get(&group.as_raw_nonzero().get()) else { continue };
-            if let Some(limit) = excess(&watched.limits, *usage) {
-                let _ = watched.exceeded.set(limit);
-                let _ = kill_process_group(*group, Signal::KILL);
             }
         }
+        let now = Instant::now();
+        (self.look_at, self.suspect_at) = (now + LOOK_EVERY, now + SUSPECT_EVERY);
+        let least = self.watched.values().filter_map(|watched| watched.limits.processes).min();
+        self.suspicious = least.and_then(|least| Some(sample::threads()?.saturating_add(least)));
     }
 }
 

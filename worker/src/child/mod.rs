@@ -13,8 +13,8 @@
 //! output        what a child writes, as events of the log; tail: its last lines
 //! ```
 //!
-//! Each child leads a process group of its own: whatever it starts is ended with it, unless that makes a group of its
-//! own in turn.
+//! Each child leads a session and a process group of its own: whatever it starts is ended with it, unless that makes a
+//! group of its own in turn.
 //!
 //! **When the parent dies**, however it does, the kernel kills each child (`PR_SET_PDEATHSIG`), and the guard kills each
 //! child's group. The kernel's signal comes when the *thread* ends that started the child, which is why one thread

@@ -30,6 +30,16 @@ pub(super) fn groups() -> io::Result<HashMap<i32, Usage>> {
     Ok(groups)
 }
 
+/// How many threads there are in this machine: cheap to ask, and enough to suspect that somebody multiplies.
+pub(super) fn threads() -> Option<u64> {
+    parse_load(&fs::read_to_string("/proc/loadavg").ok()?)
+}
+
+/// The second number of field 4 of `/proc/loadavg`, which is as in `2/310`: see proc_loadavg(5).
+fn parse_load(load: &str) -> Option<u64> {
+    load.split_ascii_whitespace().nth(3)?.split('/').nth(1)?.parse().ok()
+}
+
 /// The resident memory of one process, in bytes.
 pub(crate) fn memory_of(process: i32) -> Option<u64> {
     let (_, pages) = parse(&fs::read(format!("/proc/{process}/stat")).ok()?)?;
@@ -57,6 +67,13 @@ mod tests {
         assert_eq!(parse(stat), Some((42, 321)));
         assert_eq!(parse(b"7 (a) S 1"), None);
         assert_eq!(parse(b""), None);
+    }
+
+    #[test]
+    fn the_threads_of_the_machine_are_counted() {
+        assert_eq!(parse_load("0.20 0.18 0.12 1/80 11206\n"), Some(80));
+        assert_eq!(parse_load("0.20"), None);
+        assert!(threads().unwrap() >= 2);
     }
 
     #[test]

@@ -63,7 +63,7 @@ impl Spec {
     /// The command with more arguments, for the worker of that name.
     pub(super) fn command(&self, more: &[OsString], worker: &str) -> Command {
         let mut command = Command::new(&self.program);
-        command.args(&self.arguments).args(more).env_clear().env("EDRI_WORKER", worker).process_group(0);
+        command.args(&self.arguments).args(more).env_clear().env("EDRI_WORKER", worker);
         for (name, value) in &self.environment {
             match value {
                 Value::Set(value) => {

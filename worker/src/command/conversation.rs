@@ -384,14 +384,15 @@ impl<R: Request> Conversation<R> {
         (self.unreadable >= BABBLE).then_some(Fate::Babbled)
     }
 
-    /// Lines that may have been the answer to any job are laid to those that are left when all others have been answered:
-    /// no further job is given to the worker until then.
+    /// Lines that may have been the answer to any job are laid to those that are left when all others have been answered.
+    /// The worker gets no further job: what it says next might be laid to that.
     fn settle_blame(&mut self) {
         if self.unattributed == 0 {
             return;
         }
+        self.retire();
         if self.flights.len() > self.unattributed {
-            return self.retire();
+            return;
         }
         self.unattributed = 0;
         for (_, flight) in std::mem::take(&mut self.flights) {

@@ -88,6 +88,10 @@ pub(super) fn read(line: &[u8]) -> Result<Said<'_>, Unreadable> {
         let more = if line.len() > SHOWN { " and so on" } else { "" };
         Err(Unreadable { id, why: format!("{why}, got `{shown}`{more}") })
     };
+    // A list would do for serde.
+    if line.trim_ascii_start().first() != Some(&b'{') {
+        return unreadable(None, "expected a JSON object in one line");
+    }
     let raw: Raw<'_> = match serde_json::from_slice(line) {
         Ok(raw) => raw,
         Err(error) if error.is_data() => return unreadable(id_of(line), &error.to_string()),
@@ -220,6 +224,7 @@ mod tests {
             "",
             "null",
             "[]",
+            "[1,2,null,null,null,null]",
             "1",
             "{",
             "{}",

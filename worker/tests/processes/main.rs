@@ -6,4 +6,9 @@
 #[path = "../support/program.rs"]
 mod program;
 
+mod faults;
+mod limits;
 mod lines;
+mod lives;
+mod output;
+mod per_job;

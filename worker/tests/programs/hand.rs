@@ -14,7 +14,7 @@ fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         // Says first what it is given.
-        ["say", line] => {
+        ["say", line, ..] => {
             say(line);
             work();
         }
@@ -163,7 +163,11 @@ fn act(id: u64, job: &Value, line: &Value) {
                 (0..number()).map(|_| Command::new("/bin/sleep").arg("1000").spawn().unwrap().id());
             answer(json!(children.map(|id| id.to_string()).collect::<Vec<_>>().join(" ")));
         }
-        "fork-bomb" => become_program("bomb() { bomb | bomb & }; bomb; sleep 1000"),
+        // Each starts two more, as a fork bomb does, but only to a depth of 6: 127 shells at the most. A real one that
+        // is not stopped takes the whole machine along.
+        "fork-bomb" => become_program(
+            "bomb() { [ $1 -gt 0 ] && { bomb $(($1 - 1)) & bomb $(($1 - 1)) & }; sleep 100; }; bomb 6",
+        ),
         unknown => say(&json!({"id": id, "failure": {"code": "unknown", "message": unknown}}).to_string()),
     }
 }

@@ -116,3 +116,14 @@ pub(crate) fn children() -> Vec<String> {
 pub(crate) fn descriptors() -> usize {
     fs::read_dir("/proc/self/fd").unwrap().count()
 }
+
+/// Those children that are examples of that name, and have that argument if one is given.
+pub(crate) fn children_called(name: &str, argument: &str) -> Vec<String> {
+    let is_called = |child: &String| {
+        let Ok(line) = fs::read_to_string(format!("/proc/{child}/cmdline")) else { return false };
+        let mut words = line.split('\0');
+        let program = words.next().unwrap_or_default();
+        program.ends_with(&format!("/{name}")) && (argument.is_empty() || words.any(|word| word == argument))
+    };
+    children().into_iter().filter(is_called).collect()
+}
