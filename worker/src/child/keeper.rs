@@ -128,9 +128,17 @@ struct Round {
     dying: Vec<Pid>,
     look_at: Instant,
     suspect_at: Instant,
-    /// As many threads as there may be in this machine before somebody is suspected to multiply; none if nobody's
-    /// processes are limited.
-    suspicious: Option<u64>,
+    /// There if somebody's processes are limited.
+    suspicion: Option<Suspicion>,
+}
+
+/// When somebody is suspected to multiply.
+#[derive(Clone, Copy)]
+struct Suspicion {
+    /// There have been as few threads as that in this machine.
+    low: u64,
+    /// There may be so many more.
+    more: u64,
 }
 
 struct Watched {
@@ -147,7 +155,7 @@ impl Round {
             dying: Vec::new(),
             look_at: now,
             suspect_at: now,
-            suspicious: None,
+            suspicion: None,
         }
     }
 
@@ -164,10 +172,14 @@ impl Round {
             }
             self.dying.retain(|group| !is_buried(*group, &mut self.guard));
             let now = Instant::now();
+            // In this order: among those that multiply there is no time to look.
+            if let Some(suspicion) = self.suspicion
+                && now >= self.suspect_at
+            {
+                self.suspect(suspicion);
+            }
             if !self.watched.is_empty() && now >= self.look_at {
                 self.look();
-            } else if self.suspicious.is_some() && now >= self.suspect_at {
-                self.suspect();
             }
         }
     }
@@ -176,7 +188,7 @@ impl Round {
     fn patience(&self) -> Option<Duration> {
         let until = |time: Instant| time.saturating_duration_since(Instant::now());
         let look = (!self.watched.is_empty()).then(|| until(self.look_at));
-        let look = look.into_iter().chain(self.suspicious.map(|_| until(self.suspect_at))).min();
+        let look = look.into_iter().chain(self.suspicion.map(|_| until(self.suspect_at))).min();
         let bury = (!self.dying.is_empty()).then_some(BURY_EVERY);
         look.into_iter().chain(bury).min()
     }
@@ -248,9 +260,11 @@ impl Round {
 
     /// Stops those whose processes are limited for as long as it takes to count them, if there are suspiciously many
     /// threads in this machine.
-    fn suspect(&mut self) {
+    fn suspect(&mut self, Suspicion { low, more }: Suspicion) {
         self.suspect_at = Instant::now() + SUSPECT_EVERY;
-        if sample::threads().is_none_or(|threads| self.suspicious.is_none_or(|most| threads <= most)) {
+        let threads = sample::threads().unwrap_or(low);
+        if threads <= low.saturating_add(more) {
+            self.suspicion = Some(Suspicion { low: low.min(threads), more });
             return;
         }
         self.signal_limited(Signal::STOP);
@@ -282,8 +296,8 @@ impl Round {
         }
         let now = Instant::now();
         (self.look_at, self.suspect_at) = (now + LOOK_EVERY, now + SUSPECT_EVERY);
-        let least = self.watched.values().filter_map(|watched| watched.limits.processes).min();
-        self.suspicious = least.and_then(|least| Some(sample::threads()?.saturating_add(least)));
+        let fewest = self.watched.values().filter_map(|watched| watched.limits.processes).min();
+        self.suspicion = fewest.and_then(|more| Some(Suspicion { low: sample::threads()?, more }));
     }
 }
 
