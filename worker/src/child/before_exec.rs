@@ -19,6 +19,7 @@ use std::os::unix::process::CommandExt as _;
 use std::process::Command;
 use std::sync::Arc;
 
+use super::limits::KINDS;
 use rustix::process::{
     Pid, Resource, Rlimit, Signal, getpid, getppid, set_parent_process_death_signal, setpriority_process,
     setrlimit, setsid,
@@ -27,7 +28,7 @@ use rustix::process::{
 /// All that a child needs to know.
 pub(super) struct BeforeExec {
     pub(super) parent: Pid,
-    pub(super) limits: [Option<(Resource, Rlimit)>; 4],
+    pub(super) limits: [Option<(Resource, Rlimit)>; KINDS],
     pub(super) niceness: Option<i32>,
     /// Where the guard hears of it; written to without waiting.
     pub(super) guard: Option<Arc<OwnedFd>>,

@@ -22,9 +22,13 @@ use rustix::process::{Resource, Rlimit, getrlimit};
 pub struct Limits {
     /// Resident memory of all its processes together, in bytes. Pages that several of them share count for each.
     pub memory: Option<u64>,
-    /// How many processes there may be, itself included: what ends a fork bomb. (The kernel's own limit,
-    /// `RLIMIT_NPROC`, counts all processes of a user, and does not hold for root.)
+    /// How many processes there may be, itself included: what ends a fork bomb. It may have become some hundred
+    /// processes by then, and more on a machine that is busy.
     pub processes: Option<u64>,
+    /// How many processes and threads its *user* may have, whoever started them (`RLIMIT_NPROC`): to start one more
+    /// fails. It does not hold for root. With a [user](crate::CommandPool::run_as) of its own it is a limit that nothing
+    /// gets past.
+    pub user_processes: Option<u64>,
     /// Address space of each process, in bytes (`RLIMIT_AS`): an allocation beyond it fails at once, which most
     /// programs answer by ending. It counts what is reserved, too, and some run-time systems reserve a lot.
     pub address_space: Option<u64>,
@@ -53,6 +57,11 @@ impl Limits {
     /// See [`processes`](Self#structfield.processes).
     pub fn processes(self, processes: u64) -> Self {
         Self { processes: Some(processes), ..self }
+    }
+
+    /// See [`user_processes`](Self#structfield.user_processes).
+    pub fn user_processes(self, processes: u64) -> Self {
+        Self { user_processes: Some(processes), ..self }
     }
 
     /// See [`address_space`](Self#structfield.address_space).
@@ -92,7 +101,7 @@ impl Limits {
 
     /// Those that the kernel keeps: as many as there are kinds of them. None is set higher than this process's own hard
     /// limit, which only privileges could raise.
-    pub(super) fn of_kernel(&self) -> [Option<(Resource, Rlimit)>; 4] {
+    pub(super) fn of_kernel(&self) -> [Option<(Resource, Rlimit)>; KINDS] {
         let limit = |resource, value: Option<u64>, grace: u64| {
             value.map(|value| {
                 let most = getrlimit(resource).maximum.unwrap_or(u64::MAX);
@@ -105,9 +114,13 @@ impl Limits {
             limit(Resource::Cpu, self.cpu_seconds(), 1),
             limit(Resource::Nofile, self.open_files, 0),
             limit(Resource::Fsize, self.file_size, 0),
+            limit(Resource::Nproc, self.user_processes, 0),
         ]
     }
 }
+
+/// How many kinds of limits there are that the kernel keeps.
+pub(super) const KINDS: usize = 5;
 
 #[cfg(test)]
 mod tests {
@@ -126,7 +139,7 @@ mod tests {
     #[test]
     fn no_limit_is_set_above_what_this_process_may_have() {
         let own = getrlimit(Resource::Nofile).maximum;
-        let [.., files, _] = Limits::new().open_files(u64::MAX).of_kernel();
+        let [.., files, _, _] = Limits::new().open_files(u64::MAX).of_kernel();
         assert_eq!(files.unwrap().1.maximum, own.or(Some(u64::MAX)));
     }
 }

@@ -14,7 +14,7 @@ async fn a_worker_that_allocates_past_its_limit_is_killed_and_that_is_told() {
         let pool = hands::<Do>(1).limits(Limits::new().memory(48 << 20));
         let _pool = pool.start(&router).unwrap();
         assert_eq!(router.request(job("allocate").number(4)).await, Ok("4".into()));
-        let death = death(router.request(job("allocate").number(100_000)).await);
+        let death = death(router.request(job("allocate").number(200).text("hold")).await);
         match death.cause {
             DeathCause::OverLimit { limit: WorkerLimit::Memory { used, limit } } => {
                 assert!(limit == 48 << 20 && used > limit, "{used} of {limit}");
@@ -51,10 +51,7 @@ async fn a_fork_bomb_is_ended_with_all_its_processes() {
             hands_with::<Do>(1, &["bomb"]).limits(Limits::new().processes(20)).start(&router).unwrap();
         let death = death(router.request(job("fork-bomb")).await);
         match death.cause {
-            DeathCause::OverLimit { limit: WorkerLimit::Processes { used, limit: 20 } } => {
-                println!("a bomb of {used} processes");
-                assert!(used > 20);
-            }
+            DeathCause::OverLimit { limit: WorkerLimit::Processes { used, limit: 20 } } => assert!(used > 20),
             cause => panic!("{cause}"),
         }
         // Of all of them: what is alive in that group.
@@ -71,6 +68,30 @@ fn groups_of_shells() -> usize {
     let commands =
         processes.filter_map(|process| std::fs::read_to_string(process.path().join("cmdline")).ok());
     commands.filter(|command| command.contains("bomb $(($1 - 1)) &")).count()
+}
+
+#[tokio::test]
+async fn a_user_has_so_many_processes_and_the_next_fails_to_start() {
+    if !rustix::process::geteuid().is_root() {
+        eprintln!("skipped: it takes privileges to be another user");
+        return;
+    }
+    within(async {
+        let router = Router::new();
+        let folder = tempfile::Builder::new().permissions(world()).tempdir().unwrap();
+        let hand = folder.path().join("hand");
+        std::fs::copy(example("hand"), &hand).unwrap();
+        // Whose processes nobody else is.
+        let pool = Pool::command::<Do>(&hand, ["x"]).run_as(61_234, 61_234).current_dir("/");
+        let _pool = pool.limits(Limits::new().user_processes(5)).start(&router).unwrap();
+        assert_eq!(router.request(job("children").number(4)).await.unwrap().split(' ').count(), 4);
+        let death = death(router.request(job("children").number(1)).await);
+        assert!(
+            death.stderr.iter().any(|line| line.contains("Resource temporarily unavailable")),
+            "{death:?}"
+        );
+    })
+    .await;
 }
 
 #[tokio::test]

@@ -90,7 +90,8 @@ async fn a_signal_is_a_death() {
         let _pool = shells(1).start(&router).unwrap();
         assert_eq!(death(router.request(shell("kill -9 $$")).await).signal(), Some(9));
         let _pool = shells(1).limits(Limits::new().memory(32 << 20)).start_private(&router).unwrap();
-        let grown = _pool.request(shell("head -c 1000000000 /dev/zero | tail -c 500000000 | wc -c")).await;
+        let grown =
+            _pool.request(shell("(head -c 150000000 /dev/zero; sleep 100) | tail -c 140000000")).await;
         assert!(matches!(death(grown).cause, DeathCause::OverLimit { .. }));
     })
     .await;

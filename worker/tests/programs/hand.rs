@@ -144,6 +144,9 @@ fn act(id: u64, job: &Value, line: &Value) {
                 // Touched, so that it is resident.
                 kept.push(vec![1; 1 << 20]);
             }
+            if text() == "hold" {
+                sleep_for_ever();
+            }
             answer(json!(kept.len().to_string()));
             std::mem::forget(kept);
         }
