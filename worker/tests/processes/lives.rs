@@ -8,7 +8,7 @@ use futures_util::FutureExt as _;
 use futures_util::future::{join, join_all};
 use tokio::time::Instant;
 
-use crate::program::{Do, children_called, exists, hands, hands_with, job, until, within};
+use crate::program::{Do, children_called, exists, hands, hands_with, is_alive, job, until, within};
 
 /// Behaviour 50 of the original: at most so many run at once, and all are done in the order in which they came.
 #[tokio::test]
@@ -135,11 +135,6 @@ async fn what_a_worker_has_started_ends_with_it() {
         until("they are gone, too", || !started.split(' ').any(is_alive)).await;
     })
     .await;
-}
-
-/// One that has ended, and waits for whoever has inherited it, is not alive.
-fn is_alive(process: &str) -> bool {
-    std::fs::read_to_string(format!("/proc/{process}/stat")).is_ok_and(|stat| !stat.contains(") Z "))
 }
 
 #[tokio::test]

@@ -65,7 +65,10 @@ fn act(id: u64, job: &Value, line: &Value) {
     let number = || job["number"].as_u64().unwrap_or_default();
     match what {
         "echo" => answer(json!(text())),
-        "pid" => answer(json!(std::process::id().to_string())),
+        "pid" => {
+            std::thread::sleep(Duration::from_millis(number()));
+            answer(json!(std::process::id().to_string()));
+        }
         "env" => {
             let all: Vec<_> = std::env::vars().map(|(name, value)| format!("{name}={value}")).collect();
             answer(json!(all.join(" ")));
@@ -87,6 +90,10 @@ fn act(id: u64, job: &Value, line: &Value) {
         "sleep" => {
             std::thread::sleep(Duration::from_millis(number()));
             answer(json!("slept"));
+        }
+        "sleep-then-echo" => {
+            std::thread::sleep(Duration::from_millis(number()));
+            answer(json!(text()));
         }
         "exit" => {
             eprintln!("the last words");

@@ -1,6 +1,6 @@
 //! Jobs for `programs/hand.rs`, and what can be seen of processes from outside.
 
-#![allow(dead_code, reason = "each test file uses its own part of it")]
+#![allow(dead_code, clippy::unwrap_used, reason = "each test file uses its own part of it")]
 
 use std::fs;
 use std::future::Future;
@@ -95,6 +95,11 @@ pub(crate) async fn until(what: &str, mut is_so: impl FnMut() -> bool) {
 /// Whether there is such a process, a zombie or not.
 pub(crate) fn exists(process: &str) -> bool {
     fs::exists(format!("/proc/{process}")).unwrap()
+}
+
+/// Whether it runs. One that has ended, and was not waited for by whoever has inherited it, does not.
+pub(crate) fn is_alive(process: &str) -> bool {
+    fs::read_to_string(format!("/proc/{process}/stat")).is_ok_and(|stat| !stat.contains(") Z "))
 }
 
 pub(crate) fn kill(process: &str) {
