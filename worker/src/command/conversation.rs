@@ -79,6 +79,8 @@ enum Fate {
 const BABBLE: u32 = 16;
 /// A process that has closed its pipes usually ends within that time.
 const SETTLE: Duration = Duration::from_millis(200);
+/// How soon a worker that is not ready looks again whether it is still needed, when its pool is closed.
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
 /// What a process has written before it ended is read within that time.
 const LAST_ANSWERS: Duration = Duration::from_secs(1);
 
@@ -134,10 +136,14 @@ impl<R: Request> Conversation<R> {
             if let Some(fate) = self.hear() {
                 return fate;
             }
+            // One that is not ready does not hear from the inbox that there is nothing left to do.
+            let is_closed = *closing.borrow() != Closing::Open;
+            self.no_more |= is_closed && !self.is_ready() && work.crew.is_done();
             if self.flights.is_empty() && (self.retiring || self.no_more) {
                 return Fate::InOrder;
             }
-            let (takes, alarm) = (self.takes_jobs(), self.alarm());
+            let look_again = (is_closed && !self.is_ready()).then(|| Instant::now() + LOOK_AGAIN);
+            let (takes, alarm) = (self.takes_jobs(), self.alarm().into_iter().chain(look_again).min());
             tokio::select! {
                 read = fill(&self.stdout, &mut self.lines), if self.publishing.is_none() => {
                     if !matches!(read, Ok(1..)) {
@@ -172,9 +178,12 @@ impl<R: Request> Conversation<R> {
     }
 
     fn takes_jobs(&self) -> bool {
-        let is_ready = self.ready.is_some() || self.work.crew.policy.ready_within.is_none();
         let is_open = !self.retiring && !self.no_more && !self.asked;
-        is_ready && is_open && self.flights.len() < self.room() && self.stdin.has_room()
+        self.is_ready() && is_open && self.flights.len() < self.room() && self.stdin.has_room()
+    }
+
+    fn is_ready(&self) -> bool {
+        self.ready.is_some() || self.work.crew.policy.ready_within.is_none()
     }
 
     /// How many jobs it takes at a time.
@@ -418,6 +427,8 @@ impl<R: Request> Conversation<R> {
                 }
             };
             self.process.end(ending, || self.stdin.close(), drain).await;
+            // For those who read what it says.
+            self.stderr.last_words().await;
             return End { how, was_of_use: true };
         }
         let has_ended = match fate {

@@ -173,8 +173,7 @@ impl<R: Request> Ground<R> {
             Arc::new(Standing::new(&self.policy, self.size)),
             self.jobs.clone(),
             prepare,
-            self.staff.closing.subscribe(),
-            self.staff.cut.clone(),
+            &self.staff,
         ))
     }
 

@@ -9,6 +9,7 @@ use tokio::sync::{Notify, watch};
 use super::policy::Policy;
 use super::standing::Standing;
 use crate::leftovers::{Closing, Cut, Leftovers};
+use crate::running::Staff;
 
 /// What the slots of a pool share.
 pub(crate) struct Crew<R: Request, P> {
@@ -49,9 +50,9 @@ impl<R: Request, P: Send + 'static> Crew<R, P> {
         standing: Arc<Standing>,
         jobs: SharedReceiver<Asked<R>>,
         prepare: Box<dyn Fn(R) -> Result<P, Failure> + Send + Sync>,
-        closing: watch::Receiver<Closing>,
-        cut: Cut,
+        staff: &Staff,
     ) -> Self {
+        let (closing, cut) = (staff.closing.subscribe(), staff.cut.clone());
         let (again, more) = (Mutex::default(), Notify::new());
         Self { name, router, policy, standing, prepare, closing, cut, jobs, again, more }
     }
@@ -86,7 +87,7 @@ impl<R: Request, P: Send + 'static> Crew<R, P> {
     }
 
     /// Whether nothing waits, and nothing will.
-    pub(super) fn is_done(&self) -> bool {
+    pub(crate) fn is_done(&self) -> bool {
         *self.closing.borrow() != Closing::Open && self.jobs.is_empty() && self.again.lock().is_empty()
     }
 }

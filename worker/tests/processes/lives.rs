@@ -288,6 +288,18 @@ async fn a_pool_whose_workers_all_died_is_as_large_as_before() {
 }
 
 #[tokio::test]
+async fn a_pool_that_stops_does_not_wait_for_a_worker_that_is_not_ready_and_not_needed() {
+    within(async {
+        let router = Router::new();
+        let pool = hands_with::<Do>(2, &["stay-silent"]).ready_within(Duration::from_secs(3_600));
+        let pool = pool.grace(Duration::from_millis(50)).start(&router).unwrap();
+        let unfinished = pool.stop(Instant::now() + Duration::from_secs(3_600)).await;
+        assert_eq!(unfinished, edri_worker::Unfinished::default());
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_pool_may_be_dropped_while_its_workers_start() {
     within(async {
         let router = Router::new();
