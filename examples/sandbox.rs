@@ -14,13 +14,13 @@ mod program {
     use std::time::Duration;
 
     use edri::prelude::*;
-    use edri::worker::{Limits, WorkerLost, WorkerOutput};
+    use edri::worker::{WorkerLost, WorkerOutput};
     use serde::{Deserialize, Serialize};
 
     /// What the worker is to do. Whatever it does, to do it twice does no harm.
     #[derive(Request, Serialize, Deserialize, Clone, Copy, Debug)]
     #[request(response = u64, idempotent)]
-    pub enum Chore {
+    pub(crate) enum Chore {
         /// Honest work.
         Square(u64),
         /// Ends in the middle of it.
@@ -34,13 +34,13 @@ mod program {
     }
 
     #[edri::main]
-    pub async fn main() -> Result<(), edri::Error> {
+    pub(crate) async fn main() -> Result<(), edri::Error> {
         let this_program = std::env::current_exe()?;
         let sandbox = Pool::command::<Chore>(this_program, ["worker"])
             .name("sandbox")
             .size(2)
             .limits(Limits::new().memory(64 << 20).open_files(32).processes(4).niceness(5))
-            .job_limit(Duration::from_millis(300))
+            .job_limit(Duration::from_secs(1))
             .cancel_grace(Duration::from_millis(50))
             .retries(1);
         let app = App::new().workers(sandbox).start().await?;
@@ -68,7 +68,7 @@ mod program {
     }
 
     /// The other side: what a worker in any language does.
-    pub fn worker() -> Result<(), Box<dyn std::error::Error>> {
+    pub(crate) fn worker() -> Result<(), Box<dyn std::error::Error>> {
         #[derive(Deserialize)]
         struct Job {
             id: u64,
