@@ -1,4 +1,3 @@
-use std::collections::HashMap;
 use std::ffi::OsString;
 use std::io;
 use std::os::fd::OwnedFd;
@@ -16,14 +15,13 @@ use tokio::sync::oneshot;
 
 use super::before_exec::{BeforeExec, prepare};
 use super::guard::Guard;
-use super::limits::Limits;
-use super::sample;
 use super::spec::Spec;
+use super::watch::Watch;
 
 /// The thread that starts all children of this process.
 ///
-/// It lives as long as the process does: the kernel ends a child when the thread ends that has started it. It also looks
-/// at what those use that are limited, and buries those of whom nobody cares any more.
+/// It lives as long as the process does: the kernel ends a child when the thread ends that has started it. It also keeps
+/// watch over those that are limited, and buries those of whom nobody cares any more.
 #[derive(Clone)]
 pub(super) struct Keeper(Sender<Order>);
 
@@ -60,11 +58,6 @@ struct Start {
     started: oneshot::Sender<io::Result<(Leash, Pipes)>>,
 }
 
-/// How often it looks at what is limited.
-const LOOK_EVERY: Duration = Duration::from_millis(200);
-/// How often it looks whether somebody multiplies. A fork bomb doubles every few milliseconds, and when there are
-/// thousands, they leave no time to count them.
-const SUSPECT_EVERY: Duration = Duration::from_millis(20);
 /// How often it looks whether those have ended that it has killed.
 const BURY_EVERY: Duration = Duration::from_millis(5);
 
@@ -124,39 +117,13 @@ impl Drop for Leash {
 /// What the thread knows.
 struct Round {
     guard: Guard,
-    watched: HashMap<Pid, Watched>,
+    watch: Watch,
     dying: Vec<Pid>,
-    look_at: Instant,
-    suspect_at: Instant,
-    /// There if somebody's processes are limited.
-    suspicion: Option<Suspicion>,
-}
-
-/// When somebody is suspected to multiply.
-#[derive(Clone, Copy)]
-struct Suspicion {
-    /// There have been as few threads as that in this machine.
-    low: u64,
-    /// There may be so many more.
-    more: u64,
-}
-
-struct Watched {
-    limits: Limits,
-    exceeded: Arc<OnceLock<WorkerLimit>>,
 }
 
 impl Round {
     fn new() -> Self {
-        let now = Instant::now();
-        Self {
-            guard: Guard::new(),
-            watched: HashMap::new(),
-            dying: Vec::new(),
-            look_at: now,
-            suspect_at: now,
-            suspicion: None,
-        }
+        Self { guard: Guard::new(), watch: Watch::new(), dying: Vec::new() }
     }
 
     fn run(&mut self, orders: &Receiver<Order>) {
@@ -171,24 +138,13 @@ impl Round {
                 Err(RecvTimeoutError::Disconnected) => return,
             }
             self.dying.retain(|group| !is_buried(*group, &mut self.guard));
-            let now = Instant::now();
-            // In this order: among those that multiply there is no time to look.
-            if let Some(suspicion) = self.suspicion
-                && now >= self.suspect_at
-            {
-                self.suspect(suspicion);
-            }
-            if !self.watched.is_empty() && now >= self.look_at {
-                self.look();
-            }
+            self.watch.look_if_due(Instant::now());
         }
     }
 
     /// How long it may sleep.
     fn patience(&self) -> Option<Duration> {
-        let until = |time: Instant| time.saturating_duration_since(Instant::now());
-        let look = (!self.watched.is_empty()).then(|| until(self.look_at));
-        let look = look.into_iter().chain(self.suspicion.map(|_| until(self.suspect_at))).min();
+        let look = self.watch.due().map(|due| due.saturating_duration_since(Instant::now()));
         let bury = (!self.dying.is_empty()).then_some(BURY_EVERY);
         look.into_iter().chain(bury).min()
     }
@@ -201,11 +157,11 @@ impl Round {
                 let _ = started.send(self.start(&spec, &more, &worker, keeper));
             }
             Order::Bury(group) => {
-                self.watched.remove(&group);
+                self.watch.end(group);
                 self.dying.push(group);
             }
             Order::Buried(group) => {
-                self.watched.remove(&group);
+                self.watch.end(group);
                 self.guard.buried(group);
             }
         }
@@ -241,13 +197,7 @@ impl Round {
                 return Err(io::Error::new(io::Error::from(error).kind(), message));
             }
         };
-        let exceeded: Arc<OnceLock<_>> = Arc::default();
-        if spec.limits.are_sampled() {
-            let watched = Watched { limits: spec.limits, exceeded: Arc::clone(&exceeded) };
-            self.watched.insert(group, watched);
-            // From now on.
-            self.look_at = Instant::now();
-        }
+        let exceeded = self.watch.begin(group, spec.limits);
         let leash = Leash { keeper, group, exceeded, buried: false };
         match (child.stdin.take(), child.stdout.take(), child.stderr.take()) {
             (Some(stdin), Some(stdout), Some(stderr)) => {
@@ -257,57 +207,6 @@ impl Round {
             _ => Err(io::Error::other("a child without its pipes")),
         }
     }
-
-    /// Stops those whose processes are limited for as long as it takes to count them, if there are suspiciously many
-    /// threads in this machine.
-    fn suspect(&mut self, Suspicion { low, more }: Suspicion) {
-        self.suspect_at = Instant::now() + SUSPECT_EVERY;
-        let threads = sample::threads().unwrap_or(low);
-        if threads <= low.saturating_add(more) {
-            self.suspicion = Some(Suspicion { low: low.min(threads), more });
-            return;
-        }
-        self.signal_limited(Signal::STOP);
-        self.look();
-        self.signal_limited(Signal::CONT);
-    }
-
-    fn signal_limited(&self, signal: Signal) {
-        let limited = self.watched.iter().filter(|(_, watched)| watched.limits.processes.is_some());
-        for (group, _) in limited {
-            let _ = kill_process_group(*group, signal);
-        }
-    }
-
-    fn look(&mut self) {
-        match sample::groups() {
-            Ok(groups) => {
-                for (group, watched) in &self.watched {
-                    let Some(usage) = groups.get(&group.as_raw_nonzero().get()) else { continue };
-                    if let Some(limit) = excess(&watched.limits, *usage) {
-                        let _ = watched.exceeded.set(limit);
-                        let _ = kill_process_group(*group, Signal::KILL);
-                    }
-                }
-            }
-            Err(error) => {
-                tracing::warn!("/proc cannot be read, by which memory and processes are limited: {error}");
-            }
-        }
-        let now = Instant::now();
-        (self.look_at, self.suspect_at) = (now + LOOK_EVERY, now + SUSPECT_EVERY);
-        let fewest = self.watched.values().filter_map(|watched| watched.limits.processes).min();
-        self.suspicion = fewest.and_then(|more| Some(Suspicion { low: sample::threads()?, more }));
-    }
-}
-
-/// The limit that is exceeded, if one is.
-fn excess(limits: &Limits, usage: sample::Usage) -> Option<WorkerLimit> {
-    let processes = limits.processes.filter(|limit| usage.processes > *limit);
-    let memory = limits.memory.filter(|limit| usage.memory > *limit);
-    processes
-        .map(|limit| WorkerLimit::Processes { used: usage.processes, limit })
-        .or(memory.map(|limit| WorkerLimit::Memory { used: usage.memory, limit }))
 }
 
 /// Waits for a child that was killed, if it has ended.
@@ -318,19 +217,4 @@ fn is_buried(group: Pid, guard: &mut Guard) -> bool {
         guard.buried(group);
     }
     gone
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn of_two_limits_the_number_of_processes_is_told() {
-        let limits = Limits::new().memory(100).processes(2);
-        let excess = |processes, memory| excess(&limits, sample::Usage { processes, memory });
-        assert_eq!(excess(2, 100), None);
-        assert_eq!(excess(2, 101), Some(WorkerLimit::Memory { used: 101, limit: 100 }));
-        assert_eq!(excess(3, 101), Some(WorkerLimit::Processes { used: 3, limit: 2 }));
-        assert_eq!(super::excess(&Limits::new(), sample::Usage { processes: 99, memory: 99 }), None);
-    }
 }

@@ -4,10 +4,10 @@
 //! spec          which program, with what: arguments, environment, directory, limits
 //! limits        what it may use
 //! process       one child, from its start to its burial
-//! keeper        the one thread that starts all children, and keeps an eye on them
+//! keeper        the one thread that starts all children
 //! before_exec   what a child does before it becomes the program
 //! guard         a process beside ours that ends the children when we cannot
-//! sample        what groups of processes use, read from /proc
+//! watch         those that use more than they may; sample: what groups of processes use, read from /proc
 //! ending        how a child is asked to end, and then made to
 //! lines         bytes into lines, bounded
 //! output        what a child writes, as events of the log; tail: its last lines
@@ -31,6 +31,7 @@ mod process;
 mod sample;
 mod spec;
 mod tail;
+mod watch;
 
 pub(crate) use ending::Ending;
 pub use limits::Limits;
