@@ -41,7 +41,7 @@
 //! |---|---|
 //! | [`event`] | the event kinds, their derives, identity, failures, codecs |
 //! | [`router`] | routes, inboxes, requests, tunnels, subscriptions, dead letters |
-//! | [`worker`] | the `Worker` trait and pools of tasks and threads |
+//! | [`worker`] | the `Worker` trait and pools of tasks, threads and commands |
 //! | [`mod@manager`] | `#[manager]`, the `Manager` trait and the loops that run managers |
 //! | [`scheduler`] | events at set times: delays, intervals, cron, durable if asked for |
 //! | [`kvstore`] | a store of keys, with watches, expiry and durability |
@@ -97,6 +97,12 @@ mod guide {
     #[cfg(feature = "scheduler")]
     #[doc = include_str!("../docs/src/cron.md")]
     mod cron {}
+    #[cfg(target_os = "linux")]
+    #[doc = include_str!("../docs/src/commands.md")]
+    mod commands {}
+    #[cfg(target_os = "linux")]
+    #[doc = include_str!("../docs/src/limits.md")]
+    mod limits {}
     #[doc = include_str!("../docs/src/replay.md")]
     mod replay {}
     #[doc = include_str!("../docs/src/sharing.md")]

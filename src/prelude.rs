@@ -13,6 +13,8 @@ pub use edri_router::{
 };
 #[cfg(feature = "scheduler")]
 pub use edri_scheduler::{Ask, Cron, Every, Schedule, ScheduleId, Scheduler, Schedules, Tick};
+#[cfg(target_os = "linux")]
+pub use edri_worker::{CommandPool, Invocation, Limits, PoolControl};
 pub use edri_worker::{Pool, RunningPool, Worker, WorkerContext};
 
 pub use crate::{App, RunningApp};

@@ -2,6 +2,8 @@ use std::time::Duration;
 
 use edri_event::Failure;
 
+use super::death::WorkerDeath;
+
 /// Why a request was not answered with a response. It comes at once, whatever happened: nobody waits for a
 /// time-out to learn of a failure.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -33,6 +35,9 @@ pub enum RequestError {
         /// What the panic said.
         message: String,
     },
+    /// The process died that worked on it, or was to.
+    #[error("the worker died: {0}")]
+    WorkerDied(Box<WorkerDeath>),
     /// The responder stopped before it began with the request.
     #[error("the responder stopped before it handled the request")]
     Stopped,
