@@ -17,6 +17,7 @@ use crate::refusal::{Refusal, Refused};
 use crate::schedule::Schedule;
 use crate::time::{Nanoseconds, nanoseconds, nanoseconds_of, system_time};
 use crate::when::{Every, Pace, When};
+use crate::zone::TimeZone;
 
 /// What handlers and the driver have in common.
 pub(crate) struct Shared {
@@ -192,7 +193,8 @@ impl Shared {
         let now = self.now();
         let state = self.state.lock();
         let key = state.core.find(id).ok_or_else(|| Refused::unknown(id))?;
-        state.core.read(key, now).map(info).ok_or_else(|| Refused::unknown(id))
+        let zone = state.core.zone();
+        state.core.read(key, now).map(|read| info(read, zone)).ok_or_else(|| Refused::unknown(id))
     }
 
     pub(crate) fn list(&self, from: Option<u32>, limit: Option<u32>, prefix: Option<&str>) -> Page {
@@ -204,7 +206,7 @@ impl Shared {
             Some(prefix) => read.id.name().is_some_and(|name| name.starts_with(prefix)),
         };
         let mut wanted = state.core.list(from.unwrap_or(0), now).filter(|(_, read)| is_wanted(read));
-        let schedules = wanted.by_ref().take(limit).map(|(_, read)| info(read)).collect();
+        let schedules = wanted.by_ref().take(limit).map(|(_, read)| info(read, state.core.zone())).collect();
         Page { schedules, next: wanted.next().map(|(slot, _)| slot) }
     }
 
@@ -316,7 +318,7 @@ impl Shared {
         let read = state.core.read(key, now)?;
         let definition =
             Definition { id: read.id.clone(), event, timing: read.timing.into(), options: read.options };
-        self.append(Record::Set { key: key.to_bits(), definition, place })
+        self.append(Record::Set { key: key.to_bits(), definition: Box::new(definition), place })
     }
 
     fn append(&self, record: Record) -> Option<Ticket> {
@@ -391,12 +393,13 @@ fn timing(when: When) -> Result<(Timing, Option<Nanoseconds>), Refused> {
     })
 }
 
-fn info(read: Reading<'_, Act>) -> ScheduleInfo {
+fn info(read: Reading<'_, Act>, zone: &TimeZone) -> ScheduleInfo {
     let when = match read.timing {
         Timing::At(time) => When::At(system_time(*time)),
         Timing::After(delay) => When::After(duration(*delay)),
         Timing::Rate(interval) => Every::rate(duration(*interval)).into(),
         Timing::Delay(interval) => Every::delay(duration(*interval)).into(),
+        Timing::Cron(cron) if cron.time_zone().is_none() => cron.zone(zone).into(),
         Timing::Cron(cron) => cron.clone().into(),
     };
     ScheduleInfo {
