@@ -63,7 +63,10 @@ async fn main() -> Result<(), edri::Error> {
     let app = App::on(router.clone())
         .scheduler(
             Scheduler::new()
-                .job("beat", Every::rate(BEAT), |tick: &Tick| Heartbeat { run: tick.run, late: tick.lateness() })
+                .job("beat", Every::rate(BEAT), |tick: &Tick| Heartbeat {
+                    run: tick.run,
+                    late: tick.lateness(),
+                })
                 .job("rest", Every::rate(BEAT), Ask::new(Rest))
                 .job("office", office_hours, Silence),
         )

@@ -92,3 +92,5 @@ pub use crate::when::{CronText, Every, When};
 pub use crate::zone::{TimeZone, TimeZoneError};
 /// How a [journal](Scheduler::journal_with) is kept.
 pub use edri_journal::Settings as JournalSettings;
+/// What a journal does when it is full.
+pub use edri_journal::WhenFull;

@@ -11,8 +11,8 @@ use std::sync::Arc;
 use edri_event::Notification;
 use edri_router::{Registration, Router, Status};
 use edri_scheduler::{
-    Ask, Every, Fired, List, Missed, Overlap, Refusal, Schedule, ScheduleInfo, Scheduler, SimulatedClock,
-    Stamped, Tick,
+    Ask, Every, Fired, JournalSettings, List, Missed, Overlap, Refusal, Schedule, ScheduleInfo, Scheduler,
+    SimulatedClock, Stamped, Tick,
 };
 use parking_lot::Mutex;
 use tempfile::TempDir;
@@ -353,4 +353,36 @@ async fn a_journal_is_summed_up_now_and_then() {
     let bed = started(scheduler(directory.path()), 0).await;
     let names: Vec<_> = infos(&bed).await.into_iter().map(|info| info.id).collect();
     assert_eq!(names, ["stays".into()]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_journal_that_is_full_is_summed_up_and_one_that_stays_so_is_told() {
+    let _still = Still::new();
+    let directory = tempfile::tempdir().unwrap();
+    let small = JournalSettings::default().segment_size(4_096).limit(4_096);
+    let settings = small.capacity(40_000, edri_scheduler::WhenFull::Refuse);
+    let scheduler = Scheduler::new().journal_with(directory.path(), settings).sends_stamped::<Beat>();
+    let bed = started(scheduler, 0).await;
+    // Far more than there is room for, of which little is still needed.
+    bed.schedules.set(durable().id("changes").after(secs(1_000_000))).await.unwrap();
+    for number in 0..600 {
+        bed.schedules.update(Schedule::named("changes").after(secs(1_000_000 + number))).await.unwrap();
+    }
+    assert_eq!(bed.managed.health(secs(1)).await.status, Status::Ok);
+    // More than there is room for, all of it needed.
+    let schedules = bed.schedules.clone();
+    let filling = tokio::spawn(async move {
+        for number in 0..1_000 {
+            let schedule = durable().id(format!("s{number}")).cron("@daily");
+            if let Err(refused) = schedules.set(schedule).await {
+                return refused;
+            }
+        }
+        panic!("there was room for all");
+    });
+    let refused = filling.await.unwrap();
+    assert_eq!(Refusal::of(&refused), Some(Refusal::Journal), "{refused}");
+    assert!(refused.to_string().contains("it is in effect, and not on the disk"), "{refused}");
+    let health = bed.managed.health(secs(1)).await;
+    assert_eq!(health.status, Status::Degraded, "{health:?}");
 }

@@ -95,7 +95,7 @@ impl<A: Clone> Core<A> {
         if is_moved {
             entry.state = State::Active;
         }
-        if !entry.paused && !(waits_for_end && !was_planned) {
+        if !entry.paused && (was_planned || !waits_for_end) {
             self.plan(key.slot, Some(base), now);
         }
         Ok(key)

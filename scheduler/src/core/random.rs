@@ -17,6 +17,6 @@ impl Random {
 
     /// One of 0 to `most`, all as likely but for what 64 bits cannot share evenly.
     pub(super) fn up_to(&mut self, most: u64) -> u64 {
-        (u128::from(self.next()) * (u128::from(most) + 1) >> 64) as u64
+        ((u128::from(self.next()) * (u128::from(most) + 1)) >> 64) as u64
     }
 }

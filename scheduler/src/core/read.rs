@@ -5,6 +5,7 @@ use super::timing::Timing;
 use crate::id::{Key, ScheduleId};
 use crate::options::Options;
 use crate::time::{Nanoseconds, nanoseconds_of};
+use crate::zone::TimeZone;
 
 /// What has been done so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -47,6 +48,11 @@ pub(crate) struct Reading<'c, A> {
 impl<A: Clone> Core<A> {
     pub(crate) fn len(&self) -> usize {
         self.table.len()
+    }
+
+    /// By whose clocks patterns go that have no zone.
+    pub(crate) const fn zone(&self) -> &TimeZone {
+        &self.settings.zone
     }
 
     /// How many runs have not ended.

@@ -29,7 +29,7 @@ impl Book {
         match record {
             Record::Set { definition, place, .. } => {
                 let unfinished = self.entries.remove(&key).map(|entry| entry.unfinished).unwrap_or_default();
-                self.entries.insert(key, Entry { definition, place, unfinished });
+                self.entries.insert(key, Entry { definition: *definition, place, unfinished });
             }
             Record::Moved { begun, place, .. } => {
                 let Some(entry) = self.entries.get_mut(&key) else { return };
@@ -51,15 +51,9 @@ impl Book {
     pub(super) fn records(&self) -> impl Iterator<Item = Record> {
         self.entries.iter().flat_map(|(&key, entry)| {
             let Entry { definition, place, unfinished } = entry.clone();
-            let set = Record::Set { key, definition, place: place.clone() };
-            // One that is over is gone unless it is told of its runs.
-            let first = Place { over: false, ..place.clone() };
-            let set = match set {
-                Record::Set { key, definition, .. } if place.over => {
-                    Record::Set { key, definition, place: first }
-                }
-                set => set,
-            };
+            // One that is over is gone unless it is told of its runs, which is done next.
+            let first = Place { over: place.over && unfinished.is_empty(), ..place.clone() };
+            let set = Record::Set { key, definition: Box::new(definition), place: first };
             let moved = (!unfinished.is_empty()).then_some(Record::Moved { key, begun: unfinished, place });
             [Some(set), moved].into_iter().flatten()
         })
@@ -95,7 +89,7 @@ mod tests {
         let begun = prop::collection::vec((0_u64..6, any::<i64>()), 0..3);
         prop_oneof![
             2 => (key.clone(), place())
-                .prop_map(|(key, place)| Record::Set { key, definition: definition(key), place: Place { over: false, ..place } }),
+                .prop_map(|(key, place)| Record::Set { key, definition: Box::new(definition(key)), place: Place { over: false, ..place } }),
             3 => (key.clone(), begun, place()).prop_map(|(key, begun, place)| Record::Moved { key, begun, place }),
             3 => (key.clone(), 0_u64..6).prop_map(|(key, run)| Record::Ended { key, run }),
             1 => key.prop_map(|key| Record::Removed { key }),
@@ -126,7 +120,7 @@ mod tests {
     #[test]
     fn a_schedule_that_is_over_stays_until_its_runs_have_ended() {
         let place = |over| Place { runs: 1, next: None, paused: false, over, queue: Vec::new() };
-        let set = Record::Set { key: 1, definition: definition(1), place: place(false) };
+        let set = Record::Set { key: 1, definition: Box::new(definition(1)), place: place(false) };
         let begun = Record::Moved { key: 1, begun: vec![(1, 7)], place: place(true) };
         let mut book = book([set, begun]);
         assert_eq!(

@@ -68,7 +68,7 @@ impl Machine {
                 Definition { id: action.to_string().into(), event: None, timing: stored, options };
             let place = machine.core.place(key, now);
             // They were answered: they are on the disk.
-            machine.disk.apply(Record::Set { key: key.to_bits(), definition, place });
+            machine.disk.apply(Record::Set { key: key.to_bits(), definition: Box::new(definition), place });
         }
         machine
     }

@@ -13,7 +13,7 @@ use crate::when::CronText;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) enum Record {
     /// It was set, or changed.
-    Set { key: u64, definition: Definition, place: Place },
+    Set { key: u64, definition: Box<Definition>, place: Place },
     /// It is elsewhere in its plan, and these runs of it have been begun with, due at these times.
     Moved { key: u64, begun: Vec<(u64, Nanoseconds)>, place: Place },
     /// A run has ended.

@@ -133,17 +133,19 @@ impl Task {
                 };
                 match written {
                     Ok(positions) => break positions,
+                    // One that is full has room again when it is summed up.
+                    Err(JournalError::Full { .. }) if self.behind > 0 => self.snapshot().await,
                     Err(error) => self.is_in_trouble(&error).await?,
                 }
             };
             self.last = Some(positions.end).and_then(Position::previous).or(self.last);
+            self.behind += group.len();
+            group.iter().for_each(|(record, _)| self.book.apply(record.clone()));
             self.ledger.progress.send_modify(|progress| {
                 progress.written += group.len() as u64;
                 progress.trouble = None;
             });
         }
-        self.behind += records.len();
-        records.into_iter().for_each(|(record, _)| self.book.apply(record));
         Ok(())
     }
 

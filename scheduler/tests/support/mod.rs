@@ -14,9 +14,9 @@ use tokio::time::Instant;
 /// What most schedules send here.
 #[derive(Notification, Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[notification(shareable, name = "test::Beat")]
-pub struct Beat {
-    pub number: u32,
-    pub tick: Option<Tick>,
+pub(crate) struct Beat {
+    pub(crate) number: u32,
+    pub(crate) tick: Option<Tick>,
 }
 
 impl Stamped for Beat {
@@ -28,39 +28,39 @@ impl Stamped for Beat {
 /// What others ask.
 #[derive(Request, Clone, Debug, Serialize, Deserialize)]
 #[request(response = u64, shareable, name = "test::Work")]
-pub struct Work {
-    pub amount: u64,
+pub(crate) struct Work {
+    pub(crate) amount: u64,
 }
 
-pub fn beat(number: u32) -> Beat {
+pub(crate) fn beat(number: u32) -> Beat {
     Beat { number, tick: None }
 }
 
-pub const fn secs(seconds: u64) -> Duration {
+pub(crate) const fn secs(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
 
-pub struct Bed {
-    pub router: Router,
-    pub schedules: Schedules,
-    pub clock: SimulatedClock,
-    pub beats: Subscription<Beat>,
-    pub managed: Managed,
+pub(crate) struct Bed {
+    pub(crate) router: Router,
+    pub(crate) schedules: Schedules,
+    pub(crate) clock: SimulatedClock,
+    pub(crate) beats: Subscription<Beat>,
+    pub(crate) managed: Managed,
     begun: Instant,
 }
 
 impl Bed {
     /// At noon of 1 July 2026, UTC.
-    pub async fn new(scheduler: Scheduler) -> Self {
+    pub(crate) async fn new(scheduler: Scheduler) -> Self {
         Self::on(Router::new(), scheduler).await.unwrap()
     }
 
-    pub async fn on(router: Router, scheduler: Scheduler) -> Result<Self, StartError> {
+    pub(crate) async fn on(router: Router, scheduler: Scheduler) -> Result<Self, StartError> {
         let clock = SimulatedClock::starting(noon());
         Self::with_clock(router, scheduler, clock).await
     }
 
-    pub async fn with_clock(
+    pub(crate) async fn with_clock(
         router: Router,
         scheduler: Scheduler,
         clock: SimulatedClock,
@@ -75,18 +75,18 @@ impl Bed {
     }
 
     /// The next beat: after how many seconds, and which.
-    pub async fn next(&mut self) -> (f64, u32) {
+    pub(crate) async fn next(&mut self) -> (f64, u32) {
         let beat = self.beats.recv().await.unwrap();
         (self.elapsed(), beat.number)
     }
 
     /// Seconds since it began, to the hundredth: timers are exact to a millisecond.
-    pub fn elapsed(&self) -> f64 {
+    pub(crate) fn elapsed(&self) -> f64 {
         (self.begun.elapsed().as_secs_f64() * 100.0).round() / 100.0
     }
 
     /// All beats that come within a time.
-    pub async fn within(&mut self, duration: Duration) -> Vec<(f64, u32)> {
+    pub(crate) async fn within(&mut self, duration: Duration) -> Vec<(f64, u32)> {
         let end = Instant::now() + duration;
         let mut all = Vec::new();
         while let Ok(Some(beat)) = tokio::time::timeout_at(end, self.beats.recv()).await {
@@ -95,26 +95,26 @@ impl Bed {
         all
     }
 
-    pub async fn stop(self) -> usize {
+    pub(crate) async fn stop(self) -> usize {
         self.managed.stop(Instant::now() + secs(3_600)).await
     }
 }
 
 /// While it is there, a paused clock stands still, in place of going on whenever nothing but timers is waited for: for what
 /// other threads have a part in, such as a disk. It goes on by [`pass`](Still::pass).
-pub struct Still(
+pub(crate) struct Still(
     #[allow(dead_code, reason = "dropping it lets the clock go on")] std::sync::mpsc::Sender<()>,
 );
 
 impl Still {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let (release, held) = std::sync::mpsc::channel::<()>();
         tokio::task::spawn_blocking(move || held.recv().is_err());
         Self(release)
     }
 
     /// The clock goes on, by tenths of a second; whatever is written meanwhile is written.
-    pub async fn pass(&self, bed: &Bed, seconds: u64) {
+    pub(crate) async fn pass(&self, bed: &Bed, seconds: u64) {
         for _ in 0..seconds {
             for _ in 0..10 {
                 tokio::time::advance(secs(1) / 10).await;
@@ -127,7 +127,7 @@ impl Still {
     }
 
     /// When all that has happened is on the disk.
-    pub async fn written(&self, bed: &Bed) {
+    pub(crate) async fn written(&self, bed: &Bed) {
         for _ in 0..3 {
             let barrier = Schedule::send(beat(0)).after(secs(1_000_000)).durable();
             let id = bed.schedules.set(barrier).await.unwrap();
@@ -136,18 +136,18 @@ impl Still {
     }
 }
 
-pub fn noon() -> SystemTime {
+pub(crate) fn noon() -> SystemTime {
     TimeZone::UTC.time("2026-07-01 12:00").unwrap()
 }
 
 #[track_caller]
-pub fn refusal<T: std::fmt::Debug>(result: Result<T, RequestError>) -> Refusal {
+pub(crate) fn refusal<T: std::fmt::Debug>(result: Result<T, RequestError>) -> Refusal {
     let error = result.unwrap_err();
     Refusal::of(&error).unwrap_or_else(|| panic!("{error}"))
 }
 
 /// What a scheduler said when it refused.
 #[track_caller]
-pub fn reason<T: std::fmt::Debug>(result: Result<T, RequestError>) -> String {
+pub(crate) fn reason<T: std::fmt::Debug>(result: Result<T, RequestError>) -> String {
     result.unwrap_err().to_string()
 }

@@ -100,7 +100,8 @@ impl Heap {
                 let next = {
                     let mut heap = heap.heap.lock().expect("nobody panics with it");
                     let now = Instant::now();
-                    while let Some(Reverse((_, number))) = heap.peek().copied().filter(|next| next.0.0 <= now) {
+                    while let Some(Reverse((_, number))) = heap.peek().copied().filter(|next| next.0.0 <= now)
+                    {
                         due.push(number);
                         heap.pop();
                     }
