@@ -183,7 +183,7 @@ impl Round {
             guard: self.guard.pipe(),
         };
         prepare(&mut command, before);
-        let mut child = command.spawn()?;
+        let mut child = command.spawn().inspect_err(|_| self.guard.not_started())?;
         let group = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
         let group = group.ok_or_else(|| io::Error::other("a child without a number"))?;
         self.guard.started(group);
