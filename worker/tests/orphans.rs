@@ -59,6 +59,16 @@ async fn the_children_of_a_program_that_ends_without_a_word_are_gone() {
 }
 
 #[tokio::test]
+async fn a_program_that_inherits_orphans_waits_for_those_of_its_workers() {
+    within(async {
+        let (mut parent, processes) = program("heir");
+        assert_eq!(parent.wait().unwrap().code(), Some(0));
+        are_gone(&processes).await;
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn signals_that_end_a_program_end_its_children() {
     within(async {
         for signal in ["-TERM", "-USR1", "-ABRT"] {
