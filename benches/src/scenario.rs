@@ -60,6 +60,10 @@ pub(crate) enum Scenario {
     PoolTasks(Work),
     /// Jobs to a pool of threads.
     PoolThreads(Work),
+    /// Jobs to another process, one line at a time.
+    Command,
+    /// A process for each job.
+    CommandPerJob,
     /// Events sent while the table of routes is left alone, or changing.
     Table,
     /// Records on the disk, one after the other.
@@ -95,7 +99,7 @@ pub(crate) enum Unit {
 
 impl Scenario {
     /// Every scenario, in the order in which they run.
-    pub(crate) const ALL: [Self; 20] = [
+    pub(crate) const ALL: [Self; 25] = [
         Self::Tell,
         Self::TellBatch,
         Self::Ask,
@@ -108,6 +112,8 @@ impl Scenario {
         Self::PoolTasks(Work::Microsecond),
         Self::PoolThreads(Work::None),
         Self::PoolThreads(Work::Microsecond),
+        Self::Command,
+        Self::CommandPerJob,
         Self::Table,
         Self::JournalOne,
         Self::JournalGroup,
@@ -136,6 +142,8 @@ impl Scenario {
             Self::PoolTasks(Work::Microsecond) => "pool-tasks-1us",
             Self::PoolThreads(Work::None) => "pool-threads-0us",
             Self::PoolThreads(Work::Microsecond) => "pool-threads-1us",
+            Self::Command => "command",
+            Self::CommandPerJob => "command-per-job",
             Self::Table => "table",
             Self::JournalOne => "journal-one",
             Self::JournalGroup => "journal-group",
@@ -165,6 +173,8 @@ impl Scenario {
             Self::PoolTasks(Work::Microsecond) => "256 jobs in flight to 8 tasks, 1 µs of work each",
             Self::PoolThreads(Work::None) => "256 jobs in flight to 8 threads, no work",
             Self::PoolThreads(Work::Microsecond) => "256 jobs in flight to 8 threads, 1 µs of work each",
+            Self::Command => "a job and its answer, one at a time, as lines to another process and back",
+            Self::CommandPerJob => "a process for each job, one at a time",
             Self::Table => "events sent while the table of routes is steady, or changing",
             Self::JournalOne => "records of 100 bytes, each synced before the next",
             Self::JournalGroup => {
@@ -209,6 +219,8 @@ impl Scenario {
             Self::JournalGroup => 204_800,
             Self::TimersInsert => 1_000_000,
             Self::Timers => 4_096,
+            Self::Command => 20_000,
+            Self::CommandPerJob => 1_000,
             _ => 1_500_000,
         };
         scaled(base, scale).div_ceil(GRAIN) * GRAIN

@@ -59,6 +59,16 @@ async fn the_children_of_a_program_that_ends_without_a_word_are_gone() {
 }
 
 #[tokio::test]
+async fn a_program_that_inherits_orphans_waits_for_those_of_its_workers() {
+    within(async {
+        let (mut parent, processes) = program("heir");
+        assert_eq!(parent.wait().unwrap().code(), Some(0));
+        are_gone(&processes).await;
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn signals_that_end_a_program_end_its_children() {
     within(async {
         for signal in ["-TERM", "-USR1", "-ABRT"] {
@@ -83,8 +93,9 @@ async fn a_guard_that_was_killed_is_there_again_for_the_next_child() {
         let (mut parent, processes) = program("wait");
         let guard = children_of(parent.id()).into_iter().find(|child| is_guard(child)).unwrap();
         kill(&guard);
-        // A new worker, and with it a new guard, which knows of what the others have started.
-        kill(&processes[1]);
+        // A new worker, and with it a new guard, which knows of what the other one has started.
+        let other = processes[..2].iter().find(|worker| **worker != parent_of(&processes[2])).unwrap();
+        kill(other);
         until("there is a guard", || {
             children_of(parent.id()).iter().any(|child| *child != guard && is_guard(child))
         })
@@ -104,6 +115,12 @@ fn children_of(process: u32) -> Vec<String> {
         children.extend(list.split_ascii_whitespace().map(str::to_owned));
     }
     children
+}
+
+fn parent_of(process: &str) -> String {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap();
+    let after_name = stat.rsplit(')').next().unwrap();
+    after_name.split_ascii_whitespace().nth(1).unwrap().to_owned()
 }
 
 fn is_guard(process: &str) -> bool {

@@ -1,10 +1,12 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 /// How a worker's process ended that had a job.
 ///
 /// One word large in [`RequestError`](super::RequestError), which boxes it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct WorkerDeath {
     /// The worker's name, as in `resize-0`.
@@ -16,7 +18,7 @@ pub struct WorkerDeath {
 }
 
 /// What a worker's process died of.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum DeathCause {
     /// It ended by itself.
@@ -58,7 +60,7 @@ pub enum DeathCause {
 }
 
 /// A limit that a worker's process went over.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum WorkerLimit {
     /// Resident memory of the process and its children, in bytes.

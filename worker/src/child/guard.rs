@@ -11,8 +11,8 @@ use rustix::process::Pid;
 
 /// A shell beside this process that ends the children's process groups when this process is no more.
 ///
-/// It reads from a pipe of which only this process has the other end, `+ group` and `- group`, and does nothing else.
-/// When the pipe is closed, whatever closed it, it kills the groups that are left and ends. It ignores the signals that
+/// It reads from a pipe of which only this process has the other end, `+ group` and `- group`, and does nothing else; `!`
+/// has it forget all that it was told before. When the pipe is closed, whatever closed it, it kills the groups that are left and ends. It ignores the signals that
 /// are sent to a program and its group, and leads a group of its own.
 ///
 /// Where there is no `/bin/sh` there is no guard: the kernel still kills the children themselves with this process, and
@@ -35,7 +35,9 @@ const SCRIPT: &str = r#"
 trap '' HUP INT QUIT TERM
 live=' '
 while read -r sign group; do
+    case $group in *[!0-9]*) continue ;; esac
     case $sign in
+        !) live=' ' ;;
         +) live="$live$group " ;;
         -) case $live in *" $group "*) live="${live%% $group *} ${live#* $group }" ;; esac ;;
     esac
@@ -44,6 +46,9 @@ for group in $live; do
     kill -s KILL -- "-$group"
 done
 "#;
+
+/// So many bytes are written to a pipe as a whole or not at all: the least that POSIX lets be `PIPE_BUF`.
+const AT_ONCE: usize = 512;
 
 impl Guard {
     pub(super) fn new() -> Self {
@@ -57,9 +62,8 @@ impl Guard {
             self.listening = None;
             match Listening::start() {
                 Ok(listening) => {
-                    let known: String = self.groups.iter().map(|group| format!("+ {group}\n")).collect();
-                    listening.tell(known.as_bytes());
                     self.listening = Some(listening);
+                    self.tell_all();
                 }
                 Err(error) if !self.complained => {
                     self.complained = true;
@@ -77,6 +81,27 @@ impl Guard {
     /// It has announced itself.
     pub(super) fn started(&mut self, group: Pid) {
         self.groups.insert(group.as_raw_nonzero().get());
+    }
+
+    /// A child was not started after all. It may have announced itself before that was known, and its number will be
+    /// another's.
+    pub(super) fn not_started(&mut self) {
+        self.tell_all();
+    }
+
+    /// It knows of all, and of no others.
+    fn tell_all(&self) {
+        let Some(listening) = &self.listening else { return };
+        let mut lines = "!\n".to_owned();
+        for group in &self.groups {
+            let line = format!("+ {group}\n");
+            if lines.len() + line.len() > AT_ONCE {
+                listening.tell(lines.as_bytes());
+                lines.clear();
+            }
+            lines.push_str(&line);
+        }
+        listening.tell(lines.as_bytes());
     }
 
     /// There is nothing left of it.
@@ -154,6 +179,23 @@ mod tests {
             // The others end by themselves.
             assert!(!child.wait().unwrap().success());
         }
+    }
+
+    #[test]
+    fn what_was_announced_and_not_started_is_forgotten() {
+        let mut guard = Guard::new();
+        let (mut started, mut other) = (sleeper(), sleeper());
+        let mut many: Vec<_> = (0..100).map(|_| sleeper()).collect();
+        announce(&mut guard, &started);
+        many.iter().for_each(|child| announce(&mut guard, child));
+        rustix::io::write(guard.pipe().unwrap(), format!("+ {}\n", other.id()).as_bytes()).unwrap();
+        guard.not_started();
+        drop(guard.listening.take().map(|listening| listening.pipe));
+        assert!(!started.wait().unwrap().success());
+        many.iter_mut().for_each(|child| assert!(!child.wait().unwrap().success()));
+        assert!(other.try_wait().unwrap().is_none(), "it is somebody else");
+        other.kill().unwrap();
+        other.wait().unwrap();
     }
 
     #[test]

@@ -118,12 +118,15 @@ impl Drop for Leash {
 struct Round {
     guard: Guard,
     watch: Watch,
+    /// Those that were killed and not waited for yet.
     dying: Vec<Pid>,
+    /// The groups of those that were buried, of which something may be left.
+    orphans: Vec<Pid>,
 }
 
 impl Round {
     fn new() -> Self {
-        Self { guard: Guard::new(), watch: Watch::new(), dying: Vec::new() }
+        Self { guard: Guard::new(), watch: Watch::new(), dying: Vec::new(), orphans: Vec::new() }
     }
 
     fn run(&mut self, orders: &Receiver<Order>) {
@@ -137,15 +140,28 @@ impl Round {
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return,
             }
-            self.dying.retain(|group| !is_buried(*group, &mut self.guard));
+            self.bury();
             self.watch.look_if_due(Instant::now());
         }
+    }
+
+    fn bury(&mut self) {
+        let Self { guard, dying, orphans, .. } = self;
+        dying.retain(|group| {
+            let is_buried = is_buried(*group);
+            if is_buried {
+                guard.buried(*group);
+                orphans.push(*group);
+            }
+            !is_buried
+        });
+        orphans.retain(|group| !has_no_orphans(*group));
     }
 
     /// How long it may sleep.
     fn patience(&self) -> Option<Duration> {
         let look = self.watch.due().map(|due| due.saturating_duration_since(Instant::now()));
-        let bury = (!self.dying.is_empty()).then_some(BURY_EVERY);
+        let bury = (!self.dying.is_empty() || !self.orphans.is_empty()).then_some(BURY_EVERY);
         look.into_iter().chain(bury).min()
     }
 
@@ -163,6 +179,7 @@ impl Round {
             Order::Buried(group) => {
                 self.watch.end(group);
                 self.guard.buried(group);
+                self.orphans.push(group);
             }
         }
     }
@@ -183,7 +200,7 @@ impl Round {
             guard: self.guard.pipe(),
         };
         prepare(&mut command, before);
-        let mut child = command.spawn()?;
+        let mut child = command.spawn().inspect_err(|_| self.guard.not_started())?;
         let group = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
         let group = group.ok_or_else(|| io::Error::other("a child without a number"))?;
         self.guard.started(group);
@@ -210,11 +227,18 @@ impl Round {
 }
 
 /// Waits for a child that was killed, if it has ended.
-fn is_buried(group: Pid, guard: &mut Guard) -> bool {
-    let waited = waitid(WaitId::Pid(group), WaitIdOptions::EXITED | WaitIdOptions::NOHANG);
-    let gone = !matches!(waited, Ok(None));
-    if gone {
-        guard.buried(group);
+fn is_buried(group: Pid) -> bool {
+    !matches!(waitid(WaitId::Pid(group), WaitIdOptions::EXITED | WaitIdOptions::NOHANG), Ok(None))
+}
+
+/// Waits for what was left of a group, as far as it has become this process's own: the first process of a container, and
+/// one that asks for it, inherits what has lost its parent. As long as one is left, the number of the group is its own.
+fn has_no_orphans(group: Pid) -> bool {
+    loop {
+        match waitid(WaitId::Pgid(Some(group)), WaitIdOptions::EXITED | WaitIdOptions::NOHANG) {
+            Ok(Some(_)) => {}
+            Ok(None) => return false,
+            Err(_) => return true,
+        }
     }
-    gone
 }

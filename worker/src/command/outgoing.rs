@@ -32,6 +32,24 @@ impl Outgoing {
         self.buffer.is_empty()
     }
 
+    /// Writes what can be written at once: most lines can.
+    pub(super) fn flush_now(&mut self) {
+        // What is wrong with the pipe is found by whoever waits for it.
+        if let Some(pipe) = &self.pipe
+            && let Ok(written) = pipe.try_write(&self.buffer[self.written..])
+        {
+            self.written += written;
+            self.forget_written();
+        }
+    }
+
+    fn forget_written(&mut self) {
+        if self.written == self.buffer.len() {
+            self.buffer.clear();
+            self.written = 0;
+        }
+    }
+
     /// Writes until nothing is left.
     ///
     /// Cancel safe: what was written is not written again.
@@ -45,8 +63,7 @@ impl Outgoing {
                 Err(error) => return Err(error),
             }
         }
-        self.buffer.clear();
-        self.written = 0;
+        self.forget_written();
         Ok(())
     }
 

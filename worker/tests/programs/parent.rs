@@ -12,6 +12,11 @@ async fn main() {
     use edri_router::Router;
     use program::{Do, job};
 
+    let mode = std::env::args().nth(1).unwrap_or_default();
+    if mode == "heir" {
+        // As the first process of a container does.
+        rustix::process::set_child_subreaper(Some(rustix::process::getpid())).unwrap();
+    }
     // Tests are two folders away from here, as this is from them.
     let hand = std::env::current_exe().unwrap().with_file_name("hand");
     let router = Router::new();
@@ -20,12 +25,22 @@ async fn main() {
     let processes: Vec<_> = both.into_iter().map(Result::unwrap).collect();
     let started = router.request(job("children").number(2)).await.unwrap();
     println!("{} {started}", processes.join(" "));
-    match std::env::args().nth(1).as_deref() {
-        Some("exit") => std::process::exit(3),
-        Some("abort") => std::process::abort(),
-        Some("panic") => panic!("as told"),
-        Some("return") => {}
-        Some("busy") => drop(router.request(job("hang")).await),
+    match mode.as_str() {
+        "exit" => std::process::exit(3),
+        "abort" => std::process::abort(),
+        "panic" => panic!("as told"),
+        "return" => {}
+        "busy" => drop(router.request(job("hang")).await),
+        "heir" => {
+            processes.iter().for_each(|process| program::kill(process));
+            let are_left =
+                || program::children().iter().any(|child| started.split(' ').any(|old| old == child));
+            program::until("nothing is left of them, not even as a zombie", || !are_left()).await;
+            program::until("nor of others", || {
+                program::children().iter().all(|child| program::is_alive(child))
+            })
+            .await;
+        }
         _ => std::future::pending().await,
     }
     drop(pool);

@@ -1,6 +1,8 @@
 //! EDRI itself, as its users write it: managers by `#[manager]`, pools by `Pool`, everything through a router.
 
 mod ask;
+#[cfg(target_os = "linux")]
+mod command;
 mod idle;
 mod journal;
 mod pool;
@@ -27,6 +29,8 @@ pub(crate) fn contenders() -> Vec<Contender> {
         journal::contenders(),
         timers::contenders(),
         idle::contenders(),
+        #[cfg(target_os = "linux")]
+        command::contenders(),
     ]
     .into_iter()
     .flatten()

@@ -1,6 +1,8 @@
 //! Plain channels and files: what everything is compared with, and the floors below it.
 
 mod ask;
+#[cfg(target_os = "linux")]
+mod command;
 mod fanout;
 mod idle;
 mod journal;
@@ -24,6 +26,8 @@ pub(crate) fn contenders() -> Vec<Contender> {
         journal::contenders(),
         timers::contenders(),
         idle::contenders(),
+        #[cfg(target_os = "linux")]
+        command::contenders(),
     ]
     .into_iter()
     .flatten()

@@ -260,6 +260,7 @@ impl<R: Request> Conversation<R> {
         let time = job.due().map(|due| due.saturating_duration_since(Instant::now()));
         let line = JobLine { id, event: R::name(), job: &payload, time, trace: job.trace() };
         line.write(self.stdin.buffer());
+        self.stdin.flush_now();
         let (flight, watching) = Flight::new(id, job);
         self.watches.push(watching);
         self.flights.insert(id, flight);
