@@ -189,8 +189,9 @@ impl Journal {
     /// [finished](SnapshotWriter::finish) it takes their place.
     ///
     /// # Errors
-    /// [`Beyond`](JournalError::Beyond) if no such record is synced, [`SnapshotOutdated`](JournalError::SnapshotOutdated)
-    /// if there is one of a later position, [`SnapshotUnderWay`](JournalError::SnapshotUnderWay).
+    /// [`Beyond`](JournalError::Beyond) if no such record is synced, [`Gone`](JournalError::Gone) if the one after it is no
+    /// longer kept, [`SnapshotOutdated`](JournalError::SnapshotOutdated) if there is a snapshot of a later position,
+    /// [`SnapshotUnderWay`](JournalError::SnapshotUnderWay), and what the operating system refuses.
     ///
     /// # Cancel safety
     /// If it is dropped, nothing was begun.

@@ -40,7 +40,7 @@
 //! # }
 //! ```
 //!
-//! This crate knows nothing of events, routers or managers.
+//! This crate knows nothing of events, routers or managers. It needs a Unix: its locks, and reads and writes at a place.
 
 mod error;
 mod format;
@@ -68,3 +68,10 @@ pub use read::{Reader, Record, SnapshotReader};
 pub use settings::{Durability, Settings, WhenFull};
 pub use snapshot::SnapshotWriter;
 pub use write::Pending;
+
+/// The programs of the guide.
+#[cfg(doctest)]
+mod guide {
+    #[doc = include_str!("../../docs/src/journal.md")]
+    mod journal {}
+}

@@ -35,8 +35,8 @@ async fn what_gathers_while_a_sync_is_under_way_shares_the_next() {
     assert_eq!(first.await.unwrap(), at(1)..at(2));
     let positions: Vec<_> = join_all(appends).await.into_iter().map(Result::unwrap).collect();
     assert_eq!(positions, (2..502).map(at).collect::<Vec<_>>(), "in the order in which they got into line");
-    // Two groups, each with a write and a sync.
-    assert_eq!(disk.calls() - calls, 4);
+    // Two groups, each with a write and a sync; and two calls more after a while without work.
+    assert!((4..=6).contains(&(disk.calls() - calls)), "{}", disk.calls() - calls);
 }
 
 #[tokio::test]
@@ -147,11 +147,42 @@ async fn what_is_not_synced_is_synced_after_a_while_by_itself() {
 }
 
 #[tokio::test]
+async fn what_is_not_synced_is_synced_after_a_while_however_much_comes() {
+    let disk = Disk::new(1);
+    let settings = Settings::default().unsynced_for(std::time::Duration::from_millis(1));
+    let (journal, _) = open(&disk, settings).await;
+    // The writer never runs out of work meanwhile.
+    let mut appended = 0;
+    while journal.next() == Position::FIRST {
+        drop(journal.enqueue(["more and more"], Durability::Unsynced).await.unwrap());
+        appended += 1;
+        assert!(appended < 5_000_000, "none of them was synced");
+    }
+}
+
+#[tokio::test]
+async fn after_a_while_without_work_damage_in_the_last_group_is_told() {
+    let disk = Disk::new(1);
+    let (journal, _) = open(&disk, Settings::default()).await;
+    journal.append("the last").await.unwrap();
+    let calls = disk.calls();
+    // In real time, about a second.
+    while disk.calls() < calls + 2 {
+        tokio::task::yield_now().await;
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    let disk = disk.crash(Loss::Everything);
+    disk.corrupt("journal/00000000000000000001.segment", 64 + 24, |byte| !byte).unwrap();
+    let refused = disk.open("journal", Settings::default()).await;
+    assert!(matches!(refused, Err(JournalError::Damaged(damage)) if damage.position == Some(at(1))));
+}
+
+#[tokio::test]
 async fn what_was_appended_is_written_when_all_handles_are_gone() {
     let disk = Disk::new(1);
     let (journal, hold, first) = busy(&disk, Settings::default()).await;
     for number in 0..100 {
-        let _ = journal.enqueue([record(number)], Durability::Unsynced).await.unwrap();
+        drop(journal.enqueue([record(number)], Durability::Unsynced).await.unwrap());
     }
     drop(journal);
     drop(hold);

@@ -78,10 +78,30 @@ impl List {
         Some((segments[index], segments.get(after).map(|segment| segment.base)))
     }
 
-    /// Each with the one behind it, from the oldest on: the base of the second is where the first ends.
-    pub(super) fn pairs(&self) -> impl Iterator<Item = (Segment, Segment)> + use<> {
-        let segments: Vec<_> = self.segments.lock().iter().copied().collect();
-        (1..segments.len()).map(move |index| (segments[index - 1], segments[index]))
+    /// The two oldest: the base of the second is where the first ends.
+    pub(super) fn oldest(&self) -> Option<(Segment, Segment)> {
+        let segments = self.segments.lock();
+        Some((*segments.front()?, *segments.get(1)?))
+    }
+
+    /// Where it may begin, if what is no longer needed is kept only while all segments have no more than `retain` bytes;
+    /// none if that is where it begins already. `is_spare` tells whether nothing before a position is needed.
+    pub(super) fn may_begin_at(&self, is_spare: impl Fn(Position) -> bool, retain: u64) -> Option<Position> {
+        let segments = self.segments.lock();
+        let mut start = None;
+        let mut bytes = None;
+        for (segment, second) in segments.iter().zip(segments.iter().skip(1)) {
+            if !is_spare(second.base) {
+                break;
+            }
+            let all = bytes.get_or_insert_with(|| segments.iter().map(|segment| segment.bytes).sum::<u64>());
+            if *all <= retain {
+                break;
+            }
+            *all -= segment.bytes;
+            start = Some(second.base);
+        }
+        start
     }
 
     /// How many bytes all of them have.
@@ -124,7 +144,7 @@ impl List {
         self.directory.join(Name::Snapshot(position).file())
     }
 
-    pub(crate) fn unfinished_snapshot_path(&self, position: Position) -> PathBuf {
-        self.directory.join(Name::Snapshot(position).unfinished())
+    pub(crate) fn unfinished_snapshot_path(&self, position: Position, attempt: u64) -> PathBuf {
+        self.directory.join(Name::Snapshot(position).unfinished(attempt))
     }
 }

@@ -72,6 +72,8 @@ struct Active {
     next_synced: Position,
     /// Whether what is not synced yet has been acknowledged, by a promise of less.
     promised: bool,
+    /// Whether the last frame proves that all before it was synced.
+    proven: bool,
 }
 
 impl Log {
@@ -102,6 +104,11 @@ impl Log {
         self.active.written > self.active.synced
     }
 
+    /// Whether damage in what was written last could be taken for a torn end.
+    pub(crate) fn is_unproven(&self) -> bool {
+        !self.active.proven && self.poisoned.is_none()
+    }
+
     fn path(&self, name: Name) -> PathBuf {
         self.directory.join(name.file())
     }
@@ -117,6 +124,11 @@ impl Log {
 
     fn check_poisoned(&self) -> Result<(), JournalError> {
         self.poisoned.clone().map_or(Ok(()), Err)
+    }
+
+    #[cfg(test)]
+    pub(crate) fn why_poisoned(&self) -> Option<JournalError> {
+        self.poisoned.clone()
     }
 
     pub(crate) fn directory(&self) -> &Path {

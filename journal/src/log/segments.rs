@@ -18,7 +18,7 @@ impl Log {
         let size = self.settings.segment_size.max(HEADER as u64 + bytes);
         self.make_room(size)?;
         let header = Header { position: self.next, salt: self.files.draw(), marks: self.marks };
-        let unfinished = self.directory.join(Name::Segment(self.next).unfinished());
+        let unfinished = self.directory.join(Name::Segment(self.next).unfinished(0));
         let path = self.path(Name::Segment(self.next));
         let file = match self.prepare(&unfinished, &header) {
             Ok(file) => file,
@@ -65,7 +65,7 @@ impl Log {
             if needed <= self.settings.capacity {
                 return Ok(());
             }
-            let Some((_, second)) = self.list.pairs().next() else {
+            let Some((_, second)) = self.list.oldest() else {
                 // Only what is being written is left: a group larger than the capacity.
                 return Err(self.full(size));
             };
@@ -88,16 +88,10 @@ impl Log {
 
     /// Removes the segments that nobody needs, beyond what is to be retained. To be called when all is synced.
     pub(crate) fn retire(&mut self) -> Result<(), JournalError> {
-        let mut bytes = self.list.bytes();
-        let mut start = self.list.first();
-        for (segment, second) in self.list.pairs() {
-            if !self.is_spare(second.base) || bytes <= self.settings.retain {
-                break;
-            }
-            bytes -= segment.bytes;
-            start = second.base;
+        match self.list.may_begin_at(|position| self.is_spare(position), self.settings.retain) {
+            Some(start) => self.remove_until(start),
+            None => Ok(()),
         }
-        if start > self.list.first() { self.remove_until(start) } else { Ok(()) }
     }
 
     /// Removes the segments before the one that begins at `start`. That they are to go is synced first: whichever of the
@@ -126,7 +120,17 @@ impl Log {
 impl Active {
     pub(super) fn new(file: Box<dyn File>, path: PathBuf, header: &Header, written: u64) -> Self {
         let (base, salt) = (header.position, header.salt);
-        Self { file, path, base, salt, written, synced: written, next_synced: base, promised: false }
+        Self {
+            file,
+            path,
+            base,
+            salt,
+            written,
+            synced: written,
+            next_synced: base,
+            promised: false,
+            proven: true,
+        }
     }
 }
 
@@ -137,7 +141,7 @@ pub(super) fn begin_first(
     directory: &Path,
 ) -> Result<(), JournalError> {
     let header = Header { position: Position::FIRST, salt: files.draw(), marks: Marks::NONE };
-    let unfinished = directory.join(Name::Segment(header.position).unfinished());
+    let unfinished = directory.join(Name::Segment(header.position).unfinished(0));
     let path = directory.join(Name::Segment(header.position).file());
     prepare(files, settings, &unfinished, &header)?;
     files.rename(&unfinished, &path).doing("rename", &unfinished)?;

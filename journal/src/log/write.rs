@@ -46,9 +46,11 @@ impl Batch {
         self.records += other.records;
     }
 
-    pub(crate) fn clear(&mut self) {
+    /// An empty one, with the memory of this one up to so many bytes.
+    pub(crate) fn emptied(mut self, bytes: usize) -> Self {
         self.bytes.clear();
-        self.records = 0;
+        self.bytes.shrink_to(bytes);
+        Self { bytes: self.bytes, records: 0 }
     }
 
     /// Gives each frame its place in a segment, from byte `at` on, of which `synced` bytes are synced.
@@ -92,17 +94,33 @@ impl Log {
         Ok(first)
     }
 
-    /// Marks everything up to `position` as confirmed.
+    /// Marks everything up to `position` as confirmed, unless it is.
     pub(crate) fn confirm(&mut self, position: Position) -> Result<(), JournalError> {
+        if self.marks_written.confirmed >= Some(position) {
+            return Ok(());
+        }
         self.mark(Marks { confirmed: Some(position), ..self.marks_written })
     }
 
-    /// Ends it in order: behind a frame that says so, whatever is damaged later is known to have been synced.
+    /// Writes a frame behind all that is synced, which says that it is: if any of it is damaged later, that is not taken for
+    /// an end that a crash has torn. Goes without, where there is no room.
+    pub(crate) fn prove(&mut self) {
+        if !self.is_unproven() {
+            return;
+        }
+        // The same marks once more: if this frame is damaged, nothing is lost.
+        match self.mark(self.marks_written).and_then(|()| self.sync()) {
+            Ok(()) => self.active.proven = true,
+            Err(error) => {
+                tracing::debug!(journal = %self.directory.display(), %error, "it remains unproven that all was synced");
+            }
+        }
+    }
+
+    /// Ends it in order.
     pub(crate) fn close(mut self) -> Result<(), JournalError> {
         self.sync()?;
-        if let Err(error) = self.mark(self.marks).and_then(|()| self.sync()) {
-            tracing::debug!(journal = %self.directory.display(), %error, "the journal is closed without a frame that says so");
-        }
+        self.prove();
         let Active { file, path, written, .. } = &self.active;
         file.set_length(*written).doing("cut", path)
     }
@@ -143,6 +161,7 @@ impl Log {
     }
 
     fn put(&mut self, bytes: &[u8]) -> Result<(), JournalError> {
+        self.active.proven = false;
         match self.active.file.write(self.active.written, bytes) {
             Ok(()) => {
                 self.active.written += bytes.len() as u64;

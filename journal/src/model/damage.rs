@@ -63,7 +63,7 @@ fn damage_before_the_last_group_is_told_with_its_place_even_in_the_segment_that_
 }
 
 #[test]
-fn the_last_group_is_a_torn_tail_unless_the_log_was_closed() {
+fn the_last_group_is_a_torn_tail_unless_the_log_was_closed_or_had_time() {
     for byte in [0, 23, 24, 73] {
         let mut run = groups(&[50; 4]);
         run.log = None;
@@ -73,10 +73,18 @@ fn the_last_group_is_a_torn_tail_unless_the_log_was_closed() {
         let cut = recovered.cut.unwrap();
         assert_eq!((cut.path, cut.offset, cut.bytes), (segment(1), 64 + 3 * 74, 74));
 
-        let mut run = groups(&[50; 4]);
-        run.log.take().unwrap().close().unwrap();
-        run.disk.corrupt(segment(1), 64 + 3 * 74 + byte, |byte| !byte).unwrap();
-        assert_eq!(damage(look(&mut run)).offset, 64 + 3 * 74);
+        for end in [Log::prove, |log: &mut Log| log.sync().unwrap()] {
+            let mut run = groups(&[50; 4]);
+            let mut log = run.log.take().unwrap();
+            end(&mut log);
+            if log.is_unproven() {
+                log.close().unwrap();
+            } else {
+                drop(log);
+            }
+            run.disk.corrupt(segment(1), 64 + 3 * 74 + byte, |byte| !byte).unwrap();
+            assert_eq!(damage(look(&mut run)).offset, 64 + 3 * 74);
+        }
     }
 }
 

@@ -1,11 +1,13 @@
 use std::io::ErrorKind;
+use std::path::Path;
 
 use proptest::prelude::*;
 
 use super::cases;
 use super::program::{self, Program};
-use super::run::{DIRECTORY, Run, is_refused};
+use super::run::{DIRECTORY, Run, is_refused, settings};
 use crate::error::JournalError;
+use crate::log::Log;
 use crate::testing::{Disk, Loss};
 
 /// Does a program to its end, whatever is refused on the way, or until the machine goes down. What has to be opened again
@@ -68,6 +70,29 @@ fn whatever_fails_in_a_short_program_what_was_promised_is_there() {
         }
     }
     assert!(wrong > 1_000, "{wrong}");
+}
+
+#[test]
+fn a_start_that_cannot_read_fails_and_the_next_finds_all() {
+    let program = [program::all(1), program::all(1), program::all(1)].concat().concat();
+    let mut run = Run::new(Disk::new(3));
+    assert!(run.all(&program).1.is_none());
+    run.log = None;
+    let before = run.disk.reads();
+    run.open().unwrap();
+    let reads = run.disk.reads() - before;
+    assert!(reads > 5, "{reads}");
+    for read in 0..reads {
+        run.log = None;
+        run.disk.fail_read_at(run.disk.reads() + read, ErrorKind::Other);
+        let files = run.files.clone();
+        match Log::open(files, Path::new(DIRECTORY), settings()) {
+            Err(JournalError::Io { doing: "read", .. }) => run.open().unwrap(),
+            Err(error) => panic!("{error}"),
+            // It was the book that read it.
+            Ok(_) => break,
+        }
+    }
 }
 
 proptest! {

@@ -11,6 +11,8 @@ pub(super) enum Step {
     Confirm(u64),
     /// The first so many percent of the synced records are summed up, in so many parts.
     Snapshot { percent: u64, parts: usize },
+    /// Nothing is done for a while.
+    Idle,
     /// It is closed in order and opened again.
     Reopen,
 }
@@ -32,6 +34,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => Just(Step::Sync),
         2 => (0..=100_u64).prop_map(Step::Confirm),
         1 => (0..=100_u64, 0..4_usize).prop_map(|(percent, parts)| Step::Snapshot { percent, parts }),
+        1 => Just(Step::Idle),
         1 => Just(Step::Reopen),
     ]
 }

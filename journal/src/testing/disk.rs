@@ -30,7 +30,7 @@ impl Shared {
         Arc::new(Self { world: Mutex::new(world), released: Condvar::new() })
     }
 
-    fn read(&self) -> MutexGuard<'_, World> {
+    fn now(&self) -> MutexGuard<'_, World> {
         self.world.lock()
     }
 
@@ -55,13 +55,13 @@ pub struct Hold {
 impl Hold {
     /// How many changes are held up now.
     pub fn waiting(&self) -> usize {
-        self.shared.read().waiting
+        self.shared.now().waiting
     }
 }
 
 impl Drop for Hold {
     fn drop(&mut self) {
-        self.shared.read().holds -= 1;
+        self.shared.now().holds -= 1;
         self.shared.released.notify_all();
     }
 }
@@ -97,29 +97,50 @@ impl Disk {
 
     /// How many changes were asked for so far: of files, their lengths, their names, and syncs.
     pub fn calls(&self) -> u64 {
-        self.shared.read().calls
+        self.shared.now().calls
     }
 
     /// The machine goes down in the middle of the change that is asked for as number `call`, counted from zero: from then
     /// on everything fails, until it is brought [up again](Self::crash).
     pub fn crash_at(&self, call: u64) {
-        self.shared.read().faults.insert(call, Fault::Crash);
+        self.shared.now().faults.insert(call, Fault::Crash);
     }
 
     /// The change that is asked for as number `call` fails; part of it may be done.
     pub fn fail_at(&self, call: u64, error: io::ErrorKind) {
-        self.shared.read().faults.insert(call, Fault::Error(error));
+        self.shared.now().faults.insert(call, Fault::Error(error));
+    }
+
+    /// Whoever asks for the change that is asked for as number `call` panics.
+    #[cfg(test)]
+    pub(crate) fn panic_at(&self, call: u64) {
+        self.shared.now().faults.insert(call, Fault::Panic);
+    }
+
+    /// How often something was read so far.
+    pub fn reads(&self) -> u64 {
+        self.shared.now().reads
+    }
+
+    /// How many bytes were read at a time, at most.
+    pub fn largest_read(&self) -> usize {
+        self.shared.now().largest_read
+    }
+
+    /// What is read as number `read`, counted from zero, cannot be.
+    pub fn fail_read_at(&self, read: u64, error: io::ErrorKind) {
+        self.shared.now().read_faults.insert(read, error);
     }
 
     /// How many bytes all files may take; [`u64::MAX`] for no bound.
     pub fn set_room(&self, bytes: u64) {
-        self.shared.read().room = bytes;
+        self.shared.now().room = bytes;
     }
 
     /// The machine goes down now, and comes up again with what is left. For whoever still uses this disk, it stays down.
     #[must_use = "what is left is on the disk that is returned"]
     pub fn crash(&self, loss: Loss) -> Self {
-        let mut world = self.shared.read();
+        let mut world = self.shared.now();
         world.is_down = true;
         let mut left = world.clone();
         drop(world);
@@ -130,19 +151,19 @@ impl Disk {
 
     /// Holds up every change from now on, as a disk that is busy does.
     pub fn hold(&self) -> Hold {
-        self.shared.read().holds += 1;
+        self.shared.now().holds += 1;
         Hold { shared: self.shared.clone() }
     }
 
     /// Whether the machine went down.
     pub fn is_down(&self) -> bool {
-        self.shared.read().is_down
+        self.shared.now().is_down
     }
 
     /// A copy of this disk as it is now, with nobody who uses it.
     #[must_use = "the copy is returned"]
     pub fn copy(&self) -> Self {
-        let mut world = self.shared.read().clone();
+        let mut world = self.shared.now().clone();
         world.locks.clear();
         world.holds = 0;
         world.waiting = 0;
@@ -151,7 +172,7 @@ impl Disk {
 
     /// The files in a directory, with what is in them.
     pub fn files(&self, directory: impl AsRef<Path>) -> Vec<(PathBuf, Vec<u8>)> {
-        let world = self.shared.read();
+        let world = self.shared.now();
         let paths = world.names_in(directory.as_ref());
         paths
             .map(|path| {
@@ -177,7 +198,7 @@ impl Disk {
         offset: u64,
         change: impl FnOnce(u8) -> u8,
     ) -> io::Result<()> {
-        let mut world = self.shared.read();
+        let mut world = self.shared.now();
         let file = world.find(path.as_ref())?;
         if offset >= world.seen(file).map_or(0, Sparse::length) as u64 {
             return Err(io::ErrorKind::UnexpectedEof.into());
@@ -193,8 +214,8 @@ impl Disk {
 
 impl FileSystem for Disk {
     fn create_directory(&self, path: &Path) -> io::Result<()> {
-        if self.shared.read().is_directory(path) {
-            return self.shared.read().check();
+        if self.shared.now().is_directory(path) {
+            return self.shared.now().check();
         }
         let (mut world, going) = self.shared.change()?;
         match going {
@@ -207,7 +228,7 @@ impl FileSystem for Disk {
     }
 
     fn lock(&self, path: &Path) -> io::Result<Option<Box<dyn Lock>>> {
-        let mut world = self.shared.read();
+        let mut world = self.shared.now();
         world.check()?;
         if !world.locks.insert(path.into()) {
             return Ok(None);
@@ -216,7 +237,7 @@ impl FileSystem for Disk {
     }
 
     fn list(&self, directory: &Path) -> io::Result<Vec<String>> {
-        let world = self.shared.read();
+        let world = self.shared.now();
         world.check()?;
         let names = world.names_in(directory).filter_map(|path| path.file_name()?.to_str());
         Ok(names.map(str::to_owned).collect())
@@ -232,7 +253,7 @@ impl FileSystem for Disk {
     }
 
     fn open(&self, path: &Path) -> io::Result<Box<dyn File>> {
-        let world = self.shared.read();
+        let world = self.shared.now();
         world.check()?;
         world.find(path).map(|file| self.handle(file))
     }
@@ -279,7 +300,7 @@ impl FileSystem for Disk {
     }
 
     fn draw(&self) -> u64 {
-        self.shared.read().chance.number()
+        self.shared.now().chance.number()
     }
 }
 
@@ -292,8 +313,8 @@ struct Handle {
 
 impl File for Handle {
     fn read(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
-        let world = self.shared.read();
-        world.check()?;
+        let mut world = self.shared.now();
+        world.read(buffer.len())?;
         Ok(world.seen(self.file).map_or(0, |content| content.read(offset as usize, buffer)))
     }
 
@@ -315,7 +336,7 @@ impl File for Handle {
     }
 
     fn length(&self) -> io::Result<u64> {
-        let world = self.shared.read();
+        let world = self.shared.now();
         world.check()?;
         Ok(world.seen(self.file).map_or(0, Sparse::length) as u64)
     }
@@ -379,6 +400,6 @@ impl Lock for Held {}
 
 impl Drop for Held {
     fn drop(&mut self) {
-        self.shared.read().locks.remove(&self.path);
+        self.shared.now().locks.remove(&self.path);
     }
 }

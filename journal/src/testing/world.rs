@@ -24,6 +24,11 @@ pub(super) struct World {
     pub(super) chance: Chance,
     /// How many changes were asked for.
     pub(super) calls: u64,
+    /// How often something was read.
+    pub(super) reads: u64,
+    /// The most that was asked for at a time.
+    pub(super) largest_read: usize,
+    pub(super) read_faults: BTreeMap<u64, io::ErrorKind>,
     /// How many bytes files may take together.
     pub(super) room: u64,
     pub(super) faults: BTreeMap<u64, Fault>,
@@ -42,6 +47,9 @@ pub(super) enum Fault {
     Error(io::ErrorKind),
     /// The machine goes down in the middle of it.
     Crash,
+    /// Whoever asks for it panics.
+    #[cfg(test)]
+    Panic,
 }
 
 /// A change of names: all of it lasts, or nothing.
@@ -80,6 +88,9 @@ impl World {
             next_file: 0,
             chance: Chance::new(seed),
             calls: 0,
+            reads: 0,
+            largest_read: 0,
+            read_faults: BTreeMap::new(),
             room: u64::MAX,
             faults: BTreeMap::new(),
             holds: 0,
@@ -95,12 +106,23 @@ impl World {
         self.calls += 1;
         Ok(match fault {
             None => Going::Well,
+            #[cfg(test)]
+            Some(Fault::Panic) => panic!("as it was told"),
             Some(Fault::Error(kind)) => Going::Wrong(kind.into()),
             Some(Fault::Crash) => {
                 self.is_down = true;
                 Going::Wrong(down())
             }
         })
+    }
+
+    /// Something is read: says whether it can be.
+    pub(super) fn read(&mut self, bytes: usize) -> io::Result<()> {
+        self.check()?;
+        self.largest_read = self.largest_read.max(bytes);
+        let fault = self.read_faults.remove(&self.reads);
+        self.reads += 1;
+        fault.map_or(Ok(()), |kind| Err(kind.into()))
     }
 
     pub(super) fn check(&self) -> io::Result<()> {
@@ -208,6 +230,9 @@ impl World {
         self.locks.clear();
         self.faults.clear();
         self.calls = 0;
+        self.read_faults.clear();
+        self.reads = 0;
+        self.largest_read = 0;
         self.holds = 0;
         self.waiting = 0;
         self.is_down = false;

@@ -15,6 +15,14 @@ pub(crate) struct Group {
     pub(super) flush: Stage<Result<(), JournalError>>,
 }
 
+impl Group {
+    /// Whoever still waits, waits for something that will not happen.
+    pub(super) fn fail(&self, why: &JournalError) {
+        self.records.complete(Err(why.clone()));
+        self.flush.complete(Err(why.clone()));
+    }
+}
+
 /// Something that happens once, and all who wait for it.
 #[derive(Debug)]
 pub(crate) struct Stage<T> {

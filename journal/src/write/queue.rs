@@ -1,3 +1,4 @@
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -47,10 +48,10 @@ struct Gathering {
 /// What else the writer is asked to do, after all that was gathered before it.
 #[derive(Debug)]
 pub(crate) enum Command {
-    /// A snapshot is complete.
-    Adopt(Position, oneshot::Sender<Result<(), JournalError>>),
-    /// A snapshot was given up.
-    Discard(Position),
+    /// The snapshot of a position is complete, under its unfinished name.
+    Adopt(Position, PathBuf, oneshot::Sender<Result<(), JournalError>>),
+    /// The snapshot of this unfinished name was given up.
+    Discard(PathBuf),
 }
 
 /// What the writer has to do next.
@@ -64,6 +65,13 @@ pub(super) struct Work {
     pub(super) commands: Vec<Command>,
     /// Whether it is the last.
     pub(super) closing: bool,
+}
+
+impl Work {
+    /// Whether nobody asked for anything, and something was due.
+    pub(super) fn is_idle(&self) -> bool {
+        self.calls == 0
+    }
 }
 
 /// How long the writer waits for more, and for how many.
@@ -157,16 +165,15 @@ impl Queue {
     pub(crate) fn close(&self, why: JournalError) {
         let mut gathering = self.gathering.lock();
         gathering.closed.get_or_insert(why);
-        self.room.close();
         self.wake(gathering);
+        self.room.close();
     }
 
     /// Nobody will write what has gathered.
     pub(crate) fn abandon(&self, why: JournalError) {
         self.close(why.clone());
         let work = self.gathering.lock().take(Batch::default());
-        work.group.records.complete(Err(why.clone()));
-        work.group.flush.complete(Err(why));
+        work.group.fail(&why);
     }
 
     fn why_closed(&self) -> JournalError {
@@ -218,16 +225,11 @@ impl Queue {
             }
         }
         gathering.sleeping = None;
-        self.room.add_permits(std::mem::take(&mut gathering.room));
-        gathering.take(batch)
-    }
-}
-
-impl Drop for Work {
-    /// Whoever still waits then, waits for something that will not happen: the writer has panicked.
-    fn drop(&mut self) {
-        self.group.records.complete(Err(JournalError::Closed));
-        self.group.flush.complete(Err(JournalError::Closed));
+        let room = std::mem::take(&mut gathering.room);
+        let work = gathering.take(batch);
+        drop(gathering);
+        self.room.add_permits(room);
+        work
     }
 }
 
