@@ -76,8 +76,12 @@ impl Timed {
 
 #[tokio::test(start_paused = true)]
 async fn a_manager_that_needs_the_scheduler_is_started_after_it_and_sets_its_schedules() {
-    let app =
-        App::new().manager(Host::new(Timed).needs("scheduler")).scheduler(Scheduler::new()).start().await.unwrap();
+    let app = App::new()
+        .manager(Host::new(Timed).needs("scheduler"))
+        .scheduler(Scheduler::new())
+        .start()
+        .await
+        .unwrap();
     let mut counted = app.router().subscribe::<Counted>();
     assert_eq!(counted.recv().await.unwrap().0, Some(101));
     assert!(app.shutdown(SECOND).await.is_clean());
@@ -112,10 +116,11 @@ async fn behaviour_59_health_is_asked_for_in_the_configured_period_and_the_sched
 #[tokio::test(start_paused = true)]
 async fn a_program_under_test_sees_days_pass() {
     let noon = TimeZone::UTC.time("2026-12-24 12:00").unwrap();
-    let scheduler = Scheduler::new()
-        .clock(SimulatedClock::starting(noon))
-        .time_zone(TimeZone::UTC)
-        .job("nightly", Cron::parse("30 2 * * *").unwrap(), counting());
+    let scheduler = Scheduler::new().clock(SimulatedClock::starting(noon)).time_zone(TimeZone::UTC).job(
+        "nightly",
+        Cron::parse("30 2 * * *").unwrap(),
+        counting(),
+    );
     let app = App::new().scheduler(scheduler).manager(Counter).start().await.unwrap();
     let mut counted = app.router().subscribe::<Counted>();
     for night in 1..=3 {

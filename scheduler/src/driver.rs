@@ -9,7 +9,7 @@ use tokio::task::{JoinError, JoinHandle, JoinSet};
 use tokio::time::{Instant, sleep_until};
 
 use crate::action::Act;
-use crate::core::{Ended, Flight, Output, Run};
+use crate::core::{Ended, Output, Run};
 use crate::event::{ClockSet, Direction, Fired, RunFailed, RunsSkipped};
 use crate::options::Keep;
 use crate::shared::Shared;
@@ -70,7 +70,8 @@ struct Driving {
     shared: Arc<Shared>,
     router: Router,
     patience: Instant,
-    runs: JoinSet<(Flight, Ended)>,
+    /// Those that have ended are taken out at the next wake: a run that ends wakes nobody who has nothing to do for it.
+    runs: JoinSet<()>,
 }
 
 impl Driving {
@@ -80,8 +81,8 @@ impl Driving {
         loop {
             let (more, until) = self.look(&mut outputs);
             outputs.drain(..).for_each(|output| self.put_out(output));
+            while self.runs.try_join_next().is_some() {}
             if more {
-                self.take_ended();
                 tokio::task::yield_now().await;
                 continue;
             }
@@ -90,18 +91,12 @@ impl Driving {
             tokio::select! {
                 biased;
                 _ = &mut stopped => break,
-                Some(ended) = self.runs.join_next() => {
-                    self.ended(ended);
-                    self.take_ended();
-                }
                 () = shared.wake.notified() => {}
                 () = &mut sleep => {}
             }
         }
         self.shared.state.lock().core.close();
-        while let Some(ended) = self.runs.join_next().await {
-            self.ended(ended);
-        }
+        while self.runs.join_next().await.is_some() {}
     }
 
     /// What is to be done now, whether there may be more at once, and when the next look is to be taken.
@@ -152,17 +147,17 @@ impl Driving {
             Keep::InMemory => None,
             Keep::Durable => self.shared.ticket(),
         };
-        self.router.announce(|| Fired { tick: tick.clone(), event: action.event().to_owned() });
-        let (router, patience) = (self.router.clone(), self.patience);
+        let (shared, router, patience) = (Arc::clone(&self.shared), self.router.clone(), self.patience);
         self.runs.spawn(async move {
             // What has been sent is on the disk, so that it never comes again under another number. If it cannot be
             // written, that has been told, and is no reason not to send.
             if let Some(ticket) = ticket {
                 let _ = ticket.written().await;
             }
+            router.announce(|| Fired { tick: tick.clone(), event: action.event().to_owned() });
             let sending = Arc::clone(&action).send(router.clone(), tick.clone(), patience);
             let failure = match caught(sending).await {
-                Ok(()) => return (flight, Ended::Well),
+                Ok(()) => return shared.ended(flight, Ended::Well),
                 Err(RequestError::Failed(failure)) => failure,
                 Err(error) => Failure::from(error),
             };
@@ -173,23 +168,7 @@ impl Driving {
                 "a run of a schedule has failed: {failure}"
             );
             router.announce(|| RunFailed { tick, event: action.event().to_owned(), failure });
-            (flight, Ended::Badly)
+            shared.ended(flight, Ended::Badly);
         });
-    }
-
-    fn take_ended(&mut self) {
-        while let Some(ended) = self.runs.try_join_next() {
-            self.ended(ended);
-        }
-    }
-
-    fn ended(&self, ended: Result<(Flight, Ended), JoinError>) {
-        // All that is the user's code is caught within; nobody aborts a run but by ending the driver.
-        let Ok((flight, how)) = ended else { return };
-        let now = self.shared.now();
-        let mut state = self.shared.state.lock();
-        let state = &mut *state;
-        state.core.ended(flight, how, now, &mut state.outputs);
-        self.shared.settle(state, now);
     }
 }

@@ -4,7 +4,7 @@
 
 mod support;
 
-use edri_event::{Notification, Request};
+use edri_event::{Event as _, Notification, Request};
 use edri_router::RequestError;
 use edri_scheduler::{
     Cancel, Cron, Every, Get, List, Pause, Refusal, Resume, RunNow, Schedule, ScheduleId, Scheduler, Set,
@@ -251,6 +251,26 @@ async fn all_commands_may_come_from_other_processes() {
     assert_eq!(router.request(travelled(&List::default())).await.unwrap().schedules, [info]);
     router.request(travelled(&Cancel(id.clone()))).await.unwrap();
     assert_eq!(refusal(router.request(travelled(&Cancel(id))).await), Refusal::Unknown);
+}
+
+#[test]
+fn both_ends_can_tell_whether_they_mean_the_same_commands() {
+    let fingerprints = [
+        Set::wire().map(|wire| wire.fingerprint()),
+        Update::wire().map(|wire| wire.fingerprint()),
+        SetOrUpdate::wire().map(|wire| wire.fingerprint()),
+        Cancel::wire().map(|wire| wire.fingerprint()),
+        List::wire().map(|wire| wire.fingerprint()),
+        Get::response_wire().map(|wire| wire.fingerprint()),
+        List::response_wire().map(|wire| wire.fingerprint()),
+        edri_scheduler::Fired::wire().map(|wire| wire.fingerprint()),
+        edri_scheduler::RunFailed::wire().map(|wire| wire.fingerprint()),
+    ];
+    assert!(fingerprints.iter().all(Option::is_some));
+    // They are of different shapes, but for the three that hold a schedule.
+    let different: std::collections::HashSet<_> =
+        fingerprints.iter().flatten().map(|print| print.get()).collect();
+    assert!(different.len() >= 7, "{fingerprints:?}");
 }
 
 #[derive(Notification, Clone, serde::Serialize, serde::Deserialize)]

@@ -360,12 +360,12 @@ async fn a_journal_that_is_full_is_summed_up_and_one_that_stays_so_is_told() {
     let _still = Still::new();
     let directory = tempfile::tempdir().unwrap();
     let small = JournalSettings::default().segment_size(4_096).limit(4_096);
-    let settings = small.capacity(40_000, edri_scheduler::WhenFull::Refuse);
+    let settings = small.capacity(24_000, edri_scheduler::WhenFull::Refuse);
     let scheduler = Scheduler::new().journal_with(directory.path(), settings).sends_stamped::<Beat>();
     let bed = started(scheduler, 0).await;
     // Far more than there is room for, of which little is still needed.
     bed.schedules.set(durable().id("changes").after(secs(1_000_000))).await.unwrap();
-    for number in 0..600 {
+    for number in 0..200 {
         bed.schedules.update(Schedule::named("changes").after(secs(1_000_000 + number))).await.unwrap();
     }
     assert_eq!(bed.managed.health(secs(1)).await.status, Status::Ok);

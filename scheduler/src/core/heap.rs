@@ -113,6 +113,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
         #[test]
         fn it_is_a_set_ordered_by_time(steps in prop::collection::vec(step(), 0..400)) {
             let (mut heap, mut positions) = (Heap::default(), vec![NOWHERE; 200]);

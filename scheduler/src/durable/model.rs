@@ -211,7 +211,7 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 fn cases() -> u32 {
-    std::env::var("EDRI_SCHEDULER_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(400)
+    std::env::var("EDRI_SCHEDULER_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(200)
 }
 
 proptest! {

@@ -19,7 +19,7 @@ use tokio::time::Instant;
 
 use crate::action::{Act, Declared, Encoded, Scheduled};
 use crate::clock::Clock;
-use crate::core::{Core, Moved, Now, Output};
+use crate::core::{Core, Ended, Flight, Moved, Now, Output};
 use crate::durable::{Definition, Ledger, Record, Ticket};
 use crate::id::Key;
 use crate::options::Keep;
@@ -161,6 +161,15 @@ impl Shared {
             self.wake.notify_one();
         }
         ticket
+    }
+
+    /// A run has ended.
+    pub(crate) fn ended(&self, flight: Flight, how: Ended) {
+        let now = self.now();
+        let mut state = self.state.lock();
+        let State { core, outputs, .. } = &mut *state;
+        core.ended(flight, how, now, outputs);
+        self.settle(&mut state, now);
     }
 
     pub(crate) fn close_ledger(&self) {

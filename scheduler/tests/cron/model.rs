@@ -110,11 +110,11 @@ fn by_seconds(plan: &Plan, zone: &tz::TimeZone, from: i64, to: i64) -> Vec<i64> 
 }
 
 fn years() -> i64 {
-    std::env::var("EDRI_CRON_YEARS").ok().and_then(|years| years.parse().ok()).unwrap_or(30)
+    std::env::var("EDRI_CRON_YEARS").ok().and_then(|years| years.parse().ok()).unwrap_or(20)
 }
 
 fn cases() -> u32 {
-    std::env::var("EDRI_CRON_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(60)
+    std::env::var("EDRI_CRON_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(24)
 }
 
 proptest! {

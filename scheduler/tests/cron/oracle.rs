@@ -25,7 +25,7 @@ fn theirs(pattern: &str, zone: &str, from: i64, count: usize) -> Vec<i64> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(100))]
+    #![proptest_config(ProptestConfig::with_cases(32))]
 
     #[test]
     fn without_changes_of_the_clock_all_patterns_agree(plan in sparse(), from in 0_i64..2_500_000_000) {

@@ -16,7 +16,7 @@ const ZONES: [&str; 10] = [
 ];
 
 const PATTERNS: [&str; 6] =
-    ["30 2 * * *", "0 */6 * * MON-FRI", "0 0 L * *", "15,45 1-3 * * SUN", "0 0 29 2 *", "0 12 * * FRI#2"];
+    ["30 2 * * *", "0 */12 * * MON", "0 0 L * *", "15,45 1-3 * * SUN", "0 0 29 2 *", "0 12 * * FRI#2"];
 
 fn years() -> i64 {
     std::env::var("EDRI_SCHEDULER_YEARS").ok().and_then(|years| years.parse().ok()).unwrap_or(20)

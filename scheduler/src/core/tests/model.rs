@@ -527,7 +527,7 @@ fn first(schedule: &Modelled, now: Now) -> Option<Nanoseconds> {
 }
 
 fn cases() -> u32 {
-    std::env::var("EDRI_SCHEDULER_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(400)
+    std::env::var("EDRI_SCHEDULER_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(200)
 }
 
 proptest! {
