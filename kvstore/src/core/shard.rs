@@ -153,16 +153,19 @@ impl Shard {
         Some(slot)
     }
 
-    /// The key has a new deadline: among the deadlines it stands for that, or for an earlier one.
-    pub(super) fn schedule(&mut self, hash: u64, key: &str) {
-        let Some(slot) = self.find_mut(hash, key) else { return };
-        if slot.deadline.is_never() || slot.scheduled <= slot.deadline {
-            return;
+    /// The key may have a new deadline: among the deadlines it stands for that, or for an earlier one. Answers with the
+    /// deadline if it is put there.
+    pub(super) fn schedule(&mut self, hash: u64, key: &str) -> Option<Deadline> {
+        let slot = self.find_mut(hash, key)?;
+        let deadline = slot.deadline;
+        if deadline.is_never() || slot.scheduled <= deadline {
+            return None;
         }
-        slot.scheduled = slot.deadline;
-        let entry = Reverse((slot.deadline, Arc::clone(&slot.key)));
+        slot.scheduled = deadline;
+        let entry = Reverse((deadline, Arc::clone(&slot.key)));
         self.deadlines.push(entry);
         self.sift_deadlines();
+        Some(deadline)
     }
 
     /// Without what is not true any more, once that is more than half.
