@@ -65,6 +65,10 @@ fn set(space: &Arc<Space>, byte: u8, expiry: Expiry, only_if: OnlyIf) -> Outcome
     space.set("k", None, content(byte), expiry, only_if).unwrap().output
 }
 
+fn put(space: &Arc<Space>, byte: u8, expiry: Expiry) {
+    assert!(set(space, byte, expiry, OnlyIf::Any).is_applied());
+}
+
 fn seen(space: &Space) -> Option<u8> {
     space.content("k").map(|content| content.bytes[0])
 }
@@ -108,7 +112,7 @@ async fn changes_build_on_those_that_are_not_seen_yet_and_are_seen_in_order() {
 #[tokio::test(start_paused = true)]
 async fn changes_that_are_given_up_leave_what_was_seen() {
     let (_core, space, slow) = space();
-    set(&space, 1, Expiry::Never, OnlyIf::Any);
+    put(&space, 1, Expiry::Never);
     slow.carry_out(1);
     let gauge = space.gauge();
     let lost = space.set("k", None, content(2), Expiry::Never, OnlyIf::Any).unwrap();
@@ -128,9 +132,9 @@ async fn a_key_whose_time_is_over_while_it_is_written_is_told_to_have_expired_if
     let (core, space, slow) = space();
     tokio::spawn(Arc::clone(&core).see_to_what_expires());
     let mut watching = Watching::new(Arc::clone(&space), Watch::prefix("")).unwrap();
-    set(&space, 1, Expiry::After(Duration::from_millis(10)), OnlyIf::Any);
+    put(&space, 1, Expiry::After(Duration::from_millis(10)));
     slow.carry_out(1);
-    set(&space, 2, Expiry::Never, OnlyIf::Any);
+    put(&space, 2, Expiry::Never);
     tokio::time::sleep(Duration::from_millis(50)).await;
     assert_eq!(seen(&space), None, "it is over, whatever becomes of the write");
     assert!(matches!(told(&mut watching).await, Some(Watched::Set { .. })));
@@ -144,7 +148,7 @@ async fn a_key_whose_time_is_over_while_it_is_written_is_told_to_have_expired_if
 #[tokio::test(start_paused = true)]
 async fn clearing_takes_what_is_not_seen_yet_and_touching_keeps_it() {
     let (_core, space, slow) = space();
-    set(&space, 1, Expiry::After(Duration::from_millis(10)), OnlyIf::Any);
+    put(&space, 1, Expiry::After(Duration::from_millis(10)));
     assert!(space.touch("k", None, Expiry::Never).unwrap().output.is_some());
     slow.carry_out(2);
     tokio::time::sleep(Duration::from_millis(50)).await;
