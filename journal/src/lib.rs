@@ -40,7 +40,7 @@
 //! # }
 //! ```
 //!
-//! This crate knows nothing of events, routers or managers.
+//! This crate knows nothing of events, routers or managers. It needs a Unix: its locks, and reads and writes at a place.
 
 mod error;
 mod format;

@@ -1,5 +1,5 @@
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 
 use tokio::sync::watch;
 
@@ -20,6 +20,8 @@ pub(crate) struct Shared {
     view: watch::Sender<View>,
     /// Whether somebody writes a snapshot.
     pub(crate) snapshot_under_way: AtomicBool,
+    /// How many were begun.
+    pub(crate) snapshots_begun: AtomicU64,
     /// How the writer ended.
     pub(crate) ended: Stage<Result<(), JournalError>>,
 }
@@ -49,6 +51,7 @@ impl Shared {
             queue: Queue::new(settings),
             view: watch::Sender::new(View::of(log)),
             snapshot_under_way: AtomicBool::new(false),
+            snapshots_begun: AtomicU64::new(0),
             ended: Stage::default(),
         }
     }

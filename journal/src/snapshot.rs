@@ -23,7 +23,6 @@ const BLOCK: usize = 256 << 10;
 #[must_use = "a snapshot takes effect when it is finished"]
 pub struct SnapshotWriter {
     under_way: UnderWay,
-    path: PathBuf,
     position: Position,
     salt: u64,
     file: Arc<dyn File>,
@@ -40,7 +39,7 @@ pub struct SnapshotWriter {
 #[derive(Debug)]
 struct UnderWay {
     shared: Arc<Shared>,
-    position: Position,
+    path: PathBuf,
     /// Whether there is a file that the writer does not know of.
     is_loose: bool,
 }
@@ -49,7 +48,7 @@ impl Drop for UnderWay {
     fn drop(&mut self) {
         if self.is_loose {
             // A journal that is closed removes it when it is opened again.
-            let _ = self.shared.queue.command(Command::Discard(self.position));
+            let _ = self.shared.queue.command(Command::Discard(self.path.clone()));
         }
         self.shared.snapshot_under_way.store(false, Ordering::Release);
     }
@@ -71,17 +70,15 @@ impl SnapshotWriter {
         if shared.snapshot_under_way.swap(true, Ordering::Acquire) {
             return Err(JournalError::SnapshotUnderWay);
         }
-        let under_way = UnderWay { shared, position, is_loose: true };
-        let path = under_way.shared.list.unfinished_snapshot_path(position);
+        let attempt = shared.snapshots_begun.fetch_add(1, Ordering::Relaxed);
+        let path = shared.list.unfinished_snapshot_path(position, attempt);
+        let under_way = UnderWay { shared, path: path.clone(), is_loose: true };
         let files = under_way.shared.files.clone();
-        let created = spawn_blocking({
-            let path = path.clone();
-            move || files.create(&path).doing("create", &path)
-        });
+        let created = spawn_blocking(move || files.create(&path).doing("create", &path));
         let file = Arc::from(background(created).await?);
         let salt = under_way.shared.files.draw();
         let block = Header { position, salt, marks: Marks::NONE }.encode(Holds::Snapshot).to_vec();
-        Ok(Self { under_way, path, position, salt, file, block, at: 0, parts: 0, writing: None })
+        Ok(Self { under_way, position, salt, file, block, at: 0, parts: 0, writing: None })
     }
 
     /// The last record that is to be summed up in it.
@@ -124,10 +121,11 @@ impl SnapshotWriter {
         self.push(Kind::End, &[]);
         self.write_block().await?;
         self.settle().await?;
-        let (file, path) = (self.file.clone(), self.path.clone());
+        let (file, path) = (self.file.clone(), self.under_way.path.clone());
         background(spawn_blocking(move || file.sync().doing("sync", &path))).await?;
         let (reply, adopted) = oneshot::channel();
-        self.under_way.shared.queue.command(Command::Adopt(self.position, reply))?;
+        let adopt = Command::Adopt(self.position, self.under_way.path.clone(), reply);
+        self.under_way.shared.queue.command(adopt)?;
         self.under_way.is_loose = false;
         adopted.await.unwrap_or(Err(JournalError::Closed))
     }
@@ -143,7 +141,7 @@ impl SnapshotWriter {
     async fn write_block(&mut self) -> Result<(), JournalError> {
         self.settle().await?;
         let block = std::mem::replace(&mut self.block, Vec::with_capacity(BLOCK));
-        let (file, path, at) = (self.file.clone(), self.path.clone(), self.at);
+        let (file, path, at) = (self.file.clone(), self.under_way.path.clone(), self.at);
         self.at += block.len() as u64;
         self.writing = Some(spawn_blocking(move || file.write(at, &block).doing("write", &path)));
         Ok(())

@@ -67,7 +67,7 @@ async fn damage_is_named_for_each_file_and_a_torn_end_is_none() {
     // As after a crash: something is behind the end that is no record.
     let torn = OpenOptions::new().write(true).open(&last.path).unwrap();
     torn.write_all_at(&[9; 50], last.bytes).unwrap();
-    fs::write(directory.path().join("00000000000000000200.segment.unfinished"), "of no use").unwrap();
+    fs::write(directory.path().join("00000000000000000200.segment.0.unfinished"), "of no use").unwrap();
     fs::write(directory.path().join("notes.txt"), "not the journal's").unwrap();
 
     let inspection = inspect(directory.path()).await.unwrap();

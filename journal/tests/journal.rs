@@ -142,6 +142,25 @@ async fn a_follower_gets_each_new_record_until_the_journal_is_closed() {
 }
 
 #[tokio::test]
+async fn a_journal_that_is_opened_and_closed_stays_as_it_is() {
+    let directory = TempDir::new().unwrap();
+    let (journal, _) = open(&directory).await;
+    journal.append("something").await.unwrap();
+    journal.close().await.unwrap();
+    let files = || {
+        let files = std::fs::read_dir(directory.path()).unwrap();
+        let files =
+            files.map(|file| file.unwrap().path()).map(|path| (path.clone(), std::fs::read(path).unwrap()));
+        files.collect::<std::collections::BTreeMap<_, _>>()
+    };
+    let before = files();
+    for _ in 0..3 {
+        open(&directory).await.0.close().await.unwrap();
+        assert!(files() == before);
+    }
+}
+
+#[tokio::test]
 async fn there_is_one_writer() {
     let directory = TempDir::new().unwrap();
     let (journal, _) = open(&directory).await;

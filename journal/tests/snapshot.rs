@@ -7,7 +7,7 @@ mod support;
 use edri_journal::testing::{Disk, Loss};
 use edri_journal::{Journal, JournalError, Settings, SnapshotReader};
 use futures_util::TryStreamExt as _;
-use support::{all, at, fill, open, small};
+use support::{all, at, fill, open, small, until, waits};
 
 async fn sum_up(journal: &Journal, position: u64, parts: u32) -> Result<(), JournalError> {
     let mut snapshot = journal.snapshot(at(position)).await?;
@@ -70,10 +70,40 @@ async fn a_snapshot_that_is_given_up_leaves_nothing() {
     let busy = journal.snapshot(at(10)).await;
     assert!(matches!(busy, Err(JournalError::SnapshotUnderWay)), "{busy:?}");
     drop(snapshot);
-    journal.sync().await.unwrap();
-    assert_eq!(names(&disk), ["00000000000000000001.segment"]);
+    // In the background.
+    until(|| names(&disk) == ["00000000000000000001.segment"]).await;
     assert!(journal.read_snapshot().await.unwrap().is_none());
+
+    // One that is begun right after is not taken for it.
+    drop(journal.snapshot(at(10)).await.unwrap());
     sum_up(&journal, 10, 1).await.unwrap();
+    assert_eq!(parts(journal.read_snapshot().await.unwrap()).await, 1);
+}
+
+#[tokio::test]
+async fn a_snapshot_whose_end_nobody_waits_for_harms_none_that_follows() {
+    for polls in 0..40 {
+        let disk = Disk::new(polls);
+        let (journal, _) = open(&disk, small()).await;
+        fill(&journal, 1..=10).await;
+        let mut first = journal.snapshot(at(10)).await.unwrap();
+        first.write(0_u32.to_le_bytes().repeat(500)).await.unwrap();
+        let mut finish = Box::pin(first.finish());
+        // Given up anywhere on its way.
+        for _ in 0..polls {
+            if !waits(&mut finish) {
+                break;
+            }
+            tokio::task::yield_now().await;
+        }
+        drop(finish);
+
+        sum_up(&journal, 10, 2).await.unwrap();
+        assert_eq!(parts(journal.read_snapshot().await.unwrap()).await, 2);
+        let (journal, recovered) = open(&disk.crash(Loss::Everything), small()).await;
+        assert_eq!(recovered.snapshot, Some(at(10)));
+        assert_eq!(parts(journal.read_snapshot().await.unwrap()).await, 2);
+    }
 }
 
 #[tokio::test]

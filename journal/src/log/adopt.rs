@@ -1,18 +1,27 @@
+use std::path::Path;
+
 use super::Log;
 use crate::error::{Doing as _, JournalError};
 use crate::format::Name;
 use crate::position::Position;
 
 impl Log {
-    /// Takes a snapshot that is written and synced under its unfinished name: from the moment its name lasts, it is what
-    /// the log begins with, and what it sums up is removed.
-    pub(crate) fn adopt(&mut self, position: Position) -> Result<(), JournalError> {
+    /// Takes a snapshot that is written and synced as `unfinished`: from the moment its name lasts, it is what the log
+    /// begins with, and what it sums up may be removed. After an error there is nothing of it.
+    pub(crate) fn adopt(&mut self, position: Position, unfinished: &Path) -> Result<(), JournalError> {
+        let adopted = self.try_to_adopt(position, unfinished);
+        if adopted.is_err() {
+            self.discard(unfinished);
+        }
+        adopted
+    }
+
+    fn try_to_adopt(&mut self, position: Position, unfinished: &Path) -> Result<(), JournalError> {
         self.check_poisoned()?;
         // What is summed up has to last as long as the sum.
         self.sync()?;
         self.check_snapshot(position)?;
-        let unfinished = self.directory.join(Name::Snapshot(position).unfinished());
-        self.files.rename(&unfinished, &self.path(Name::Snapshot(position))).doing("rename", &unfinished)?;
+        self.files.rename(unfinished, &self.path(Name::Snapshot(position))).doing("rename", unfinished)?;
         self.files.sync_directory(&self.directory).doing("sync", &self.directory)?;
 
         let outdated = self.snapshot.replace(position).filter(|&outdated| outdated != position);
@@ -42,9 +51,8 @@ impl Log {
     }
 
     /// Removes what there is of a snapshot that was given up.
-    pub(crate) fn discard(&mut self, position: Position) {
-        let unfinished = self.directory.join(Name::Snapshot(position).unfinished());
-        if let Err(error) = self.files.remove(&unfinished) {
+    pub(crate) fn discard(&self, unfinished: &Path) {
+        if let Err(error) = self.files.remove(unfinished) {
             tracing::debug!(snapshot = %unfinished.display(), %error, "a snapshot that was given up stays until the next start");
         }
     }

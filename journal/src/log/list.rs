@@ -144,7 +144,7 @@ impl List {
         self.directory.join(Name::Snapshot(position).file())
     }
 
-    pub(crate) fn unfinished_snapshot_path(&self, position: Position) -> PathBuf {
-        self.directory.join(Name::Snapshot(position).unfinished())
+    pub(crate) fn unfinished_snapshot_path(&self, position: Position, attempt: u64) -> PathBuf {
+        self.directory.join(Name::Snapshot(position).unfinished(attempt))
     }
 }

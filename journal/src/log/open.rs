@@ -116,7 +116,7 @@ impl Found {
             match Name::of(&file) {
                 Some(Name::Segment(base)) => found.segments.push(base),
                 Some(Name::Snapshot(position)) => found.snapshots.push(position),
-                Some(Name::Unfinished) => found.unfinished.push(file),
+                None if Name::is_unfinished(&file) => found.unfinished.push(file),
                 None => {}
             }
         }
@@ -227,8 +227,7 @@ impl Last {
         }
         set_aside(&*file, path, settings.segment_size);
         file.sync().doing("sync", path)?;
-        let next_synced = tail.next;
-        let proven = false;
+        let (next_synced, proven) = (tail.next, tail.proven);
         Ok(Active { next_synced, proven, ..Active::new(file, path.clone(), header, tail.end) })
     }
 }

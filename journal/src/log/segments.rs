@@ -18,7 +18,7 @@ impl Log {
         let size = self.settings.segment_size.max(HEADER as u64 + bytes);
         self.make_room(size)?;
         let header = Header { position: self.next, salt: self.files.draw(), marks: self.marks };
-        let unfinished = self.directory.join(Name::Segment(self.next).unfinished());
+        let unfinished = self.directory.join(Name::Segment(self.next).unfinished(0));
         let path = self.path(Name::Segment(self.next));
         let file = match self.prepare(&unfinished, &header) {
             Ok(file) => file,
@@ -141,7 +141,7 @@ pub(super) fn begin_first(
     directory: &Path,
 ) -> Result<(), JournalError> {
     let header = Header { position: Position::FIRST, salt: files.draw(), marks: Marks::NONE };
-    let unfinished = directory.join(Name::Segment(header.position).unfinished());
+    let unfinished = directory.join(Name::Segment(header.position).unfinished(0));
     let path = directory.join(Name::Segment(header.position).file());
     prepare(files, settings, &unfinished, &header)?;
     files.rename(&unfinished, &path).doing("rename", &unfinished)?;

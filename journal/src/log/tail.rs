@@ -17,6 +17,8 @@ pub(crate) struct Tail {
     pub(crate) end: u64,
     /// From where on it is not known that it was synced.
     pub(crate) doubtful: u64,
+    /// Whether the last frame proves that all before it was synced, and says nothing else.
+    pub(crate) proven: bool,
     /// What is behind the end, if anything is.
     pub(crate) cut: Option<Cut>,
 }
@@ -53,14 +55,19 @@ impl Tail {
         let mut end = scan.at();
         let mut next = scan.next_position();
         let mut doubtful = scan.at();
+        // Of what is before the segment, that it is there proves as much.
+        let mut proven = true;
         let why = loop {
             let at = scan.at();
             match scan.step(length).doing("read", path)? {
                 Step::Frame(frame, content) => {
+                    proven = false;
                     if frame.kind == Kind::Marks {
-                        marks = Marks::decode(&content).ok_or_else(|| {
+                        let newer = Marks::decode(&content).ok_or_else(|| {
                             Damage::new(path, scan.at(), "the marks that end here are not ones")
                         })?;
+                        proven = frame.unsynced == 0 && newer == marks;
+                        marks = newer;
                     }
                     doubtful = doubtful.max(at.saturating_sub(frame.unsynced.into()));
                     if frame.kind != Kind::RecordOfMore {
@@ -88,6 +95,6 @@ impl Tail {
             let what = if torn > end { "the batch is not complete" } else { why };
             Cut { path: path.into(), offset: end, bytes: content_end - end, what: what.to_owned() }
         });
-        Ok(Self { next, marks, end, doubtful: doubtful.min(end), cut })
+        Ok(Self { next, marks, end, doubtful: doubtful.min(end), proven, cut })
     }
 }

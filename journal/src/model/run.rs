@@ -4,7 +4,7 @@ use std::sync::Arc;
 use super::book::{Book, Summary};
 use super::program::{Program, Step, Then};
 use crate::error::JournalError;
-use crate::format::{Frame, Header, Holds, Kind, Marks, Name};
+use crate::format::{Frame, Header, Holds, Kind, Marks};
 use crate::log::{Batch, Log};
 use crate::position::Position;
 use crate::settings::Settings;
@@ -120,18 +120,14 @@ impl Run {
                     return Ok(());
                 }
                 let parts: Vec<_> = (0..*parts).map(|_| book.record(150)).collect();
-                let path = log.list().unfinished_snapshot_path(position);
+                let path = log.list().unfinished_snapshot_path(position, 0);
                 let written = write_snapshot(&*self.files, &path, position, &parts);
                 if written.is_err() {
-                    log.discard(position);
+                    log.discard(&path);
                 }
                 written?;
                 book.summing_up(Summary { records, parts });
-                let adopted = log.adopt(position);
-                if adopted.is_err() {
-                    log.discard(position);
-                }
-                adopted?;
+                log.adopt(position, &path)?;
                 book.synced();
                 book.summed_up();
                 retire(log, book)?;
@@ -202,8 +198,6 @@ fn write_snapshot(
 ) -> Result<(), JournalError> {
     use crate::error::Doing as _;
 
-    debug_assert_eq!(path.extension().and_then(|name| name.to_str()), Some("unfinished"));
-    debug_assert!(Name::of(&Name::Snapshot(position).file()).is_some());
     let file = files.create(path).doing("create", path)?;
     let salt = files.draw();
     let mut bytes = Header { position, salt, marks: Marks::NONE }.encode(Holds::Snapshot).to_vec();

@@ -1,3 +1,4 @@
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -47,10 +48,10 @@ struct Gathering {
 /// What else the writer is asked to do, after all that was gathered before it.
 #[derive(Debug)]
 pub(crate) enum Command {
-    /// A snapshot is complete.
-    Adopt(Position, oneshot::Sender<Result<(), JournalError>>),
-    /// A snapshot was given up.
-    Discard(Position),
+    /// The snapshot of a position is complete, under its unfinished name.
+    Adopt(Position, PathBuf, oneshot::Sender<Result<(), JournalError>>),
+    /// The snapshot of this unfinished name was given up.
+    Discard(PathBuf),
 }
 
 /// What the writer has to do next.

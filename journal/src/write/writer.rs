@@ -151,18 +151,15 @@ impl Writer {
 
     fn obey(&mut self, command: Command) {
         match command {
-            Command::Adopt(position, reply) => {
-                let adopted = self.log.adopt(position);
-                if adopted.is_err() {
-                    self.log.discard(position);
-                }
+            Command::Adopt(position, unfinished, reply) => {
+                let adopted = self.log.adopt(position, &unfinished);
                 self.unsynced_since = None;
                 self.publish();
                 // Whoever waited for it may be gone: the snapshot is there all the same.
                 let _ = reply.send(adopted);
                 self.retire();
             }
-            Command::Discard(position) => self.log.discard(position),
+            Command::Discard(unfinished) => self.log.discard(&unfinished),
         }
     }
 

@@ -4,7 +4,7 @@
 
 use std::fmt::Display;
 
-use edri_journal::{Journal, JournalError, Settings};
+use edri_journal::{Journal, JournalError, Position, Settings};
 use tokio::try_join;
 
 /// Small segments, so that some begin and go in each run.
@@ -86,7 +86,7 @@ async fn confirm(journal: Journal) -> Result<(), JournalError> {
             Err(error) => return Err(error),
         };
         // Far enough behind for something to be left that can be looked at.
-        if let Some(behind) = edri_journal::Position::new(position.get().saturating_sub(200))
+        if let Some(behind) = Position::new(position.get().saturating_sub(200))
             && position.get() % 8 == 0
         {
             journal.confirm(behind).await?;
@@ -99,17 +99,22 @@ async fn confirm(journal: Journal) -> Result<(), JournalError> {
 async fn sum_up(journal: Journal) -> Result<(), JournalError> {
     loop {
         tokio::time::sleep(std::time::Duration::from_millis(5)).await;
-        let Some(last) = journal.next().get().checked_sub(150).and_then(edri_journal::Position::new) else {
+        let Some(last) = journal.next().get().checked_sub(150).and_then(Position::new) else {
             continue;
         };
-        let mut snapshot = match journal.snapshot(last).await {
-            Err(JournalError::SnapshotOutdated { .. }) => continue,
-            snapshot => snapshot?,
-        };
-        for part in 0..50 {
-            snapshot.write(format!("{last} {part} {}", "y".repeat(500))).await?;
+        match sum_up_to(&journal, last).await {
+            // What is confirmed has gone ahead.
+            Err(JournalError::SnapshotOutdated { .. } | JournalError::Gone { .. }) => continue,
+            summed_up => summed_up?,
         }
-        snapshot.finish().await?;
         acknowledged(format_args!("summed-up {last}"));
     }
+}
+
+async fn sum_up_to(journal: &Journal, last: Position) -> Result<(), JournalError> {
+    let mut snapshot = journal.snapshot(last).await?;
+    for part in 0..50 {
+        snapshot.write(format!("{last} {part} {}", "y".repeat(500))).await?;
+    }
+    snapshot.finish().await
 }
