@@ -53,7 +53,8 @@ pub enum Refusal {
     Invalid,
     /// The store has stopped, or has not been started.
     Closed,
-    /// It could not be made durable: nothing was changed.
+    /// It could not be made durable, and nothing was changed. Where the disk failed so that it is not known what is on it, the
+    /// change may be found there at the next start, as after a crash in that moment.
     NotDurable,
     /// Others wrote the same key again and again.
     Contended,

@@ -50,8 +50,8 @@
 //!   far as the runtime has a thread for it. A key that does not expire costs nothing for it, and there is no polling.
 //! * **Bounds** hold at every moment, for entries, bytes, and the size of a value.
 //! * **Durability** is said for each namespace. With a journal, a change is acknowledged when it is synced, and *nobody sees it
-//!   before*: no reader and no watcher can have acted on something that a crash takes back. What fails is refused and was never
-//!   there. What is damaged on disk is found at start and named.
+//!   before*: no reader and no watcher can have acted on something that a crash takes back. What cannot be made
+//!   durable is refused, and nobody has seen it. What is damaged on disk is found at start and named.
 //! * A **page** of a scan is a picture of one moment; a whole scan, a picture on disk, and a clearing are not.
 //!
 //! # Values

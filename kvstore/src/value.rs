@@ -1,6 +1,7 @@
 use std::any::{TypeId, type_name};
 use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, LazyLock};
 
@@ -116,6 +117,8 @@ impl ValueType {
 thread_local! {
     /// The last type that was asked for on this thread: most ask for the same again.
     static LAST: Cell<Option<(TypeId, Fingerprint)>> = const { Cell::new(None) };
+    /// All that were: as many as the program has.
+    static KNOWN: RefCell<HashMap<TypeId, Fingerprint>> = RefCell::default();
     /// What a value is written into before its size is known.
     static SCRATCH: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
@@ -123,19 +126,28 @@ thread_local! {
 /// As much as a thread keeps for the next value.
 const SCRATCH_KEPT: usize = 64 * 1024;
 
-/// The digest of the shape of `T`; asked for with every read, so that the table of all types is not looked into if need
-/// not be.
+/// The digest of the shape of `T`; asked for with every read, so that threads do not meet at the table of all types.
 #[inline]
 pub(crate) fn fingerprint<T: Storable>() -> Fingerprint {
     let wanted = TypeId::of::<T>();
     match LAST.get() {
         Some((known, fingerprint)) if known == wanted => fingerprint,
         _ => {
-            let fingerprint = Wire::<T>::of::<MessagePack>().fingerprint();
+            let fingerprint = find_fingerprint::<T>(wanted);
             LAST.set(Some((wanted, fingerprint)));
             fingerprint
         }
     }
+}
+
+fn find_fingerprint<T: Storable>(wanted: TypeId) -> Fingerprint {
+    let known = KNOWN.with_borrow(|known| known.get(&wanted).copied());
+    // Worked out without a borrow, because it runs code of the type's author.
+    known.unwrap_or_else(|| {
+        let fingerprint = Wire::<T>::of::<MessagePack>().fingerprint();
+        KNOWN.with_borrow_mut(|known| known.insert(wanted, fingerprint));
+        fingerprint
+    })
 }
 
 pub(crate) fn encode<T: Storable>(value: &T) -> Result<Arc<[u8]>, StoreError> {

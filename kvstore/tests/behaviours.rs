@@ -174,6 +174,10 @@ async fn several_keys_are_read_at_once_in_their_order() {
     assert_eq!(store.get_many::<i32>(["c", "b", "a"]).await.unwrap(), [Some(3), None, Some(1)]);
     let many = router.request(GetMany::new(vec!["k"; 1001])).await.unwrap_err();
     assert_eq!(StoreError::from(many).refusal(), Some(Refusal::TooLarge));
+    store.set_bytes("large", vec![0; 1 << 20]).await.unwrap();
+    let large = router.request(GetMany::new(vec!["large"; 65])).await.unwrap_err();
+    assert_eq!(StoreError::from(large).refusal(), Some(Refusal::TooLarge));
+    assert_eq!(router.request(GetMany::new(vec!["large"; 64])).await.unwrap().len(), 64);
 }
 
 #[tokio::test]

@@ -16,7 +16,7 @@ use support::{in_memory, ms};
 
 #[derive(Request, Clone)]
 #[request(response = u64)]
-struct Price(&'static str);
+struct Price;
 
 #[derive(Notification)]
 struct Tick;
@@ -42,7 +42,7 @@ async fn a_value_is_refreshed_at_once_and_then_once_in_so_long() {
     let running = in_memory().await;
     let (_prices, asked) = prices(&running.router);
     let store = &running.store;
-    let refreshing = store.refresh("price", ms(1000), Price("tea")).unwrap();
+    let refreshing = store.refresh("price", ms(1000), Price).unwrap();
     sleep(ms(1)).await;
     assert_eq!(store.get::<u64>("price").await.unwrap(), Some(1));
     sleep(ms(1000)).await;
@@ -66,7 +66,7 @@ async fn a_value_is_refreshed_at_once_and_then_once_in_so_long() {
 async fn a_value_is_refreshed_whenever_a_notification_is_sent() {
     let running = in_memory().await;
     let (_prices, _) = prices(&running.router);
-    let refreshing = running.store.refresh_on::<Tick, _>("price", Price("tea")).unwrap();
+    let refreshing = running.store.refresh_on::<Tick, _>("price", Price).unwrap();
     assert_eq!(refreshing.key(), "price");
     sleep(ms(10)).await;
     assert_eq!(running.store.get::<u64>("price").await.unwrap(), None);
@@ -80,6 +80,6 @@ async fn a_value_is_refreshed_whenever_a_notification_is_sent() {
 #[tokio::test]
 async fn a_store_that_has_not_been_started_refreshes_nothing() {
     let store = Store::in_memory();
-    let error = store.handle().refresh("price", ms(1000), Price("tea")).unwrap_err();
+    let error = store.handle().refresh("price", ms(1000), Price).unwrap_err();
     assert_eq!(error.refusal(), Some(Refusal::Closed));
 }

@@ -1,5 +1,6 @@
-use serde::Serialize;
-use serde::de::DeserializeOwned;
+use rmp_serde::decode::{Deserializer, Error};
+use serde::de::{DeserializeOwned, IgnoredAny};
+use serde::{Deserialize as _, Serialize};
 
 use super::{Codec, CodecError};
 
@@ -16,10 +17,26 @@ impl Codec for MessagePack {
     }
 
     fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, CodecError> {
-        let mut reader = bytes;
-        let value = rmp_serde::decode::from_read(&mut reader)
-            .map_err(|error| CodecError::decode::<Self, T>(bytes, error))?;
-        CodecError::check_consumed::<Self, T>(bytes, reader.len())?;
-        Ok(value)
+        // Names are read where they stand, and nothing is allocated for them.
+        let mut deserializer = Deserializer::from_read_ref(bytes);
+        match T::deserialize(&mut deserializer) {
+            Ok(value) if is_at_end(IgnoredAny::deserialize(&mut deserializer)) => Ok(value),
+            Ok(_) | Err(_) => decode_and_tell(bytes),
+        }
     }
+}
+
+/// Whether there was nothing more to be read.
+fn is_at_end(more: Result<IgnoredAny, Error>) -> bool {
+    matches!(more, Err(Error::InvalidMarkerRead(_)))
+}
+
+/// The same in a way that knows where it stands: to say what is wrong.
+#[cold]
+fn decode_and_tell<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, CodecError> {
+    let mut reader = bytes;
+    let value = rmp_serde::decode::from_read(&mut reader)
+        .map_err(|error| CodecError::decode::<MessagePack, T>(bytes, error))?;
+    CodecError::check_consumed::<MessagePack, T>(bytes, reader.len())?;
+    Ok(value)
 }

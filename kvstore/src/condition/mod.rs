@@ -35,7 +35,7 @@ use crate::value::Value;
 /// ```
 ///
 /// Where a test looks at something that is not there (a key that was deleted, a field that the value does not have, a number
-/// that is a text), it does not hold; [`is_not`](Test::is_not) holds then.
+/// that is a text), it does not hold; [`is_not`](Looking::is_not) holds then.
 ///
 /// It is kept as alternatives of which each is a list of tests, at most [`MAX_TESTS`](Self::MAX_TESTS) in all.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

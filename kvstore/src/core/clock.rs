@@ -53,7 +53,7 @@ impl Clock {
     /// So long from now.
     pub(crate) fn after(&self, ttl: Duration) -> Deadline {
         let due = self.begun.elapsed().saturating_add(ttl);
-        let up = u64::from(due.subsec_nanos() % 1_000_000 != 0);
+        let up = u64::from(!due.subsec_nanos().is_multiple_of(1_000_000));
         let due = milliseconds(due).saturating_add(up);
         if due >= u64::MAX - self.world { Deadline::NEVER } else { Deadline(due) }
     }
@@ -76,7 +76,7 @@ impl Clock {
     }
 
     /// A deadline that was written down, perhaps by another process.
-    pub(crate) fn from_world(&self, written: u64) -> Deadline {
+    pub(crate) fn of_world(&self, written: u64) -> Deadline {
         match written {
             0 => Deadline::NEVER,
             written => written.checked_sub(self.world).map_or(Deadline::PAST, Deadline),
@@ -107,10 +107,10 @@ mod tests {
         let clock = Clock::new();
         let deadline = clock.after(Duration::from_secs(100));
         let later = Clock { begun: clock.begun, world: clock.world + 40_000 };
-        let read = later.from_world(clock.to_world(deadline));
+        let read = later.of_world(clock.to_world(deadline));
         assert_eq!(read.get(), deadline.get() - 40_000);
-        assert!(later.from_world(1).is_over(&later), "long past");
-        assert!(clock.from_world(clock.to_world(Deadline::NEVER)).is_never());
+        assert!(later.of_world(1).is_over(&later), "long past");
+        assert!(clock.of_world(clock.to_world(Deadline::NEVER)).is_never());
     }
 
     #[tokio::test(start_paused = true)]

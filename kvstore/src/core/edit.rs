@@ -36,6 +36,14 @@ pub(crate) struct Applied<O> {
 /// Ready when a change is durable and seen.
 pub(crate) type Commit = oneshot::Receiver<Result<(), StoreError>>;
 
+/// A key and the shard that it belongs to, locked.
+pub(super) struct Spot<'s> {
+    pub(super) part: &'s Part,
+    pub(super) shard: &'s mut Shard,
+    pub(super) hash: u64,
+    pub(super) key: &'s str,
+}
+
 impl<O> Applied<O> {
     pub(crate) fn now(output: O) -> Self {
         Self { output, commit: None }
@@ -53,9 +61,24 @@ impl<O> Applied<O> {
     }
 }
 
+impl Spot<'_> {
+    fn slot(&self) -> Option<&Slot> {
+        self.shard.find(self.hash, self.key)
+    }
+
+    fn current(&self) -> Option<Current<'_>> {
+        self.shard.current(self.hash, self.key)
+    }
+
+    /// The key in the allocation that is there, if it is there.
+    fn shared_key(&self) -> Arc<str> {
+        self.slot().map_or_else(|| self.key.into(), |slot| Arc::clone(&slot.key))
+    }
+}
+
 impl Space {
-    /// Writes a key: `decide` is shown what is there, and says what is to be there, and what the writer is told if it was
-    /// change number `version`. It may be asked more than once, until there is room.
+    /// Writes a key: `decide` is shown what is there, and says what is to be there, and what the writer is told. It may be
+    /// asked more than once, until there is room. Answers with the version of the change, if there was one.
     pub(super) fn edit<O>(
         self: &Arc<Self>,
         key: &str,
@@ -64,14 +87,14 @@ impl Space {
     ) -> Result<(Applied<O>, Option<Version>), StoreError> {
         self.shared.check_open()?;
         let hash = self.hash(key);
+        let part = self.part(hash);
         loop {
-            let part = self.part(hash);
             let mut shard = part.shard.write();
-            self.expire_if_over(part, &mut shard, hash, key);
-            let current = shard.current(hash, key);
-            let (edit, output) =
-                decide(current.filter(|current| !current.deadline.is_over(&self.shared.clock)))?;
-            match self.carry_out(part, &mut shard, hash, key, edit, &mut room)? {
+            let mut spot = Spot { part, shard: &mut shard, hash, key };
+            self.expire_if_over(&mut spot);
+            let there = spot.current().filter(|current| !current.deadline.is_over(&self.shared.clock));
+            let (edit, output) = decide(there)?;
+            match self.carry_out(&mut spot, edit, &mut room)? {
                 Carried::Out { version, commit } => return Ok((Applied { output, commit }, version)),
                 Carried::NoRoom => {
                     drop(shard);
@@ -81,16 +104,10 @@ impl Space {
         }
     }
 
-    /// Removes a key under the lock of its shard, if it is there.
-    pub(super) fn remove_locked(
-        self: &Arc<Self>,
-        part: &Part,
-        shard: &mut Shard,
-        hash: u64,
-        key: &str,
-    ) -> Result<Option<Option<Commit>>, StoreError> {
-        self.expire_if_over(part, shard, hash, key);
-        match self.carry_out(part, shard, hash, key, Edit::Remove, &mut None)? {
+    /// Removes a key, if it is there.
+    pub(super) fn remove(self: &Arc<Self>, mut spot: Spot<'_>) -> Result<Option<Option<Commit>>, StoreError> {
+        self.expire_if_over(&mut spot);
+        match self.carry_out(&mut spot, Edit::Remove, &mut None)? {
             Carried::Out { version: Some(_), commit } => Ok(Some(commit)),
             Carried::Out { version: None, .. } | Carried::NoRoom => Ok(None),
         }
@@ -98,16 +115,13 @@ impl Space {
 
     fn carry_out(
         self: &Arc<Self>,
-        part: &Part,
-        shard: &mut Shard,
-        hash: u64,
-        key: &str,
+        spot: &mut Spot<'_>,
         edit: Edit,
         room: &mut Option<Room>,
     ) -> Result<Carried, StoreError> {
-        let current = shard.current(hash, key);
-        let (after, version, entries, bytes) = match (edit, current) {
-            (Edit::Leave, _) | (Edit::Touch { .. } | Edit::Remove, None) => return Ok(Carried::OUT),
+        let key = spot.key;
+        let (after, version, entries, bytes) = match (edit, spot.current()) {
+            (Edit::Leave, _) | (Edit::Touch { .. } | Edit::Remove, None) => return Ok(Carried::NOTHING),
             (Edit::Touch { deadline }, Some(current)) => {
                 let content = current.content.clone();
                 (After::Touched { content, deadline }, Some(current.version), 0, 0)
@@ -130,15 +144,21 @@ impl Space {
         }
         let version = version.unwrap_or_else(|| self.next_version());
         let Some(log) = &self.log else {
-            self.apply(part, shard, hash, key, version, after);
+            self.apply(spot, version, after);
             return Ok(Carried::Out { version: Some(version), commit: None });
         };
-        let key = shard.shared_key(hash, key);
+        let key = spot.shared_key();
         let (done, commit) = oneshot::channel();
-        let promotion =
-            Promotion { space: Arc::clone(self), hash, key: Arc::clone(&key), _room: room.take(), done };
+        let promotion = Promotion {
+            space: Arc::clone(self),
+            hash: spot.hash,
+            key: Arc::clone(&key),
+            _room: room.take(),
+            done,
+        };
         log.append(Record { space: self, key: &key, version, after: &after }, Some(promotion));
-        shard.pending.entry(key).or_default().push_back(Pending { after, version, entries, bytes });
+        let pending = Pending { after, version, entries, bytes };
+        spot.shard.pending.entry(key).or_default().push_back(pending);
         Ok(Carried::Out { version: Some(version), commit: Some(commit) })
     }
 
@@ -168,37 +188,32 @@ impl Space {
     }
 
     pub(crate) fn title(&self) -> String {
-        if self.name.is_empty() {
-            "the default namespace".into()
-        } else {
-            format!("the namespace {:?}", self.name)
+        match &*self.name {
+            "" => "the default namespace".into(),
+            name => format!("the namespace {name:?}"),
         }
     }
 
     /// A change is seen from here on.
-    pub(super) fn apply(
-        &self,
-        part: &Part,
-        shard: &mut Shard,
-        hash: u64,
-        key: &str,
-        version: Version,
-        after: After,
-    ) {
+    fn apply(&self, spot: &mut Spot<'_>, version: Version, after: After) {
         let what = match after {
-            After::Put { content, deadline } => self.put(part, shard, hash, key, version, content, deadline),
+            After::Put { content, deadline } => {
+                let what = self.listeners.any().then(|| What::Set(content.clone()));
+                self.put(spot, version, content, deadline);
+                what
+            }
             After::Touched { deadline, .. } => {
-                if let Some(slot) = shard.find_mut(hash, key) {
+                if let Some(slot) = spot.shard.find_mut(spot.hash, spot.key) {
                     slot.deadline = deadline;
                     slot.mark_used(Stamp::read_after(self.version.load(Ordering::Relaxed)));
                 }
                 self.touches.fetch_add(1, Ordering::Relaxed);
-                self.schedule(part, shard, hash, key, deadline);
+                self.schedule(spot);
                 None
             }
             After::Gone(why) => {
-                if shard.remove(hash, key).is_some() && self.evicts() {
-                    part.publish_oldest(shard);
+                if spot.shard.remove(spot.hash, spot.key).is_some() && self.evicts() {
+                    spot.part.publish_oldest(spot.shard);
                 }
                 Some(match why {
                     Why::Deleted => What::Deleted,
@@ -210,27 +225,13 @@ impl Space {
         if let Some(what) = what
             && self.listeners.any()
         {
-            let key = shard.shared_key(hash, key);
-            self.listeners.tell(shard.watchers.get(&*key), &Arc::new(Told { key, version, what }));
+            let key = spot.shared_key();
+            self.listeners.tell(spot.shard.watchers.get(&*key), &Arc::new(Told { key, version, what }));
         }
     }
 
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "where it is, and what it is: both are known to the caller in parts"
-    )]
-    fn put(
-        &self,
-        part: &Part,
-        shard: &mut Shard,
-        hash: u64,
-        key: &str,
-        version: Version,
-        content: Content,
-        deadline: Deadline,
-    ) -> Option<What> {
-        let what = self.listeners.any().then(|| What::Set(content.clone()));
-        match shard.find_mut(hash, key) {
+    fn put(&self, spot: &mut Spot<'_>, version: Version, content: Content, deadline: Deadline) {
+        match spot.shard.find_mut(spot.hash, spot.key) {
             Some(slot) => {
                 slot.content = content;
                 slot.version = version;
@@ -238,15 +239,16 @@ impl Space {
                 slot.mark_used(Stamp::written(version));
             }
             None => {
-                let slot = Slot::new(key.into(), content, version, deadline);
-                shard.insert(&self.hasher, hash, slot, self.evicts());
+                let slot = Slot::new(spot.key.into(), content, version, deadline);
+                spot.shard.insert(&self.hasher, spot.hash, slot, self.evicts());
                 if self.evicts() {
-                    part.publish_oldest(shard);
+                    spot.part.publish_oldest(spot.shard);
                 }
             }
         }
-        self.schedule(part, shard, hash, key, deadline);
-        what
+        if !deadline.is_never() {
+            self.schedule(spot);
+        }
     }
 
     /// A pending change is durable: the first of its key.
@@ -254,29 +256,32 @@ impl Space {
         let part = self.part(hash);
         let mut shard = part.shard.write();
         if let Some(Pending { after, version, .. }) = shard.pop_pending(key) {
-            self.apply(part, &mut shard, hash, key, version, after);
+            self.apply(&mut Spot { part, shard: &mut shard, hash, key }, version, after);
         }
     }
 
     /// A pending change will never be durable.
     pub(super) fn forget(&self, hash: u64, key: &str) {
-        let mut shard = self.part(hash).shard.write();
+        let part = self.part(hash);
+        let mut shard = part.shard.write();
         if let Some(Pending { entries, bytes, .. }) = shard.pop_pending(key) {
             self.release(entries, bytes);
         }
+        // What was over meanwhile was left alone because of it.
+        self.schedule(&mut Spot { part, shard: &mut shard, hash, key });
     }
 
     /// Removes what nobody is asked about: it has expired, or has to make room. It is gone at once, also where changes are to
     /// be durable first: lost by a crash, it would come back as something that is over, or that has room again.
-    pub(super) fn remove_now(&self, part: &Part, shard: &mut Shard, hash: u64, key: &str, why: Why) {
-        let Some(slot) = shard.find(hash, key) else { return };
-        self.release(1, signed(size(key, &slot.content.bytes)));
+    pub(super) fn remove_now(&self, spot: &mut Spot<'_>, why: Why) {
+        let Some(slot) = spot.slot() else { return };
+        self.release(1, signed(size(spot.key, &slot.content.bytes)));
         let version = self.next_version();
         let after = After::Gone(why);
         if let Some(log) = &self.log {
-            log.append(Record { space: self, key, version, after: &after }, None);
+            log.append(Record { space: self, key: spot.key, version, after: &after }, None);
         }
-        self.apply(part, shard, hash, key, version, after);
+        self.apply(spot, version, after);
     }
 }
 
@@ -290,15 +295,10 @@ enum Carried {
 }
 
 impl Carried {
-    const OUT: Self = Self::Out { version: None, commit: None };
+    const NOTHING: Self = Self::Out { version: None, commit: None };
 }
 
 impl Shard {
-    /// The key in the allocation that is there, if it is there.
-    fn shared_key(&self, hash: u64, key: &str) -> Arc<str> {
-        self.find(hash, key).map_or_else(|| key.into(), |slot| Arc::clone(&slot.key))
-    }
-
     /// The first pending change of a key.
     fn pop_pending(&mut self, key: &str) -> Option<Pending> {
         let pending = self.pending.get_mut(key)?;
@@ -311,6 +311,6 @@ impl Shard {
 }
 
 /// Sizes are far below what an `isize` holds: no allocation is larger.
-pub(super) fn signed(size: usize) -> isize {
+fn signed(size: usize) -> isize {
     size as isize
 }

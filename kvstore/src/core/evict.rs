@@ -1,6 +1,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use super::edit::Spot;
 use super::pending::Why;
 use super::slot::Stamp;
 use super::space::Space;
@@ -40,7 +41,7 @@ impl Space {
                 shard.relink(hash, &key, used);
             } else {
                 self.evictions.fetch_add(1, Ordering::Relaxed);
-                self.remove_now(part, &mut shard, hash, &key, Why::Evicted);
+                self.remove_now(&mut Spot { part, shard: &mut shard, hash, key: &key }, Why::Evicted);
                 return true;
             }
             part.publish_oldest(&shard);

@@ -2,8 +2,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::clock::Deadline;
+use super::edit::Spot;
 use super::pending::Why;
-use super::shard::{Part, Shard};
 use super::space::{Shared, Space};
 
 /// How many keys are taken away under one lock.
@@ -18,23 +18,21 @@ pub(super) enum Swept {
 }
 
 impl Space {
-    /// A key is to be kept until then. If that is before the sleeper wakes up, it is told.
-    pub(super) fn schedule(&self, part: &Part, shard: &mut Shard, hash: u64, key: &str, deadline: Deadline) {
-        if deadline.is_never() {
-            return;
+    /// A key may have another deadline. If that is before the sleeper wakes up, it is told.
+    pub(super) fn schedule(&self, spot: &mut Spot<'_>) {
+        if let Some(deadline) = spot.shard.schedule(spot.hash, spot.key) {
+            spot.part.publish_due(spot.shard);
+            self.shared.wake_by(deadline);
         }
-        shard.schedule(hash, key);
-        part.publish_due(shard);
-        self.shared.wake_by(deadline);
     }
 
     /// What is over is gone before anything else happens to its key, with a version of its own. Nothing is done to a key that
     /// is being written: what is over is not seen, and will be replaced.
-    pub(super) fn expire_if_over(&self, part: &Part, shard: &mut Shard, hash: u64, key: &str) {
-        let Some(slot) = shard.find(hash, key) else { return };
-        if slot.deadline.is_over(&self.shared.clock) && !shard.is_pending(key) {
+    pub(super) fn expire_if_over(&self, spot: &mut Spot<'_>) {
+        let Some(slot) = spot.shard.find(spot.hash, spot.key) else { return };
+        if slot.deadline.is_over(&self.shared.clock) && !spot.shard.is_pending(spot.key) {
             self.expirations.fetch_add(1, Ordering::Relaxed);
-            self.remove_now(part, shard, hash, key, Why::Expired);
+            self.remove_now(spot, Why::Expired);
         }
     }
 
@@ -53,7 +51,7 @@ impl Space {
                 && let Some((hash, key)) = shard.pop_due(now, |key| self.hash(key))
             {
                 left -= 1;
-                self.expire_if_over(part, &mut shard, hash, &key);
+                self.expire_if_over(&mut Spot { part, shard: &mut shard, hash, key: &key });
             }
             part.publish_due(&shard);
             if left == 0 {

@@ -29,6 +29,8 @@ mod shard;
 mod slot;
 mod space;
 mod store_core;
+#[cfg(test)]
+mod tests;
 mod types;
 
 pub(crate) use self::clock::Deadline;

@@ -4,7 +4,7 @@ use std::time::Duration;
 use edri_event::{Codec as _, MessagePack};
 
 use super::clock::Deadline;
-use super::edit::{Applied, Commit, Edit};
+use super::edit::{Applied, Commit, Edit, Spot};
 use super::pending::Room;
 use super::shard::Current;
 use super::slot::Content;
@@ -19,7 +19,7 @@ use crate::version::Version;
 const LONGEST_KEY: usize = 1024;
 
 /// How many keys are cleared under one lock.
-const CLEARED_AT_ONCE: usize = 256;
+const CLEARED_AT_ONCE: usize = 1024;
 
 /// Refuses what is no key.
 pub(crate) fn check_key(key: &str) -> Result<(), StoreError> {
@@ -170,7 +170,7 @@ impl Space {
         let mut commit: Option<Commit> = None;
         for key in keys {
             let hash = self.hash(&key);
-            if let Some(removed) = self.remove_locked(part, &mut shard, hash, &key)? {
+            if let Some(removed) = self.remove(Spot { part, shard: &mut shard, hash, key: &key })? {
                 from.removed += 1;
                 commit = removed.or(commit);
             }

@@ -51,13 +51,13 @@ impl Space {
         let shard = part.shard.read();
         let Some(slot) = shard.find(hash, key).filter(|slot| !slot.deadline.is_over(&self.shared.clock))
         else {
-            part.misses.fetch_add(1, Ordering::Relaxed);
+            part.count(false);
             return None;
         };
         if self.evicts() {
             slot.mark_used(Stamp::read_after(self.version.load(Ordering::Relaxed)));
         }
-        part.hits.fetch_add(1, Ordering::Relaxed);
+        part.count(true);
         Some(look(slot))
     }
 

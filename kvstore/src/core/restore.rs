@@ -2,6 +2,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::clock::Deadline;
+use super::edit::Spot;
 use super::slot::{Content, Slot, size};
 use super::space::Space;
 use crate::settings::WhenFull;
@@ -33,7 +34,7 @@ impl Space {
         };
         self.bytes.fetch_add(new, Ordering::Relaxed);
         self.bytes.fetch_sub(old, Ordering::Relaxed);
-        self.schedule(part, &mut shard, hash, key, deadline);
+        self.schedule(&mut Spot { part, shard: &mut shard, hash, key });
     }
 
     pub(crate) fn restore_deadline(&self, key: &str, version: Version, deadline: Deadline) {
@@ -42,7 +43,7 @@ impl Space {
         let mut shard = part.shard.write();
         if let Some(slot) = shard.find_mut(hash, key).filter(|slot| slot.version == version) {
             slot.deadline = deadline;
-            self.schedule(part, &mut shard, hash, key, deadline);
+            self.schedule(&mut Spot { part, shard: &mut shard, hash, key });
         }
     }
 

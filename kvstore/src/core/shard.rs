@@ -22,8 +22,8 @@ pub(super) struct Part {
     pub(super) due: AtomicU64,
     /// No key that might make room was used before that; `u64::MAX` if there is none.
     pub(super) oldest: AtomicU64,
-    pub(super) hits: AtomicU64,
-    pub(super) misses: AtomicU64,
+    hits: AtomicU64,
+    misses: AtomicU64,
 }
 
 /// What is under the lock.
@@ -55,6 +55,22 @@ impl Part {
         let (due, oldest) = (AtomicU64::new(u64::MAX), AtomicU64::new(u64::MAX));
         let (hits, misses) = (AtomicU64::new(0), AtomicU64::new(0));
         Self { shard: RwLock::default(), due, oldest, hits, misses }
+    }
+
+    /// Counts a read, under the lock for reading. Of several at the same moment, one may not be counted: each is one of very
+    /// many, and has no time to wait for the others.
+    #[inline]
+    pub(super) fn count(&self, is_hit: bool) {
+        let count = if is_hit { &self.hits } else { &self.misses };
+        count.store(count.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+    }
+
+    pub(super) fn hits(&self) -> u64 {
+        self.hits.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn misses(&self) -> u64 {
+        self.misses.load(Ordering::Relaxed)
     }
 
     /// To be called under the lock after deadlines have changed.
@@ -153,16 +169,19 @@ impl Shard {
         Some(slot)
     }
 
-    /// The key has a new deadline: among the deadlines it stands for that, or for an earlier one.
-    pub(super) fn schedule(&mut self, hash: u64, key: &str) {
-        let Some(slot) = self.find_mut(hash, key) else { return };
-        if slot.deadline.is_never() || slot.scheduled <= slot.deadline {
-            return;
+    /// The key may have a new deadline: among the deadlines it stands for that, or for an earlier one. Answers with the
+    /// deadline if it is put there.
+    pub(super) fn schedule(&mut self, hash: u64, key: &str) -> Option<Deadline> {
+        let slot = self.find_mut(hash, key)?;
+        let deadline = slot.deadline;
+        if deadline.is_never() || slot.scheduled <= deadline {
+            return None;
         }
-        slot.scheduled = slot.deadline;
-        let entry = Reverse((slot.deadline, Arc::clone(&slot.key)));
+        slot.scheduled = deadline;
+        let entry = Reverse((deadline, Arc::clone(&slot.key)));
         self.deadlines.push(entry);
         self.sift_deadlines();
+        Some(deadline)
     }
 
     /// Without what is not true any more, once that is more than half.

@@ -15,12 +15,13 @@ pub(crate) struct Content {
     pub(crate) bytes: Arc<[u8]>,
 }
 
-/// One key and what is kept under it.
+/// One key and what is kept under it. What every read needs stands together, in front.
+#[repr(C)]
 pub(crate) struct Slot {
     pub(crate) key: Arc<str>,
     pub(crate) content: Content,
-    pub(crate) version: Version,
     pub(crate) deadline: Deadline,
+    pub(crate) version: Version,
     /// For which time it stands among the deadlines, if it does: that of its deadline, or one before.
     pub(super) scheduled: Deadline,
     /// When it was used last; see [`Stamp`].

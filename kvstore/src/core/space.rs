@@ -155,14 +155,11 @@ impl Space {
     }
 
     pub(crate) fn gauge(&self) -> Gauge {
-        let sum = |of: fn(&Part) -> &AtomicU64| {
-            self.parts.iter().map(|part| of(part).load(Ordering::Relaxed)).sum()
-        };
         Gauge {
             entries: self.entries.load(Ordering::Relaxed),
             bytes: self.bytes.load(Ordering::Relaxed),
-            hits: sum(|part| &part.hits),
-            misses: sum(|part| &part.misses),
+            hits: self.parts.iter().map(Part::hits).sum(),
+            misses: self.parts.iter().map(Part::misses).sum(),
             evictions: self.evictions.load(Ordering::Relaxed),
             expirations: self.expirations.load(Ordering::Relaxed),
             watchers: self.listeners.count(),

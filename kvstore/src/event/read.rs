@@ -19,7 +19,7 @@ pub struct Get {
 pub struct GetMany {
     /// The namespace; the empty one is the default.
     pub namespace: String,
-    /// The keys, at most [`MAX_KEYS`](Self::MAX_KEYS).
+    /// The keys, at most [`MAX_KEYS`](Self::MAX_KEYS); their values have [`MAX_BYTES`](Self::MAX_BYTES) at most.
     pub keys: Vec<String>,
 }
 
@@ -77,6 +77,9 @@ impl Get {
 impl GetMany {
     /// How many keys may be asked for at once.
     pub const MAX_KEYS: usize = 1000;
+
+    /// How many bytes their values may have together.
+    pub const MAX_BYTES: usize = 64 << 20;
 
     /// In the default namespace.
     pub fn new(keys: impl IntoIterator<Item = impl Into<String>>) -> Self {

@@ -132,11 +132,6 @@ impl Flights {
         }
         flight
     }
-
-    #[cfg(test)]
-    pub(crate) fn count(&self) -> usize {
-        self.under_way.lock().len()
-    }
 }
 
 /// Takes a computation off the list when it is over or given up.

@@ -83,7 +83,7 @@ impl Recovery<'_> {
     }
 
     fn deadline(&self, written: u64) -> Deadline {
-        self.core.clock().from_world(written)
+        self.core.clock().of_world(written)
     }
 
     fn space(&mut self, name: &str) -> Result<Arc<Space>, RecoverError> {

@@ -57,8 +57,19 @@ impl GetMany {
             let text = format!("{} keys at once: expected {} at most", self.keys.len(), Self::MAX_KEYS);
             return Err(StoreError::refused(Refusal::TooLarge, text));
         }
-        self.keys.iter().try_for_each(|key| check_key(key))?;
-        Ok(self.keys.iter().map(|key| space.entry(key)).collect())
+        let (mut entries, mut bytes) = (Vec::with_capacity(self.keys.len()), 0);
+        for key in &self.keys {
+            check_key(key)?;
+            let entry = space.entry(key);
+            bytes += entry.as_ref().map_or(0, |entry| entry.value.as_bytes().len());
+            if bytes > Self::MAX_BYTES {
+                let text =
+                    format!("values of more than {} bytes at once: ask for fewer keys", Self::MAX_BYTES);
+                return Err(StoreError::refused(Refusal::TooLarge, text));
+            }
+            entries.push(entry);
+        }
+        Ok(entries)
     }
 }
 

@@ -1,11 +1,11 @@
 //! The store in memory: by its handle, and by its events.
 
-use std::{future::Future, hint::black_box, sync::Arc};
+use std::{collections::HashMap, future::Future, hint::black_box, sync::Arc};
 
 use edri::{
     event::Failure,
     kvstore::{Get, Set, Value},
-    prelude::{Bounds, Host, Managed, Router, Store, StoreHandle, manager},
+    prelude::{Bounds, Host, Managed, Request, Router, Store, StoreHandle, manager},
 };
 use serde::{Deserialize, Serialize};
 
@@ -31,7 +31,8 @@ pub(super) fn contenders() -> Vec<Contender> {
         }),
         Contender::new(Scenario::Kv, "edri handle, typed", typed),
         Contender::new(Scenario::Kv, "edri events", events).with_share(0.25),
-        Contender::new(Scenario::Kv, "edri ask, no store", ask).with_share(0.1),
+        Contender::new(Scenario::Kv, "edri ask, a map", ask_a_map).with_share(0.25),
+        Contender::new(Scenario::Kv, "edri ask, nothing kept", ask).with_share(0.25),
     ]
 }
 
@@ -139,6 +140,59 @@ fn events(operations: u64) -> Sample {
                         Operation::Set(key) => {
                             let set = Set::value(key, Value::bytes(Arc::clone(&value)));
                             assert!(router.request(set).await.expect("there is room").is_applied());
+                        }
+                    }
+                }
+            }
+        })
+        .await
+    })
+}
+
+/// A manager that owns a map and is asked in the same way: what one would write without the store.
+#[derive(Default)]
+struct Map(HashMap<String, Arc<[u8]>>);
+
+#[derive(Request)]
+#[request(response = Option<Arc<[u8]>>)]
+struct Read(String);
+
+#[derive(Request)]
+#[request(response = ())]
+struct Write(String, Arc<[u8]>);
+
+#[manager]
+impl Map {
+    #[request]
+    fn read(&mut self, event: Read) -> Option<Arc<[u8]>> {
+        self.0.get(&event.0).cloned()
+    }
+
+    #[request]
+    fn write(&mut self, event: Write) {
+        self.0.insert(event.0, event.1);
+    }
+}
+
+fn ask_a_map(operations: u64) -> Sample {
+    on_two_workers(async move {
+        let keys = keys();
+        let value: Arc<[u8]> = VALUE.as_slice().into();
+        let map = keys.iter().map(|key| (key.clone(), Arc::from(VALUE.as_slice()))).collect();
+        let router = Router::new();
+        let _managed = Host::new(Map(map)).start(&router).await.expect("it starts");
+        on_tasks(operations, |task, count| {
+            let (router, keys, value) = (router.clone(), Arc::clone(&keys), Arc::clone(&value));
+            async move {
+                for operation in Operations::new(&keys, task, count) {
+                    match operation {
+                        Operation::Get(key) => {
+                            let value = router.request(Read(key.to_owned())).await.expect("it can be read");
+                            drop(black_box(value.expect("it is there")));
+                        }
+                        Operation::Set(key) => {
+                            let write = Write(key.to_owned(), Arc::clone(&value));
+                            router.request(write).await.expect("there is room");
                         }
                     }
                 }
