@@ -2,6 +2,8 @@
 //!
 //! The child sets schedules and writes down what was answered and what was run, each as a line of a file. The parent
 //! kills it without warning, starts it again, and compares in the end.
+//!
+//! `EDRI_SCHEDULER_KILLS=1000` for more than the usual.
 
 #![allow(clippy::unwrap_used, reason = "a test fails where it cannot go on")]
 #![cfg(unix)]
@@ -25,8 +27,8 @@ use serde::{Deserialize, Serialize};
 
 const DIRECTORY: &str = "EDRI_SCHEDULER_KILL";
 
-/// How often the child is killed, and how long it lives at the most, in milliseconds.
-const LIVES: u32 = 12;
+/// How often the child is killed unless the environment says otherwise, and how long it lives at the most, in milliseconds.
+const LIVES: usize = 40;
 const LONGEST_LIFE: u64 = 250;
 
 #[derive(Notification, Clone, Serialize, Deserialize)]
@@ -136,7 +138,8 @@ fn start(directory: &Path) -> Child {
 fn killed_at_any_moment_it_keeps_what_was_answered_and_runs_it() {
     let directory = tempfile::tempdir().unwrap();
     let mut random = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
-    for _ in 0..LIVES {
+    let lives = std::env::var("EDRI_SCHEDULER_KILLS").map_or(LIVES, |kills| kills.parse().unwrap());
+    for _ in 0..lives {
         let mut child = start(directory.path());
         thread::sleep(Duration::from_millis(20 + random.next_u64() % LONGEST_LIFE));
         child.kill().unwrap();
@@ -169,7 +172,7 @@ fn killed_at_any_moment_it_keeps_what_was_answered_and_runs_it() {
             );
         }
         for (number, dues) in runs {
-            assert!(dues.len() <= 1 + LIVES as usize, "{schedule} {number}: once for each life at the most");
+            assert!(dues.len() <= 1 + lives, "{schedule} {number}: once for each life at the most");
             assert!(
                 dues.windows(2).all(|pair| pair[0] == pair[1]),
                 "{schedule} {number}: the same due time, {dues:?}"

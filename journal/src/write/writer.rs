@@ -44,10 +44,12 @@ pub(crate) fn start(
             unsynced_since: None,
         };
         // Whoever opened it may have gone away meanwhile.
-        if let Err(Ok((shared, _))) = started.send(Ok((shared, recovered))) {
+        if let Err(Ok((shared, _))) = started.send(Ok((shared.clone(), recovered))) {
             shared.queue.close(JournalError::Closed);
         }
-        writer.run();
+        // Told last, when the log and its lock are gone, whichever way it ends.
+        let mut ending = Ending { shared, group: Arc::default() };
+        writer.run(&mut ending);
     })?;
     Ok(receiver)
 }
@@ -69,8 +71,7 @@ struct Last {
 }
 
 impl Writer {
-    fn run(mut self) {
-        let mut ending = Ending { shared: self.shared.clone(), group: Arc::default() };
+    fn run(mut self, ending: &mut Ending) {
         let mut spare = Batch::default();
         loop {
             let mut work = self.shared.queue.next(spare, self.patience());
@@ -86,7 +87,6 @@ impl Writer {
         }
         let closed = self.log.close();
         self.shared.ended.complete(closed);
-        drop(ending);
     }
 
     /// A group is held back while those who waited for the group before may be about to come back, but no longer than it

@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! field      the fields and their bounds        error   what is wrong, and where
-//! parse      from text to a pattern             pattern sets of numbers: which civil moments match
+//! parse      from text to a pattern             reader  one field of it
+//! pattern    sets of numbers: which civil moments match
 //! calendar   dates on plain numbers             instants  civil moments in a zone, whatever its clock does
 //! describe   in words
 //! ```
@@ -14,6 +15,7 @@ mod field;
 mod instants;
 mod parse;
 mod pattern;
+mod reader;
 
 pub use error::CronError;
 pub use field::Field;

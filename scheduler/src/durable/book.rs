@@ -47,6 +47,12 @@ impl Book {
         }
     }
 
+    /// The runs of a schedule that have not ended, if it is there.
+    #[cfg(test)]
+    pub(super) fn unfinished(&self, key: u64) -> Option<&[(u64, Nanoseconds)]> {
+        self.entries.get(&key).map(|entry| &*entry.unfinished)
+    }
+
     /// The least records that come to the same.
     pub(super) fn records(&self) -> impl Iterator<Item = Record> {
         self.entries.iter().flat_map(|(&key, entry)| {

@@ -4,6 +4,7 @@
 //! record   what is written: a schedule as it was set, where it is, which runs have ended
 //! book     what all records come to
 //! ledger   records in line, in the order of what they tell; who waits until they are on the disk
+//! merge    fewer records that come to the same, for when the disk takes none
 //! writer   the task that writes them, and sums them up in a snapshot now and then
 //! ```
 //!
@@ -13,6 +14,7 @@
 
 mod book;
 mod ledger;
+mod merge;
 #[cfg(test)]
 mod model;
 mod record;

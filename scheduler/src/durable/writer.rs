@@ -7,7 +7,7 @@ use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
 use super::book::Book;
-use super::ledger::Ledger;
+use super::ledger::{Ledger, Taken};
 use super::record::Record;
 
 /// How long to wait until a disk that is full is tried again.
@@ -32,6 +32,8 @@ struct Task {
     book: Book,
     /// How many records there are behind the snapshot.
     behind: usize,
+    /// With how many it is made anew.
+    sum_up_at: usize,
     last: Option<Position>,
 }
 
@@ -67,7 +69,7 @@ pub(crate) async fn open(
     }
     drop(records);
     let ledger = Arc::new(Ledger::new());
-    let task = Task { ledger: Arc::clone(&ledger), journal, book: book.clone(), behind, last };
+    let task = Task { ledger: Arc::clone(&ledger), journal, book: book.clone(), behind, sum_up_at: 0, last };
     Ok((ledger, book, Writer(Some(tokio::spawn(task.run())))))
 }
 
@@ -100,11 +102,13 @@ impl Task {
         loop {
             self.ledger.wake.notified().await;
             loop {
-                let (records, closed) = self.ledger.take();
+                let Taken { records, merged, closed } = self.ledger.take();
                 let is_empty = records.is_empty();
                 if !is_empty && self.write(records).await.is_err() {
+                    self.ledger.end();
                     return;
                 }
+                self.ledger.progress.send_modify(|progress| progress.written += merged);
                 if is_empty && closed {
                     if let Err(error) = self.journal.close().await {
                         tracing::error!("the schedules' journal could not be closed: {error}");
@@ -115,7 +119,7 @@ impl Task {
                     break;
                 }
             }
-            if self.behind >= SNAPSHOT_AFTER.max(4 * self.book.len()) {
+            if self.behind >= self.sum_up_at.max(SNAPSHOT_AFTER).max(4 * self.book.len()) {
                 self.snapshot().await;
             }
         }
@@ -134,7 +138,7 @@ impl Task {
                 match written {
                     Ok(positions) => break positions,
                     // One that is full has room again when it is summed up.
-                    Err(JournalError::Full { .. }) if self.behind > 0 => self.snapshot().await,
+                    Err(JournalError::Full { .. }) if self.behind > 0 && self.snapshot().await => {}
                     Err(error) => self.is_in_trouble(&error).await?,
                 }
             };
@@ -170,17 +174,20 @@ impl Task {
         Ok(())
     }
 
-    /// Sums up all that was written. Without it the journal is longer, and nothing is worse.
-    async fn snapshot(&mut self) {
-        let Some(last) = self.last else { return };
-        match self.write_snapshot(last).await {
-            Ok(()) => self.behind = 0,
+    /// Sums up all that was written, and says whether that was possible. Without it the journal is longer, and nothing is
+    /// worse.
+    async fn snapshot(&mut self) -> bool {
+        let Some(last) = self.last else { return false };
+        let summed_up = self.write_snapshot(last).await;
+        match &summed_up {
+            Ok(()) => (self.behind, self.sum_up_at) = (0, 0),
             Err(error) => {
-                // Tried again after as many records.
-                self.behind = 0;
+                // Tried again after as many records, or when there is no room for more.
+                self.sum_up_at = self.behind + SNAPSHOT_AFTER;
                 tracing::warn!("the schedules' journal could not be summed up: {error}");
             }
         }
+        summed_up.is_ok()
     }
 
     async fn write_snapshot(&self, last: Position) -> Result<(), JournalError> {

@@ -4,6 +4,7 @@ mod commands;
 mod decades;
 mod model;
 mod policies;
+mod random;
 mod steps;
 
 use std::time::Duration;
