@@ -117,51 +117,55 @@ async fn a_durable_store_is_flushed_when_the_program_ends() {
     assert!(app.shutdown(SOON).await.is_clean());
 }
 
-#[derive(Notification, Clone)]
-struct PricesChange;
-
-#[derive(Request, Clone)]
-#[request(response = u64)]
-struct Price;
-
-/// Prices rise with every question.
-struct Bank(u64);
-
-#[manager]
-impl Bank {
-    #[request]
-    fn price(&mut self, _event: Price) -> u64 {
-        self.0 += 1;
-        self.0
-    }
-}
-
 #[cfg(feature = "scheduler")]
-#[tokio::test(start_paused = true)]
-async fn the_scheduler_says_when_a_value_is_refreshed() {
+mod with_the_scheduler {
     use edri::scheduler::{SimulatedClock, TimeZone};
     use tokio::time::sleep;
 
-    let noon = TimeZone::UTC.time("2026-12-24 12:00").unwrap();
-    let scheduler = Scheduler::new().clock(SimulatedClock::starting(noon)).time_zone(TimeZone::UTC).job(
-        "prices",
-        Cron::parse("0 8 * * *").unwrap(),
-        PricesChange,
-    );
-    let app =
-        App::new().store(Store::in_memory()).manager(Bank(0)).scheduler(scheduler).start().await.unwrap();
-    let store = StoreHandle::on(app.router());
-    let fresh = store.refresh_on::<PricesChange, _>("price", Price).unwrap();
-    let price = async || store.get::<u64>("price").await.unwrap();
-    let hour = Duration::from_secs(3600);
-    sleep(19 * hour).await;
-    assert_eq!(price().await, None, "before eight");
-    for day in 1..=3 {
-        sleep(2 * hour).await;
-        assert_eq!(price().await, Some(day));
-        sleep(22 * hour).await;
-        assert_eq!(price().await, Some(day), "no more than once a day");
+    use super::*;
+
+    #[derive(Notification, Clone)]
+    struct PricesChange;
+
+    #[derive(Request, Clone)]
+    #[request(response = u64)]
+    struct Price;
+
+    /// Prices rise with every question.
+    struct Bank(u64);
+
+    #[manager]
+    impl Bank {
+        #[request]
+        fn price(&mut self, _event: Price) -> u64 {
+            self.0 += 1;
+            self.0
+        }
     }
-    assert_eq!(fresh.count(), 3);
-    assert!(app.shutdown(SOON).await.is_clean());
+
+    #[tokio::test(start_paused = true)]
+    async fn the_scheduler_says_when_a_value_is_refreshed() {
+        let noon = TimeZone::UTC.time("2026-12-24 12:00").unwrap();
+        let scheduler = Scheduler::new().clock(SimulatedClock::starting(noon)).time_zone(TimeZone::UTC).job(
+            "prices",
+            Cron::parse("0 * * * *").unwrap(),
+            PricesChange,
+        );
+        let app =
+            App::new().store(Store::in_memory()).manager(Bank(0)).scheduler(scheduler).start().await.unwrap();
+        let store = StoreHandle::on(app.router());
+        let fresh = store.refresh_on::<PricesChange, _>("price", Price).unwrap();
+        let price = async || store.get::<u64>("price").await.unwrap();
+        let minute = Duration::from_secs(60);
+        sleep(59 * minute).await;
+        assert_eq!(price().await, None, "before one");
+        for hour in 1..=3 {
+            sleep(2 * minute).await;
+            assert_eq!(price().await, Some(hour));
+            sleep(58 * minute).await;
+            assert_eq!(price().await, Some(hour), "no more than once an hour");
+        }
+        assert_eq!(fresh.count(), 3);
+        assert!(app.shutdown(SOON).await.is_clean());
+    }
 }
