@@ -1,0 +1,176 @@
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use edri_router::Router;
+use tokio::sync::{mpsc, watch};
+use tokio::time::Instant;
+
+use super::echo::LinkId;
+use super::events::{Events, NotShareable};
+use super::program::Program;
+use crate::drive::Driver;
+use crate::endpoint::{Closed, Endpoint};
+use crate::handshake::Peer;
+use crate::interest::Mismatch;
+use crate::settings::Settings;
+use crate::transport::Transport;
+
+/// A router's link to another router. It lives until either end closes it, or the connection is lost; dropping the
+/// handle closes it in order.
+///
+/// Events go over as they go anywhere: the link is one more subscriber, responder or acceptor on this router's routes,
+/// for as long as the other end wants the event. An event that came over a link does not go back over it, and goes on
+/// over other links: links between routers should form a tree. A link keeps its router alive.
+///
+/// # Order and delivery
+/// While the link lives, what one sender sends in one priority lane arrives once and in the order sent, back-pressure
+/// included: where the other end's consumer is slow, events wait in the link's [inbox](Settings::inbox), and its overflow
+/// policy holds. When it ends, every request under way fails with the code `link lost`, both ends of every tunnel are
+/// lost, and what waited in the inbox is discarded. What had been sent and not been handled is not known.
+///
+/// ```
+/// use edri_event::Request;
+/// use edri_link::{End, Events, Identity, Link, Settings, memory};
+/// use edri_router::Router;
+/// use serde::{Deserialize, Serialize};
+///
+/// #[derive(Request, Serialize, Deserialize)]
+/// #[request(response = u64, shareable)]
+/// struct Add(u64, u64);
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let (here, there) = (Router::new(), Router::new());
+/// let settings = |router: &Router, name| Settings::new(Identity::new(router.id(), name));
+/// let (near, far) = memory::pair(memory::Conditions::default());
+///
+/// let _adder = there.respond(|add: Add| async move { Ok(add.0 + add.1) });
+/// let _there = Link::start(&there, far, End::Accepting, settings(&there, "there"), Events::new().answers::<Add>())?;
+/// let link = Link::start(&here, near, End::Connecting, settings(&here, "here"), Events::new().asks::<Add>())?;
+///
+/// link.opened().await?;
+/// assert_eq!(here.request(Add(1, 2)).await?, 3);
+/// # Ok(())
+/// # }
+/// ```
+#[must_use = "dropping a link closes it"]
+pub struct Link {
+    state: watch::Receiver<State>,
+    commands: mpsc::UnboundedSender<Close>,
+}
+
+/// Which end of the connection a router has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// It says hello.
+    Connecting,
+    /// It waits for a hello.
+    Accepting,
+}
+
+/// What is known of a link.
+#[derive(Debug, Default)]
+pub(super) struct State {
+    pub(super) peer: Option<Peer>,
+    /// The other end has said what it wants.
+    pub(super) informed: bool,
+    pub(super) closed: Option<Closed>,
+    pub(super) mismatches: Vec<Mismatch>,
+}
+
+/// The link is to be closed in order.
+#[derive(Debug)]
+pub(super) struct Close;
+
+static NEXT: AtomicU64 = AtomicU64::new(0);
+
+impl Link {
+    /// Links `router` over `transport`, on a task of its own. Needs a tokio runtime, and its timer.
+    ///
+    /// # Errors
+    /// If one of the events does not leave its process. Everything else shows in [`opened`](Self::opened) and
+    /// [`closed`](Self::closed).
+    pub fn start<T: Transport>(
+        router: &Router,
+        transport: T,
+        end: End,
+        settings: Settings,
+        events: Events,
+    ) -> Result<Self, NotShareable> {
+        if let Some(wrong) = events.wrong {
+            return Err(wrong);
+        }
+        let now = Instant::now().into_std();
+        let (tell, state) = watch::channel(State::default());
+        let (commands, close) = mpsc::unbounded_channel();
+        let id = LinkId(NEXT.fetch_add(1, Ordering::Relaxed));
+        let name: Arc<str> = format!("a link of {}", settings.identity.name).into();
+        let inbox = settings.inbox;
+        let mut endpoint = match end {
+            End::Connecting => Endpoint::connecting(settings, now),
+            End::Accepting => Endpoint::accepting(settings, now),
+        };
+        let program = Program::new(router, (id, name), inbox, events, &mut endpoint, (tell, close));
+        tokio::spawn(Driver::new(transport, endpoint, program));
+        Ok(Self { state, commands })
+    }
+
+    /// Ready when both ends know each other, and this one knows what the other wants.
+    ///
+    /// Cancel safe.
+    ///
+    /// # Errors
+    /// How it ended, if it did.
+    pub async fn opened(&self) -> Result<Peer, Closed> {
+        let state = self.reached(|state| state.informed || state.closed.is_some()).await;
+        match state {
+            State { closed: Some(closed), .. } => Err(closed),
+            State { peer: Some(peer), .. } => Ok(peer),
+            State { .. } => Err(vanished()),
+        }
+    }
+
+    /// Ready when the link has ended.
+    ///
+    /// Cancel safe.
+    pub async fn closed(&self) -> Closed {
+        self.reached(|state| state.closed.is_some()).await.closed.unwrap_or_else(vanished)
+    }
+
+    /// The events that both ends know and mean different things by, so far: they do not travel.
+    pub fn mismatches(&self) -> Vec<Mismatch> {
+        self.state.borrow().mismatches.clone()
+    }
+
+    /// Closes it in order: what waits to be sent still is, and so is what waits at the other end. See
+    /// [`closed`](Self::closed) for when that is done.
+    pub fn close(&self) {
+        // Gone, it has ended already.
+        let _ = self.commands.send(Close);
+    }
+
+    async fn reached(&self, reached: impl FnMut(&State) -> bool) -> State {
+        let mut watching = self.state.clone();
+        match watching.wait_for(reached).await {
+            Ok(state) => State {
+                peer: state.peer.clone(),
+                informed: state.informed,
+                closed: state.closed.clone(),
+                mismatches: Vec::new(),
+            },
+            Err(_) => State { closed: Some(vanished()), ..State::default() },
+        }
+    }
+}
+
+/// Its runtime was shut down, and its task with it.
+fn vanished() -> Closed {
+    Closed::Lost { reason: "the link's task was stopped".to_owned() }
+}
+
+impl fmt::Debug for Link {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Link").field("state", &*self.state.borrow()).finish()
+    }
+}

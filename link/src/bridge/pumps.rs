@@ -1,0 +1,130 @@
+use std::collections::HashMap;
+use std::task::{Context, Poll};
+
+use tokio::sync::mpsc;
+
+use super::departure::TUNNEL_WINDOW;
+use super::pump::{Ends, Heard, Mouth, Pump, Said};
+use crate::drive::Happened;
+use crate::endpoint::{Endpoint, SendError};
+use crate::message::Ending;
+use crate::tunnel::TunnelId;
+
+/// The tunnels of a link, and what they have to say.
+pub(super) struct Pumps {
+    pumped: HashMap<TunnelId, Pump>,
+    /// Those that this end opens, until the other end has accepted.
+    opening: HashMap<TunnelId, Ends>,
+    mouth: Mouth,
+    outward: mpsc::Receiver<Said>,
+    inward: mpsc::UnboundedReceiver<Said>,
+}
+
+/// So many items of all tunnels together wait for the link; each tunnel holds one more.
+const ITEMS: usize = 16;
+
+impl Pumps {
+    pub(super) fn new() -> Self {
+        let (outward_mouth, outward) = mpsc::channel(ITEMS);
+        let (inward_mouth, inward) = mpsc::unbounded_channel();
+        let mouth = Mouth { outward: outward_mouth, inward: inward_mouth };
+        Self { pumped: HashMap::new(), opening: HashMap::new(), mouth, outward, inward }
+    }
+
+    /// This end opens one.
+    pub(super) fn opening(&mut self, tunnel: TunnelId, ends: Ends) {
+        self.opening.insert(tunnel, ends);
+    }
+
+    /// This end accepts one, which may send so much.
+    pub(super) fn accept(&mut self, endpoint: &mut Endpoint, tunnel: TunnelId, granted: u64, ends: Ends) {
+        endpoint.accept_tunnel(tunnel, TUNNEL_WINDOW);
+        self.start(tunnel, granted, ends);
+    }
+
+    /// So much may be sent into it, in total; for the first time, that it was accepted.
+    pub(super) fn granted(&mut self, tunnel: TunnelId, granted: u64) {
+        match self.opening.remove(&tunnel) {
+            Some(ends) => self.start(tunnel, granted, ends),
+            None => self.with(tunnel, |pump| pump.grant(granted)),
+        }
+    }
+
+    pub(super) fn hear(&mut self, tunnel: TunnelId, heard: Heard) {
+        self.begin(tunnel);
+        self.with(tunnel, |pump| pump.hear(heard));
+    }
+
+    /// The other end wants no more.
+    pub(super) fn stopped(&mut self, tunnel: TunnelId) {
+        self.begin(tunnel);
+        self.with(tunnel, Pump::end_outward);
+    }
+
+    /// Says what tunnels have to say, as far as there is room.
+    pub(super) fn poll(&mut self, endpoint: &mut Endpoint, cx: &mut Context<'_>) -> Happened {
+        let mut happened = Happened::Nothing;
+        while endpoint.has_room_for_items()
+            && let Poll::Ready(Some(said)) = self.outward.poll_recv(cx)
+        {
+            self.say(endpoint, said);
+            happened = Happened::Something;
+        }
+        while let Poll::Ready(Some(said)) = self.inward.poll_recv(cx) {
+            self.say(endpoint, said);
+            happened = Happened::Something;
+        }
+        happened
+    }
+
+    /// The link has ended: all of them are lost, after what came.
+    pub(super) fn end(&mut self) {
+        self.opening.clear();
+        self.pumped.clear();
+        // Whoever waits to say something waits no longer.
+        self.outward.close();
+        while self.outward.try_recv().is_ok() {}
+    }
+
+    fn say(&mut self, endpoint: &mut Endpoint, said: Said) {
+        match said {
+            Said::Item(tunnel, payload) => match endpoint.send_item(tunnel, payload) {
+                Ok(()) | Err(SendError::TunnelClosed) => {}
+                // Too long, it is missing: the other end must not go on as if it were not.
+                Err(error) => {
+                    endpoint.end_tunnel(tunnel, Ending::Aborted(error.into()));
+                    self.with(tunnel, Pump::end_outward);
+                }
+            },
+            Said::End(tunnel, ending) => {
+                endpoint.end_tunnel(tunnel, ending);
+                self.with(tunnel, Pump::end_outward);
+            }
+            Said::Handled(tunnel, size) => endpoint.item_handled(tunnel, size),
+            Said::Stop(tunnel, ending) => {
+                endpoint.stop_tunnel(tunnel, ending);
+                self.with(tunnel, Pump::end_inward);
+            }
+        }
+    }
+
+    /// The other end speaks through a tunnel whose acceptance has not been heard: that need not come first.
+    fn begin(&mut self, tunnel: TunnelId) {
+        if let Some(ends) = self.opening.remove(&tunnel) {
+            self.start(tunnel, 0, ends);
+        }
+    }
+
+    fn start(&mut self, tunnel: TunnelId, granted: u64, ends: Ends) {
+        self.pumped.insert(tunnel, ends.start(tunnel, granted, self.mouth.clone()));
+    }
+
+    fn with(&mut self, tunnel: TunnelId, change: impl FnOnce(&mut Pump)) {
+        if let Some(pump) = self.pumped.get_mut(&tunnel) {
+            change(pump);
+            if pump.is_over() {
+                self.pumped.remove(&tunnel);
+            }
+        }
+    }
+}

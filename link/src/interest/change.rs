@@ -1,0 +1,18 @@
+use serde::{Deserialize, Serialize};
+
+use super::schema::{Interest, Schema};
+
+/// A change in what an end consumes, or what the other end thinks of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Change {
+    /// The sender consumes this from here on. How loaded it is counts among several responders: less is better.
+    Announce { interest: Interest, schema: Schema, load: u32 },
+    /// The sender consumes it no longer.
+    Withdraw { interest: Interest },
+    /// The load has changed.
+    Load { interest: Interest, load: u32 },
+    /// The receiver of this announced an event that its sender knows as another.
+    Mismatch { interest: Interest, schema: Schema },
+    /// What the sender consumed when the link began has been said.
+    Complete,
+}

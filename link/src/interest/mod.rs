@@ -1,0 +1,18 @@
+//! Who wants what: each end announces the events that it consumes, and only those travel.
+//!
+//! ```text
+//! schema     what an event is called and how its bytes look
+//! change     what is announced and withdrawn, as it travels
+//! offered    what this end consumes, and what of it the other end has been told
+//! wanted     what the other end consumes, matched with what this end may send
+//! ```
+
+mod change;
+mod offered;
+mod schema;
+mod wanted;
+
+pub(crate) use change::Change;
+pub(crate) use offered::Offered;
+pub use schema::{Interest, Mismatch, Role, Schema};
+pub(crate) use wanted::{Heard, Wanted};

@@ -1,0 +1,100 @@
+use std::fmt;
+
+use edri_event::{Fingerprint, Notification, Request, Tunnel};
+use serde::{Deserialize, Serialize};
+
+/// The number under which one end announced that it consumes an event. It is not given again while the link lives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Interest(pub(crate) u32);
+
+/// What is done with an event where it is consumed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum Role {
+    /// It is a notification, and somebody subscribes to it.
+    Subscriber,
+    /// It is a request, and somebody answers it.
+    Responder,
+    /// It opens a tunnel, and somebody accepts it.
+    Acceptor,
+}
+
+/// What an event is called, and how its bytes look: the same at both ends, or it does not travel.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Schema {
+    /// The event's name.
+    pub name: String,
+    /// Its version.
+    pub version: u32,
+    /// What is done with it.
+    pub role: Role,
+    /// The name of its codec.
+    pub codec: String,
+    /// The shapes of all that travels: the event; its response; what a tunnel's opener sends and receives.
+    pub shapes: Vec<Fingerprint>,
+}
+
+impl Schema {
+    /// That of a notification; `None` if it is not shareable.
+    pub fn of_notification<E: Notification>() -> Option<Self> {
+        let wire = E::wire()?;
+        Some(Self {
+            name: E::name().to_owned(),
+            version: E::VERSION,
+            role: Role::Subscriber,
+            codec: wire.codec().to_owned(),
+            shapes: vec![wire.fingerprint()],
+        })
+    }
+
+    /// That of a request; `None` if it is not shareable.
+    pub fn of_request<R: Request>() -> Option<Self> {
+        let (wire, response) = (R::wire()?, R::response_wire()?);
+        Some(Self {
+            name: R::name().to_owned(),
+            version: R::VERSION,
+            role: Role::Responder,
+            codec: wire.codec().to_owned(),
+            shapes: vec![wire.fingerprint(), response.fingerprint()],
+        })
+    }
+
+    /// That of a tunnel; `None` if it is not shareable.
+    pub fn of_tunnel<T: Tunnel>() -> Option<Self> {
+        let (wire, send, receive) = (T::wire()?, T::send_wire()?, T::receive_wire()?);
+        Some(Self {
+            name: T::name().to_owned(),
+            version: T::VERSION,
+            role: Role::Acceptor,
+            codec: wire.codec().to_owned(),
+            shapes: vec![wire.fingerprint(), send.fingerprint(), receive.fingerprint()],
+        })
+    }
+}
+
+/// Both ends know an event, and mean different things by it: it does not travel. Everything else does.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "{} is not the same event at both ends and does not travel: here {}; there {}",
+    .ours.name, Described(.ours), Described(.theirs)
+)]
+pub struct Mismatch {
+    /// What it is here.
+    pub ours: Schema,
+    /// What it is at the other end.
+    pub theirs: Schema,
+}
+
+struct Described<'a>(&'a Schema);
+
+impl fmt::Display for Described<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Schema { version, codec, shapes, .. } = self.0;
+        write!(formatter, "version {version} in {codec}, fingerprint")?;
+        shapes.iter().enumerate().try_for_each(|(index, shape)| {
+            formatter.write_str(if index == 0 { " " } else { "+" })?;
+            shape.fmt(formatter)
+        })
+    }
+}

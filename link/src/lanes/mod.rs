@@ -1,0 +1,19 @@
+//! Where messages wait to be sent: lanes, so that what is large or many does not hold up what is urgent.
+//!
+//! ```text
+//! body    what waits
+//! queue   one queue: what waits, and the long message that is being sent in parts
+//! pick    whose turn it is
+//! ```
+//!
+//! Control goes before high, high before normal, normal before bulk; a lower lane keeps a share. Each lane has two
+//! queues: what may have to wait for the other end (events, which it may handle slowly), and what never does (answers,
+//! cancellations, credit). An answer behind an event that waits could make two routers wait for each other for ever.
+
+mod body;
+mod pick;
+mod queue;
+
+pub(crate) use body::Body;
+pub(crate) use pick::{Lane, Lanes, Place};
+pub(crate) use queue::{Partial, What};

@@ -1,0 +1,51 @@
+use std::time::Duration;
+
+use edri_router::InboxSettings;
+
+use crate::handshake::{Identity, Token};
+use crate::limits::Limits;
+
+/// How one end of a link is to behave.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Settings {
+    /// Who this router is.
+    pub identity: Identity,
+    /// What this end is willing to hold.
+    pub limits: Limits,
+    /// What this end keeps of what it has to send: in each lane of events, of answers and of tunnels' items, in
+    /// [cost](crate::Cost). A lane that holds that much takes nothing more. 1 MiB by default.
+    pub outbox: u32,
+    /// Where a router's events wait for a link that has no room: how many in each priority lane, and what becomes of
+    /// more.
+    pub inbox: InboxSettings,
+    /// How often the ends hear from each other at least; an end that hears nothing for three times as long takes the
+    /// other for dead. The shorter of both ends' holds. 5 s by default, at least 10 ms.
+    pub heartbeat: Duration,
+    /// How long the handshake may take. 5 s by default.
+    pub handshake: Duration,
+    /// How long an orderly close may take. 5 s by default.
+    pub closing: Duration,
+    /// What is given to the other end when connecting, and expected from it when accepting.
+    pub token: Option<Token>,
+}
+
+impl Settings {
+    /// The defaults.
+    pub fn new(identity: Identity) -> Self {
+        Self {
+            identity,
+            limits: Limits::default(),
+            outbox: 1024 * 1024,
+            inbox: InboxSettings::default(),
+            heartbeat: Duration::from_secs(5),
+            handshake: Duration::from_secs(5),
+            closing: Duration::from_secs(5),
+            token: None,
+        }
+    }
+
+    pub(crate) fn heartbeat_millis(&self) -> u32 {
+        u32::try_from(self.heartbeat.as_millis()).unwrap_or(u32::MAX)
+    }
+}

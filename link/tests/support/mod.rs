@@ -1,0 +1,172 @@
+//! Two ends of a link and the wire between them, in virtual time.
+
+#![allow(dead_code, reason = "each test file uses its own part of it")]
+#![allow(clippy::unwrap_used, reason = "the helpers of tests are tests")]
+
+pub(crate) mod routers;
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use edri_event::{Priority, RouterId};
+use edri_link::{Circumstances, Endpoint, Event, Identity, Interest, Role, Schema, Settings};
+
+pub(crate) const LEFT: usize = 0;
+pub(crate) const RIGHT: usize = 1;
+
+/// Both ends, and two wires.
+pub(crate) struct Pair {
+    pub(crate) ends: [Endpoint; 2],
+    pub(crate) now: Instant,
+    /// What each end has learned.
+    pub(crate) events: [Vec<Event>; 2],
+    pub(crate) latency: Duration,
+    /// The sizes of the pieces in which bytes arrive, again and again.
+    pub(crate) cuts: Vec<usize>,
+    /// What is on its way from each end.
+    wires: [VecDeque<(Instant, Vec<u8>)>; 2],
+    /// All that each end has written.
+    pub(crate) written: [usize; 2],
+    next_cut: usize,
+    pub(crate) broken: bool,
+}
+
+pub(crate) fn settings(bits: u128, name: &str) -> Settings {
+    Settings::new(Identity::new(RouterId::from_bits(bits), name))
+}
+
+pub(crate) fn schema(name: &str, role: Role) -> Schema {
+    Schema { name: name.to_owned(), version: 1, role, codec: "postcard".to_owned(), shapes: Vec::new() }
+}
+
+pub(crate) fn of(priority: Priority) -> Circumstances {
+    let mut circumstances = Circumstances::default();
+    circumstances.priority = priority;
+    circumstances
+}
+
+pub(crate) fn payload(number: u64, size: usize) -> Bytes {
+    let mut bytes = number.to_le_bytes().to_vec();
+    bytes.resize(size.max(8), (number % 251) as u8);
+    bytes.into()
+}
+
+pub(crate) fn number(payload: &Bytes) -> u64 {
+    u64::from_le_bytes(payload[..8].try_into().unwrap())
+}
+
+impl Pair {
+    /// The left end connects, the right one accepts. Nothing has been sent.
+    pub(crate) fn new(left: Settings, right: Settings) -> Self {
+        let now = Instant::now();
+        Self {
+            ends: [Endpoint::connecting(left, now), Endpoint::accepting(right, now)],
+            now,
+            events: Default::default(),
+            latency: Duration::from_millis(1),
+            cuts: vec![usize::MAX],
+            wires: Default::default(),
+            written: [0; 2],
+            next_cut: 0,
+            broken: false,
+        }
+    }
+
+    pub(crate) fn ordinary() -> Self {
+        Self::new(settings(1, "left"), settings(2, "right"))
+    }
+
+    /// Writes, and delivers what is due now; whether anything happened.
+    pub(crate) fn exchange(&mut self) -> bool {
+        let mut happened = false;
+        for end in [LEFT, RIGHT] {
+            let mut out = Vec::new();
+            self.ends[end].transmit(&mut out, 64 * 1024, self.now);
+            if !out.is_empty() && !self.broken {
+                happened = true;
+                self.written[end] += out.len();
+                self.wires[end].push_back((self.now + self.latency, out));
+            }
+        }
+        for end in [LEFT, RIGHT] {
+            while self.wires[end].front().is_some_and(|(due, _)| *due <= self.now) {
+                let Some((_, bytes)) = self.wires[end].pop_front() else { break };
+                happened = true;
+                let mut rest = &bytes[..];
+                while !rest.is_empty() {
+                    let cut = self.cuts[self.next_cut % self.cuts.len()].clamp(1, rest.len());
+                    self.next_cut += 1;
+                    let (piece, after) = rest.split_at(cut);
+                    self.ends[1 - end].receive(piece, self.now);
+                    rest = after;
+                }
+            }
+        }
+        for end in [LEFT, RIGHT] {
+            while let Some(event) = self.ends[end].poll_event() {
+                happened = true;
+                self.events[end].push(event);
+            }
+        }
+        happened
+    }
+
+    /// To the next thing that is due, if that is before `until`.
+    pub(crate) fn advance(&mut self, until: Instant) -> bool {
+        let arrivals = self.wires.iter().filter_map(|wire| wire.front().map(|(due, _)| *due));
+        let timers = self.ends.iter().filter_map(Endpoint::next_timeout);
+        let next = arrivals.chain(timers).min().filter(|next| *next <= until);
+        self.now = next.unwrap_or(until).max(self.now);
+        self.ends.iter_mut().for_each(|end| end.handle_timeout(self.now));
+        next.is_some()
+    }
+
+    /// Lets so much time pass.
+    pub(crate) fn run(&mut self, time: Duration) {
+        let until = self.now + time;
+        loop {
+            let mut turns = 0;
+            while self.exchange() {
+                turns += 1;
+                assert!(turns < 100_000, "they never come to rest");
+            }
+            if !self.advance(until) {
+                return;
+            }
+        }
+    }
+
+    /// Loses what is on its way, and all that is written from here on.
+    pub(crate) fn cut_off(&mut self) {
+        self.broken = true;
+        self.wires = Default::default();
+    }
+
+    /// Gets both ends open and past their first words.
+    pub(crate) fn open(mut self) -> Self {
+        self.run(Duration::from_millis(10));
+        for end in [LEFT, RIGHT] {
+            assert!(self.ends[end].is_open(), "{:?}", self.events[end]);
+            assert!(matches!(self.events[end].remove(0), Event::Opened(_)));
+            assert_eq!(self.events[end].remove(0), Event::Informed);
+        }
+        self
+    }
+
+    /// Has `end` consume `schema`, and the other end learn of it.
+    pub(crate) fn want(&mut self, end: usize, schema: &Schema) -> Interest {
+        self.ends[1 - end].declare(schema.clone());
+        let interest = self.ends[end].announce(schema.clone(), 0);
+        self.run(Duration::from_millis(10));
+        let events = &mut self.events[1 - end];
+        let heard = events.iter().position(|event| matches!(event, Event::Wanted { .. })).unwrap();
+        assert!(matches!(events.remove(heard), Event::Wanted { interest: wanted, .. } if wanted == interest));
+        interest
+    }
+
+    /// Takes out what `end` has learned.
+    pub(crate) fn take(&mut self, end: usize) -> Vec<Event> {
+        std::mem::take(&mut self.events[end])
+    }
+}
