@@ -61,7 +61,7 @@ impl<P: Send + 'static> Drop for InLine<P> {
 impl<P: Send + 'static> Deliver<P> for Outlet<P> {
     fn deliver(&self, parcel: &mut Option<P>, lane: Priority, wait: Wait<'_>) -> Delivery {
         if is_the_echo(self.link, self.event) {
-            return Delivery::Gone;
+            return Delivery::Declined;
         }
         let to = self.lane(lane);
         match to.deliver(parcel, lane, wait) {

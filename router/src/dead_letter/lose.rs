@@ -70,7 +70,7 @@ fn tell<N: Notification>(router: &Router, letter: N, meta: Meta) {
             let mut parcel = copies.next();
             match taker.deliver(&mut parcel, N::PRIORITY, Wait::Never) {
                 // What its policy drops, its inbox hands in, to be counted.
-                Delivery::Accepted | Delivery::Displaced | Delivery::Dropped => {}
+                Delivery::Accepted | Delivery::Displaced | Delivery::Dropped | Delivery::Declined => {}
                 Delivery::Gone => router.take_off(taker),
                 Delivery::Full | Delivery::Rejected => router.letters().count_untold(),
                 Delivery::Waiting(ticket) => {

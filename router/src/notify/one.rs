@@ -189,6 +189,7 @@ fn to_one<E: Notification>(
             rest.note(taker, unsettled);
             Dispatched::Outstanding(rest)
         }
+        Delivery::Declined => to_nobody(router, parcel, IfNobody::Lost),
         Delivery::Gone => {
             router.take_off(taker);
             to_nobody(router, parcel, IfNobody::Lost)
@@ -219,6 +220,7 @@ fn to_all<E: Notification>(
     for taker in route.subscribers.iter() {
         let mut copy = Some(Envelope { event: Shared::Of(Arc::clone(&event)), meta: meta.clone() });
         match taker.deliver(&mut copy, lane, wait) {
+            Delivery::Declined => {}
             Delivery::Gone => router.take_off(taker),
             delivery => {
                 somebody = true;

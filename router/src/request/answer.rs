@@ -77,6 +77,7 @@ impl<R: Request> Observed<R> {
                 (Delivery::Full | Delivery::Rejected, Some(answer)) => {
                     (observer.miss)(router, answer, observer.to.name());
                 }
+                (Delivery::Declined, _) => {}
                 (Delivery::Gone, _) => router.take_off_observer(&observer.to),
                 (delivery, _) => outstanding.note(&observer.to, delivery),
             }

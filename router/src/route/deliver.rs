@@ -95,6 +95,9 @@ pub enum Delivery {
     Dropped,
     /// The taker has it, and dropped an older one for it.
     Displaced,
+    /// The taker will not have this one, such as a link what came over it, and stays on the route; the parcel is still
+    /// the sender's.
+    Declined,
     /// The taker has left for good, and is taken off the route; the parcel is still the sender's.
     Gone,
 }
@@ -109,6 +112,7 @@ impl fmt::Debug for Delivery {
             Self::Rejected => formatter.write_str("Rejected"),
             Self::Dropped => formatter.write_str("Dropped"),
             Self::Displaced => formatter.write_str("Displaced"),
+            Self::Declined => formatter.write_str("Declined"),
             Self::Gone => formatter.write_str("Gone"),
         }
     }

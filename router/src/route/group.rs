@@ -88,7 +88,7 @@ impl<E: Event + Sync> Deliver<Envelope<E>> for Group<E> {
         choose(&self.members, RoutePolicy::LocalFirst, &self.turn, key, |member, patience| {
             match member.deliver(parcel, lane, patience.or(wait)) {
                 Delivery::Full if patience == Patience::Room => return Offered::Full,
-                Delivery::Gone => return Offered::Gone,
+                Delivery::Declined | Delivery::Gone => return Offered::Gone,
                 taken => delivery = self.noted(member, taken),
             }
             Offered::Taken

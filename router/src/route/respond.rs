@@ -65,7 +65,7 @@ pub enum Answering<R: Request> {
     Full,
     /// No room, and the responder's policy is to refuse; the request is still the requester's.
     Refused,
-    /// The responder has left; the request is still the requester's.
+    /// The responder has left, or will not have this one; the request is still the requester's.
     Gone,
 }
 

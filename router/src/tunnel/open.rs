@@ -165,7 +165,7 @@ impl<'r, T: Tunnel> Open<'r, T> {
                 route.choose(key, |acceptor, patience| {
                     match acceptor.deliver(&mut parcel, self.lane, patience.or(wait)) {
                         Delivery::Full if patience == Patience::Room => return Offered::Full,
-                        Delivery::Gone => return Offered::Gone,
+                        Delivery::Declined | Delivery::Gone => return Offered::Gone,
                         taken => opening = outstanding(acceptor, taken),
                     }
                     Offered::Taken
@@ -184,7 +184,7 @@ fn outstanding<T: Tunnel>(
         Delivery::Full | Delivery::Rejected | Delivery::Dropped => {
             Err(OpenError::Overloaded { event: T::name() })
         }
-        Delivery::Gone => Err(OpenError::NoAcceptor { event: T::name() }),
+        Delivery::Declined | Delivery::Gone => Err(OpenError::NoAcceptor { event: T::name() }),
         delivery => {
             let mut outstanding = Outstanding::new();
             outstanding.note(acceptor, delivery);
