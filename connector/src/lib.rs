@@ -1,0 +1,7 @@
+//! The connector of EDRI: routers of many machines joined through a switch.
+
+#[cfg(feature = "certificates")]
+pub mod certificates;
+pub mod switch;
+#[cfg(feature = "tls")]
+pub mod tls;
