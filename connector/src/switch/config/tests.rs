@@ -1,6 +1,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use edri_link::wire::Token;
+
 use super::*;
 use crate::switch::settings::{Access, Clients, Networks, PlainText, Verb};
 
@@ -63,7 +65,7 @@ fn every_key_has_its_effect() {
     assert_eq!(tls.key, PathBuf::from("/run/switch.key"));
     assert_eq!(tls.authority, Some(PathBuf::from("/etc/edri/authority.pem")));
     assert_eq!(tls.clients, Clients::Optional);
-    assert!(settings.tokens[0].secret.matches("0123456789abcdef"));
+    assert!(settings.tokens[0].secret.matches(&Token::new("0123456789abcdef")));
     assert!(settings.tokens[0].covers("plant", "press-1") && !settings.tokens[0].covers("office", "press-1"));
     let rule = Access::of(["press-*".into()]).publish("press::*").subscribe("*").answer("press::Stop");
     assert_eq!(settings.access, [rule].into_iter().collect());
@@ -139,7 +141,7 @@ fn a_secret_may_be_in_a_file_beside_the_configuration() {
     fs::write(folder.path().join("token"), "0123456789abcdef\n").unwrap();
     fs::write(folder.path().join("switch.toml"), "[[token]]\nsecret-file = \"token\"").unwrap();
     let settings = SwitchSettings::from_file(&folder.path().join("switch.toml")).unwrap();
-    assert!(settings.tokens[0].secret.matches("0123456789abcdef"));
+    assert!(settings.tokens[0].secret.matches(&Token::new("0123456789abcdef")));
 }
 
 #[test]

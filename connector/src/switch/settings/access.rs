@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use edri_event::RouterId;
 
-use super::pattern::Pattern;
+use edri_link::wire::Pattern;
 
 /// What some routers may do with some events. A router may do what any of the rules that are about it allows.
 ///

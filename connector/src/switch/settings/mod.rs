@@ -3,14 +3,12 @@
 //! ```text
 //! secret     shared secrets, and who may join by them
 //! access     which routers may do what with which events
-//! pattern    names with a star
 //! limits     what no peer may go beyond
 //! units      sizes and times as people write them
 //! ```
 
 mod access;
 mod limits;
-mod pattern;
 mod secret;
 mod units;
 
@@ -22,9 +20,9 @@ use std::time::Duration;
 
 pub use access::{Access, AccessList};
 pub(crate) use access::{Rights, Verb};
+pub use edri_link::wire::Pattern;
 pub(crate) use limits::FRAME_BEFORE_WELCOME;
 pub use limits::SwitchLimits;
-pub use pattern::Pattern;
 pub use secret::{Secret, TokenRule};
 pub use units::{Size, Span, UnitError};
 

@@ -1,8 +1,7 @@
 use std::fmt;
-use std::hint::black_box;
 
 use super::access::any_or_empty;
-use super::pattern::Pattern;
+use edri_link::wire::{Pattern, Token};
 
 /// A shared secret: who gives it may join as one of some routers, in some networks.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,7 +17,7 @@ pub struct TokenRule {
 
 /// A secret text. It is not shown by anything.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Secret(String);
+pub struct Secret(Token);
 
 /// A secret that is shorter than this can be guessed.
 const SHORTEST: usize = 16;
@@ -47,7 +46,7 @@ impl Secret {
     pub fn new(text: &str) -> Result<Self, String> {
         let text = text.trim();
         match text.len() {
-            SHORTEST..=LONGEST => Ok(Self(text.to_owned())),
+            SHORTEST..=LONGEST => Ok(Self(Token::new(text))),
             length => {
                 Err(format!("a secret of {length} bytes: expected {SHORTEST} to {LONGEST}, chosen at random"))
             }
@@ -55,11 +54,8 @@ impl Secret {
     }
 
     /// Compares in a time that depends on the lengths alone.
-    pub(crate) fn matches(&self, given: &str) -> bool {
-        let (mine, given) = (self.0.as_bytes(), given.as_bytes());
-        let differences =
-            mine.iter().zip(given).fold(0, |all, (mine, given)| black_box(all | (mine ^ given)));
-        mine.len() == given.len() && differences == 0
+    pub(crate) fn matches(&self, given: &Token) -> bool {
+        self.0.matches(given)
     }
 }
 
@@ -76,9 +72,9 @@ mod tests {
     #[test]
     fn a_secret_is_the_same_only_as_itself_and_is_not_shown() {
         let secret = Secret::new(" 0123456789abcdef\n").unwrap();
-        assert!(secret.matches("0123456789abcdef"));
+        assert!(secret.matches(&Token::new("0123456789abcdef")));
         for other in ["", "0123456789abcde", "0123456789abcdeg", "0123456789abcdef0"] {
-            assert!(!secret.matches(other));
+            assert!(!secret.matches(&Token::new(other)));
         }
         assert!(!format!("{:?}", TokenRule::new(secret)).contains("0123"));
     }
