@@ -274,6 +274,17 @@ fn malformed(kind: &'static str, body: &[u8], reason: &str) -> FrameError {
     FrameError::Malformed { kind, length: body.len(), reason: reason.to_owned() }
 }
 
+/// Who a relay is for or from, and its blob, if these bytes of a frame, without its length, are one: without a copy, for
+/// whoever passes it on.
+///
+/// # Errors
+/// It is a relay that names nobody.
+pub fn as_relay(frame: &[u8]) -> Result<Option<(u32, &[u8])>, FrameError> {
+    let Some(body) = frame.strip_prefix(&[RELAY]) else { return Ok(None) };
+    let parts = body.split_first_chunk().map(|(member, blob)| (u32::from_le_bytes(*member), blob));
+    parts.map(Some).ok_or_else(|| malformed("relay", body, "it names no member"))
+}
+
 /// Appends a frame, with its length.
 pub fn write(out: &mut Vec<u8>, frame: &Frame) {
     match frame {

@@ -96,11 +96,12 @@ fn interests() {
         Change::Withdraw { interest: Interest(5) },
         Change::Load { interest: Interest(5), load: 1 },
         Change::Complete,
+        Change::Denied { interest: Interest(5), reason: "no".to_owned() },
     ];
     frame(
         &Frame::Interest(Interests { member: 300, changes }),
-        "29000000 06 ac02 07 00 01 04613a3a42 02 01 027063 01ac02 01 00 0167 02 05 01 0100 09 02 ac02 01 00 00 \
-         03 05 04 05 01 05",
+        "2e000000 06 ac02 08 00 01 04613a3a42 02 01 027063 01ac02 01 00 0167 02 05 01 0100 09 02 ac02 01 00 00 \
+         03 05 04 05 01 05 06 05 026e6f",
     );
 }
 

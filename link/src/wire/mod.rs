@@ -52,14 +52,14 @@ mod pattern;
 mod reader;
 
 pub use dictionary::{Learned, Learner, Lexicon, LexiconError, Told};
-pub use frame::{Close, CloseCode, Frame, FrameError, Pong, Relay, write, write_relay};
+pub use frame::{Close, CloseCode, Frame, FrameError, Pong, Relay, as_relay, write, write_relay};
 pub use greeting::{Credentials, Hello, Purpose, Refusal, Refused, Station, Welcome};
 pub use identity::{Identity, Peer, Proof, Token};
 pub use interest::{Change, Interest, Interests, Mismatch, Role, Schema};
 pub use limits::Limits;
 pub use members::{Departure, Left, Member};
 pub use pattern::{Pattern, Permit};
-pub use reader::Reader;
+pub use reader::{LENGTH, Reader, split};
 
 /// The version of the protocol that this crate speaks.
 pub const VERSION: u16 = 1;
