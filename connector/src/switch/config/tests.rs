@@ -108,7 +108,7 @@ fn errors_name_the_line_the_key_the_value_and_what_was_expected() {
     refused(
         "[tls]\ncertificate = \"c\"\nkey = \"k\"\nclients = 1",
         4,
-        "tls.clients: ",
+        "tls.clients",
         &["\"1\"", "\"not-asked\""],
     );
     refused("\n[[token]]\nrouters = []", 2, "token[0]", &["neither secret nor secret-file"]);
