@@ -1,3 +1,4 @@
+use std::fmt;
 use std::io;
 use std::sync::Arc;
 
@@ -57,5 +58,11 @@ impl TlsServer {
         let shown = stream.get_ref().1.peer_certificates().and_then(|certificates| certificates.first());
         let names = shown.map(names::names);
         Ok((stream, names))
+    }
+}
+
+impl fmt::Debug for TlsServer {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("TlsServer(…)")
     }
 }

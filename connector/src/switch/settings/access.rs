@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use edri_event::RouterId;
 
-use edri_link::wire::Pattern;
+use edri_link::wire::{Pattern, Permit};
 
 /// What some routers may do with some events. A router may do what any of the rules that are about it allows.
 ///
@@ -128,6 +128,26 @@ impl Rights {
             Self::These(rules) => rules.iter().any(|rule| rule.allows(verb, event)),
         }
     }
+
+    /// What may be sent, as others are told.
+    pub(crate) fn permit(&self) -> Permit {
+        let Self::These(rules) = self else { return Permit::All };
+        let mut patterns: Vec<_> = rules.iter().flat_map(|rule| rule.publish.iter().cloned()).collect();
+        patterns.sort();
+        patterns.dedup();
+        if patterns.contains(&Pattern::any()) { Permit::All } else { Permit::Only(patterns) }
+    }
+}
+
+impl Verb {
+    /// As in: it may …
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Publish => "publish",
+            Self::Subscribe => "subscribe to",
+            Self::Answer => "answer",
+        }
+    }
 }
 
 #[cfg(test)]
@@ -156,6 +176,7 @@ mod tests {
         assert!(rights.allow(Verb::Answer, "press::Stop"));
         assert!(!rights.allow(Verb::Answer, "press::Start"));
         assert!(rights.allow(Verb::Subscribe, "anything"));
+        assert_eq!(rights.permit(), Permit::Only(vec!["press::*".into()]));
     }
 
     #[test]
