@@ -33,6 +33,9 @@ mod session;
 mod view;
 mod violation;
 
+#[cfg(test)]
+mod tests;
+
 pub(crate) use greeting::{Bearer, Origin};
 pub(crate) use hub::Hub;
 pub(crate) use session::Session;

@@ -39,7 +39,6 @@ pub(crate) enum Rights {
 /// What may be done with an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Verb {
-    Publish,
     Subscribe,
     Answer,
 }
@@ -86,7 +85,6 @@ impl Access {
 
     fn allows(&self, verb: Verb, event: &str) -> bool {
         let patterns = match verb {
-            Verb::Publish => &self.publish,
             Verb::Subscribe => &self.subscribe,
             Verb::Answer => &self.answer,
         };
@@ -143,7 +141,6 @@ impl Verb {
     /// As in: it may …
     pub(crate) fn name(self) -> &'static str {
         match self {
-            Self::Publish => "publish",
             Self::Subscribe => "subscribe to",
             Self::Answer => "answer",
         }
@@ -171,8 +168,6 @@ mod tests {
     #[test]
     fn a_router_may_do_what_any_rule_about_it_allows_and_nothing_else() {
         let rights = rights("plant", "press-1").unwrap();
-        assert!(rights.allow(Verb::Publish, "press::Stopped"));
-        assert!(!rights.allow(Verb::Publish, "oven::Stopped"));
         assert!(rights.allow(Verb::Answer, "press::Stop"));
         assert!(!rights.allow(Verb::Answer, "press::Start"));
         assert!(rights.allow(Verb::Subscribe, "anything"));
@@ -182,15 +177,15 @@ mod tests {
     #[test]
     fn a_rule_is_about_the_networks_and_routers_it_names_by_name_or_id() {
         let outside = rights("office", "press-1").unwrap();
-        assert!(!outside.allow(Verb::Publish, "press::Stopped") && outside.allow(Verb::Subscribe, "x"));
+        assert!(!outside.permit().covers("press::Stopped") && outside.allow(Verb::Subscribe, "x"));
         assert_eq!(rights("office", "press-2"), None);
         let by_id = list().rights("office", RouterId::from_bits(7), "nobody").unwrap();
-        assert!(by_id.allow(Verb::Publish, "anything") && !by_id.allow(Verb::Subscribe, "anything"));
+        assert!(by_id.permit() == Permit::All && !by_id.allow(Verb::Subscribe, "anything"));
     }
 
     #[test]
     fn without_rules_everybody_may_do_everything() {
         let rights = AccessList::default().rights("any", RouterId::from_bits(1), "any").unwrap();
-        assert!(rights.allow(Verb::Publish, "x") && rights.allow(Verb::Answer, "x"));
+        assert!(rights.permit() == Permit::All && rights.allow(Verb::Answer, "x"));
     }
 }
