@@ -5,6 +5,7 @@ mod config;
 mod hub;
 mod serve;
 mod settings;
+pub mod status;
 
 #[cfg(feature = "config")]
 pub use config::ConfigError;

@@ -59,7 +59,7 @@ pub use interest::{Change, Interest, Interests, Mismatch, Role, Schema};
 pub use limits::Limits;
 pub use members::{Departure, Left, Member};
 pub use pattern::{Pattern, Permit};
-pub use reader::{LENGTH, Reader, split};
+pub use reader::{LENGTH, Reader, Split, split};
 
 /// The version of the protocol that this crate speaks.
 pub const VERSION: u16 = 1;

@@ -15,11 +15,14 @@ pub struct Reader {
 /// How long the length of a frame is, in bytes.
 pub const LENGTH: usize = 4;
 
+/// A frame, without its length, and what is after it.
+pub type Split<'b> = (&'b [u8], &'b [u8]);
+
 /// The first frame of a stream of bytes, without its length, and what is after it; `None` if it is not whole.
 ///
 /// # Errors
 /// It is longer than `limit`.
-pub fn split(bytes: &[u8], limit: u32) -> Result<Option<(&[u8], &[u8])>, FrameError> {
+pub fn split(bytes: &[u8], limit: u32) -> Result<Option<Split<'_>>, FrameError> {
     let Some((length, rest)) = bytes.split_first_chunk::<LENGTH>() else { return Ok(None) };
     let length = u32::from_le_bytes(*length);
     if length > limit {

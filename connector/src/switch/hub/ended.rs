@@ -113,9 +113,9 @@ impl Ended {
     }
 }
 
-/// What it is to a program that reads the status.
 impl Ended {
-    pub(crate) fn code(&self) -> &'static str {
+    /// What it is to a program that reads the status.
+    pub(super) fn code(&self) -> &'static str {
         match self {
             Self::Closed => "closed",
             Self::GivenUp { .. } => "given-up",

@@ -19,8 +19,10 @@ pub(crate) enum Bearer {
     /// Nothing keeps it secret.
     Plain,
     /// TLS, without a certificate of the router.
+    #[cfg_attr(not(feature = "tls"), allow(dead_code, reason = "no connection is"))]
     Encrypted,
     /// TLS, with a certificate for a router of one of these names.
+    #[cfg_attr(not(feature = "tls"), allow(dead_code, reason = "no connection is"))]
     Certified(Vec<String>),
 }
 

@@ -13,6 +13,7 @@ use super::member::{Member, Newcomer, Vouched};
 use super::network::{Joined, Network, NotJoined};
 use super::outgoing::Order;
 use crate::switch::settings::SwitchSettings;
+use crate::switch::status::Departures;
 
 /// All networks of a switch, and what its connections share.
 #[derive(Debug)]
@@ -29,6 +30,7 @@ pub(crate) struct Hub {
     pub(crate) news: Notify,
     draining: AtomicBool,
     pub(crate) tally: Tally,
+    pub(crate) departures: Mutex<Departures>,
     /// How many lines about strangers have been written in this second, and how many have not.
     lines: Mutex<Lines>,
 }
@@ -74,6 +76,7 @@ impl Hub {
             news: Notify::new(),
             draining: AtomicBool::new(false),
             tally: Tally::default(),
+            departures: Mutex::default(),
             lines: Mutex::new(Lines { second: now, written: 0, left_out: 0 }),
         })
     }
@@ -131,6 +134,7 @@ impl Hub {
             let number = self.next.fetch_add(1, Ordering::Relaxed);
             match network.join(number, newcomer.clone()) {
                 Ok(joined) => {
+                    self.tally.joined.fetch_add(1, Ordering::Relaxed);
                     self.news.notify_one();
                     return Ok((network, joined));
                 }
@@ -210,6 +214,7 @@ impl Tally {
         self.gave_way.fetch_add(1, Ordering::Relaxed);
     }
 
+    #[cfg(feature = "tls")]
     pub(crate) fn unfinished_handshake(&self) {
         self.unfinished_handshakes.fetch_add(1, Ordering::Relaxed);
     }

@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use edri_link::wire::{Change, Departure, Frame, Interests, Learner, Pong, as_relay, split, write};
+use edri_link::wire::{Change, Frame, Interests, Learner, Pong, as_relay, split, write};
 
 use super::ended::Ended;
 use super::hub::Hub;
@@ -220,8 +220,9 @@ impl Joined {
         None
     }
 
-    pub(super) fn leave(self, hub: &Hub, departure: Departure, now: Instant) {
-        hub.leave(&self.network, &self.member, departure, now);
+    pub(super) fn leave(self, hub: &Hub, ended: &Ended, now: Instant) {
+        hub.leave(&self.network, &self.member, ended.departure(), now);
+        hub.departures.lock().add(self.member.departed(ended.code(), ended.to_string()), now);
         // Nobody finds it any more: nothing is added.
         let left = self.member.outgoing.lock().depth();
         hub.memory.fetch_sub(left as i64, Ordering::Relaxed);

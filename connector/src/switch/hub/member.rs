@@ -10,6 +10,7 @@ use parking_lot::Mutex;
 use super::outgoing::{Order, Outgoing, Pushed};
 use super::view::View;
 use crate::switch::settings::Rights;
+use crate::switch::status::Rates;
 
 /// A router that has joined a network: what others need of it.
 #[derive(Debug)]
@@ -22,6 +23,7 @@ pub(crate) struct Member {
     /// How far it has read its view's log.
     pub(crate) read: AtomicU64,
     pub(crate) sent: Sent,
+    pub(crate) rates: Mutex<Rates>,
     waker: AtomicWaker,
 }
 
@@ -76,6 +78,7 @@ impl Member {
             outgoing: Mutex::default(),
             read: AtomicU64::new(read),
             sent: Sent::default(),
+            rates: Mutex::default(),
             waker: AtomicWaker::new(),
         }
     }

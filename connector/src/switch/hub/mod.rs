@@ -38,4 +38,6 @@ mod tests;
 
 pub(crate) use greeting::{Bearer, Origin};
 pub(crate) use hub::Hub;
+pub(crate) use member::{Member, Vouched};
+pub(crate) use network::Network;
 pub(crate) use session::Session;

@@ -90,8 +90,6 @@ pub(crate) struct Joined {
     pub(crate) member: Arc<Member>,
     /// All that it is to be told first.
     pub(crate) snapshot: VecDeque<Bytes>,
-    /// The router had another connection, which is closed.
-    pub(crate) replaced: Option<Arc<Member>>,
 }
 
 /// Why a router cannot join.
@@ -125,7 +123,6 @@ impl Network {
             return Err(NotJoined::Abandoned);
         }
         let router = newcomer.identity.router;
-        let mut replaced = None;
         if let Some(before) = state.routers.get(&router).and_then(|before| state.members.get(before)) {
             let before = Arc::clone(&before.member);
             if !before.is_same(&newcomer) {
@@ -140,7 +137,6 @@ impl Network {
             };
             self.remove(&mut state, before.number, departure);
             before.order(Order::Replaced);
-            replaced = Some(before);
         }
         let State { members, lexicon, numbers, views, .. } = &mut *state;
         let kept = views.entry(newcomer.permit.clone()).or_insert_with(|| Kept::new(newcomer.permit.clone()));
@@ -158,7 +154,7 @@ impl Network {
         state.routers.insert(router, number);
         state.untold = true;
         self.table.write().insert(number, Arc::clone(&member));
-        Ok(Joined { member, snapshot, replaced })
+        Ok(Joined { member, snapshot })
     }
 
     /// A member has gone; nothing happens if it is known already.

@@ -19,7 +19,7 @@ pub(crate) struct Outgoing {
     /// What is being written.
     in_flight: u64,
     pub(super) order: Option<Order>,
-    pub(super) counts: Counts,
+    pub(crate) counts: Counts,
 }
 
 /// What a connection is told by others. A later one takes the place of an earlier one.

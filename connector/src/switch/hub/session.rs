@@ -21,7 +21,7 @@ use crate::switch::settings::{FRAME_BEFORE_WELCOME, SwitchSettings};
 /// One connection, without any I/O.
 ///
 /// Whoever drives it hands in what was [received](Self::receive) and the [time](Self::handle_timeout), and writes what there is
-/// [to be written](Self::to_write).
+/// [to be written](Self::outgoing).
 #[derive(Debug)]
 pub(crate) struct Session {
     hub: Arc<Hub>,
@@ -256,7 +256,7 @@ impl Session {
 
     /// What is to be written, in this order. After it has been written in part or in whole it is to be [taken
     /// off](Self::written), and asked for again.
-    pub(crate) fn to_write(&mut self, now: Instant) -> &VecDeque<Bytes> {
+    pub(crate) fn outgoing(&mut self, now: Instant) -> &VecDeque<Bytes> {
         if self.out.is_empty() && !self.is_over() {
             if !self.replies.is_empty() {
                 let replies = std::mem::take(&mut self.replies).into();
@@ -405,7 +405,7 @@ impl Session {
         ended.count(&self.hub.tally);
         let phase = std::mem::replace(&mut self.phase, Phase::Closed);
         if let Phase::Joined(joined) = phase {
-            joined.leave(&self.hub, ended.departure(), now);
+            joined.leave(&self.hub, &ended, now);
         }
         if let Some(last_word) = ended.last_word() {
             let mut bytes = Vec::new();
@@ -420,6 +420,7 @@ impl Session {
     }
 
     /// How it ended, once it has.
+    #[cfg(test)]
     pub(crate) fn ended(&self) -> Option<&Ended> {
         self.ended.as_ref()
     }

@@ -100,7 +100,7 @@ impl Peer {
     }
 
     fn read_some(&mut self, most: usize, now: Instant) -> usize {
-        let Some(front) = self.session.to_write(now).front() else { return 0 };
+        let Some(front) = self.session.outgoing(now).front() else { return 0 };
         let bytes = front.slice(..front.len().min(most));
         self.session.written(bytes.len(), now);
         self.picture.hear(&bytes);

@@ -12,6 +12,7 @@ use tokio::task::AbortHandle;
 use super::super::hub::{Bearer, Hub, Origin, Session};
 use super::doors::{Doors, Full};
 use super::driver::Driver;
+use crate::switch::status::{Status, collect};
 #[cfg(feature = "tls")]
 use crate::tls::TlsServer;
 
@@ -24,6 +25,17 @@ pub(super) struct House {
     pub(super) gone: Notify,
     #[cfg(feature = "tls")]
     pub(super) tls: Mutex<Option<TlsServer>>,
+}
+
+impl House {
+    /// What happens in it.
+    pub(super) fn status(&self, listen: &[SocketAddr]) -> Status {
+        let counts = {
+            let doors = self.doors.lock();
+            (doors.all(), doors.pending())
+        };
+        collect(&self.hub, listen, counts, tokio::time::Instant::now().into_std())
+    }
 }
 
 /// A connection's place among all. It is given back when this is dropped.

@@ -96,7 +96,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let Self { session, stream, .. } = self;
         let now = now();
-        let out = session.to_write(now);
+        let out = session.outgoing(now);
         let Some(front) = out.front() else {
             // A stream that gathers what is written has to let go of it.
             return match ready!(Pin::new(stream).poll_flush(cx)) {

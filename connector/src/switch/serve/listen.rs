@@ -1,5 +1,5 @@
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::TcpListener;
@@ -55,7 +55,7 @@ fn open(address: SocketAddr, only: OnlyItself) -> io::Result<TcpListener> {
     // A switch that was killed starts again at once.
     #[cfg(unix)]
     socket.set_reuse_address(true)?;
-    if let IpAddr::V6(_) = address.ip() {
+    if address.is_ipv6() {
         socket.set_only_v6(only == OnlyItself::Yes)?;
     }
     socket.set_nonblocking(true)?;

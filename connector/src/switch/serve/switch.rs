@@ -1,7 +1,6 @@
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use parking_lot::Mutex;
 use tokio::task::{AbortHandle, JoinSet};
@@ -12,6 +11,9 @@ use super::doors::Doors;
 use super::error::SwitchError;
 use super::listen::listen;
 use crate::switch::settings::SwitchSettings;
+#[cfg(feature = "status")]
+use crate::switch::status;
+use crate::switch::status::Status;
 
 /// A switch about to be started.
 ///
@@ -36,7 +38,9 @@ pub struct Switch {
 /// routers find another, or wait until it is there again, and lose nothing.
 pub struct RunningSwitch {
     house: Arc<House>,
-    addresses: Vec<SocketAddr>,
+    addresses: Arc<[SocketAddr]>,
+    /// Where it says what it does.
+    status: Option<SocketAddr>,
     tasks: JoinSet<()>,
 }
 
@@ -82,7 +86,12 @@ impl Switch {
         if settings.tls.is_some() {
             return Err(SwitchError::Feature { what: "TLS", feature: "tls" });
         }
+        #[cfg(not(feature = "status"))]
+        if settings.status.is_some() {
+            return Err(SwitchError::Feature { what: "the status over HTTP", feature: "status" });
+        }
         let listeners = listen(&settings).await?;
+        let status = settings.status.clone();
         let now = tokio::time::Instant::now().into_std();
         let house = Arc::new(House {
             hub: Hub::new(settings, now),
@@ -101,7 +110,9 @@ impl Switch {
             tracing::info!(%address, "the switch listens");
         }
         tasks.spawn(broadcast(Arc::clone(&house.hub)));
-        Ok(RunningSwitch { house, addresses, tasks })
+        let mut switch = RunningSwitch { house, addresses: addresses.into(), status: None, tasks };
+        switch.tell_status(status).await?;
+        Ok(switch)
     }
 }
 
@@ -169,9 +180,39 @@ impl RunningSwitch {
         Drained { closed: all.saturating_sub(left), cut_off: left }
     }
 
-    /// How many connections there are.
-    pub fn connections(&self) -> usize {
-        self.house.doors.lock().all()
+    /// What it does, as of now.
+    pub fn status(&self) -> Status {
+        self.house.status(&self.addresses)
+    }
+
+    /// Where it says so over HTTP; `None` where it was not told to, or the address was taken.
+    pub fn status_address(&self) -> Option<SocketAddr> {
+        self.status
+    }
+
+    /// Says over HTTP what it does. That the address is taken stops nothing.
+    #[cfg(feature = "status")]
+    async fn tell_status(&mut self, address: Option<String>) -> Result<(), SwitchError> {
+        let Some(text) = address else { return Ok(()) };
+        let addresses = super::listen::resolve(&text).await?;
+        match status::listen(&addresses).await {
+            Ok(listener) => {
+                self.status = listener.local_addr().ok();
+                let (house, addresses) = (Arc::clone(&self.house), Arc::clone(&self.addresses));
+                self.tasks.spawn(status::serve(listener, Arc::new(move || house.status(&addresses))));
+                if let Some(address) = self.status {
+                    tracing::info!("the status is told at http://{address}/status, /metrics and /health");
+                }
+            }
+            Err(error) => tracing::warn!("the status is not told: cannot listen at {text}: {error}"),
+        }
+        Ok(())
+    }
+
+    #[cfg(not(feature = "status"))]
+    #[allow(clippy::unused_async, reason = "it is with the feature")]
+    async fn tell_status(&mut self, _: Option<String>) -> Result<(), SwitchError> {
+        Ok(())
     }
 
     fn stop(&mut self) {
@@ -184,11 +225,6 @@ impl RunningSwitch {
     /// Ends at once.
     pub fn kill(mut self) {
         self.stop();
-    }
-
-    /// How long it has been running.
-    pub fn uptime(&self) -> Duration {
-        tokio::time::Instant::now().into_std().saturating_duration_since(self.house.hub.began)
     }
 }
 

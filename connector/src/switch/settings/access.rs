@@ -107,6 +107,11 @@ impl AccessList {
         (!these.is_empty()).then_some(Rights::These(these))
     }
 
+    /// How many rules there are.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
     /// Whether there are no rules.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

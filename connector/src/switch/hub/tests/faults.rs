@@ -130,7 +130,7 @@ fn a_peer_that_takes_nothing_is_lost_though_it_speaks() {
         }
         b.read(now);
         // It is asked what there is, and nothing of it is written.
-        let _ = a.session.to_write(now);
+        let _ = a.session.outgoing(now);
     }
     assert!(a.session.is_closed());
     bench.hub.broadcast();
@@ -196,7 +196,7 @@ fn a_member_that_does_not_keep_up_with_the_news_is_put_out() {
         bench.settle(&mut [&mut quick, &mut busy]);
     }
     // What it does next ends it.
-    let _ = slow.session.to_write(now);
+    let _ = slow.session.outgoing(now);
     assert!(slow.session.is_closed());
     bench.settle(&mut [&mut quick, &mut busy]);
     assert_eq!(quick.picture.left, [(slow.number(), Departure::Lost)]);

@@ -151,7 +151,7 @@ fn a_snapshot_is_encoded_once_for_all_who_come() {
     let parts = |name: &str| {
         let mut peer = bench.connect(Bearer::Plain);
         peer.say(&Frame::Hello(hello(name)), now);
-        let parts: Vec<_> = peer.session.to_write(now).iter().cloned().collect();
+        let parts: Vec<_> = peer.session.outgoing(now).iter().cloned().collect();
         (peer, parts)
     };
     let ((_b, first), (_c, second)) = (parts("b"), parts("c"));

@@ -162,7 +162,7 @@ fn a_dead_connection_makes_way_within_a_heartbeat_when_its_router_was_started_ag
     let before = hello("a");
     let mut dead = bench.greet(before.clone());
     refused(&bench.greet(restarted(&before)), Refusal::Taken, "has a connection already");
-    let _ = dead.session.to_write(bench.now);
+    let _ = dead.session.outgoing(bench.now);
     dead.session.handle_timeout(bench.now + 5 * SECOND);
     assert!(bench.greet(restarted(&before)).picture.welcome.is_some());
 }
