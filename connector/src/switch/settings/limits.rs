@@ -24,7 +24,7 @@ pub struct SwitchLimits {
     pub handshake: Duration,
     /// The longest frame after the handshake, in bytes; from 16 KiB to 16 MiB. 256 KiB by default.
     pub frame: u32,
-    /// How many bytes may wait for one router. 8 MiB by default.
+    /// How many bytes may wait for one router. 16 MiB by default.
     pub queue: u64,
     /// How many bytes may wait for all routers together. 1 GiB by default.
     pub memory: u64,
@@ -82,7 +82,7 @@ impl Default for SwitchLimits {
             handshakes: 512,
             handshake: Duration::from_secs(5),
             frame: 256 * 1024,
-            queue: 8 << 20,
+            queue: 16 << 20,
             memory: 1 << 30,
             stall: Duration::from_secs(30),
             backlog: 16 << 20,
