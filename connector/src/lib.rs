@@ -2,6 +2,9 @@
 
 #[cfg(feature = "certificates")]
 pub mod certificates;
+mod probe;
 pub mod switch;
 #[cfg(feature = "tls")]
 pub mod tls;
+
+pub use probe::{Probe, ProbeError, ProbeSettings};

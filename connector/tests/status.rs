@@ -7,8 +7,8 @@ mod support;
 
 use std::net::SocketAddr;
 
-use edri_connector::switch::status::{Detail, Status};
-use support::{Client, Pair, hello_in, switch};
+use edri_connector::switch::status::{Detail, Status, fetch};
+use support::{Client, PATIENCE, Pair, hello_in, switch};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -64,6 +64,19 @@ async fn given_a_hub_with_connections_then_its_status_lists_them_as_json() {
     };
     assert_eq!((seen.connections.len(), seen.departed[0].name.as_str()), (2, "c"));
     assert_eq!(seen.departed[0].how, "lost");
+}
+
+#[tokio::test]
+async fn it_can_be_fetched_and_what_is_no_status_is_told_apart() {
+    let switch = switch(|settings| settings.status = Some("127.0.0.1:0".to_owned())).await;
+    let address = switch.status_address().unwrap().to_string();
+    let _a = Client::join(switch.addresses()[0], "a").await;
+    assert_eq!(fetch(&address, PATIENCE).await.unwrap().connections[0].name, "a");
+    // Where routers connect, there is no HTTP.
+    let wrong = fetch(&switch.addresses()[0].to_string(), PATIENCE).await.unwrap_err();
+    assert!(wrong.to_string().starts_with("the status cannot be fetched from 127.0.0.1:"), "{wrong}");
+    drop(switch);
+    assert!(fetch(&address, PATIENCE).await.is_err());
 }
 
 #[tokio::test]

@@ -7,6 +7,7 @@ mod support;
 use std::time::Duration;
 
 use edri_connector::switch::{Networks, Switch, SwitchSettings};
+use edri_connector::{Probe, ProbeError, ProbeSettings};
 use edri_link::wire::{CloseCode, Departure, Frame, Hello, Pong, Proof, Purpose, Refusal};
 use support::{Client, PATIENCE, Pair, hello, hello_in, switch};
 
@@ -143,6 +144,29 @@ async fn a_drain_waits_for_nobody_longer_than_it_was_told() {
     }
     let drained = switch.drain().await;
     assert_eq!((drained.closed, drained.cut_off), (1, 1));
+}
+
+#[tokio::test]
+async fn a_probe_says_why_it_failed() {
+    let switch = switch(|settings| settings.networks = Networks::only(["plant"])).await;
+    let address = switch.addresses()[0];
+    let outside = Probe::connect(address, ProbeSettings::new("a")).await.unwrap_err();
+    assert!(outside.to_string().contains("refused: there is no network"), "{outside}");
+    let mut settings = ProbeSettings::new("a");
+    settings.identity.network = "plant".to_owned();
+    let mut probe = Probe::connect(address, settings.clone()).await.unwrap();
+    assert_eq!(probe.welcome().identity.network, "plant");
+    assert!(probe.ping(PATIENCE).await.unwrap() < PATIENCE);
+    probe.wait(Duration::from_millis(10)).await.unwrap();
+    switch.kill();
+    assert!(probe.ping(PATIENCE).await.is_err());
+    let nobody = Probe::connect(address, settings.clone()).await.unwrap_err();
+    assert!(matches!(nobody, ProbeError::Connect(_)), "{nobody}");
+    // One that listens and says nothing.
+    let deaf = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    settings.within = Duration::from_millis(50);
+    let silent = Probe::connect(deaf.local_addr().unwrap(), settings).await.unwrap_err();
+    assert_eq!(silent.to_string(), "no answer within 50ms");
 }
 
 #[tokio::test]

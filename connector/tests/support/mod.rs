@@ -1,6 +1,6 @@
 //! A router as far as a switch can tell: it speaks in raw frames, and says nothing that it was not told to say.
 
-#![allow(dead_code, reason = "each test uses some of it")]
+#![allow(dead_code, unreachable_pub, reason = "each test uses some of it")]
 #![allow(clippy::unwrap_used, reason = "the helpers of tests are tests")]
 
 pub mod picture;

@@ -401,7 +401,10 @@ impl Session {
         if self.is_over() {
             return;
         }
-        ended.tell(self.newcomer(), &self.origin, &self.hub);
+        match &self.phase {
+            Phase::Probing(_) => tracing::debug!(address = %self.origin.address, "a probe left: {ended}"),
+            _ => ended.tell(self.newcomer(), &self.origin, &self.hub),
+        }
         ended.count(&self.hub.tally);
         let phase = std::mem::replace(&mut self.phase, Phase::Closed);
         if let Phase::Joined(joined) = phase {

@@ -5,10 +5,13 @@
 //! collect      sees it
 //! prometheus   the same, as Prometheus reads it
 //! http         both, at an address
+//! fetch        from there
 //! ```
 
 mod collect;
 mod data;
+#[cfg(feature = "status")]
+mod fetch;
 #[cfg(feature = "status")]
 mod http;
 mod prometheus;
@@ -16,6 +19,8 @@ mod prometheus;
 pub(crate) use collect::{Rates, collect};
 pub(crate) use data::Departures;
 pub use data::{Connection, Counts, Departed, Dropped, Ends, Flow, Members, Phase, Queue, Security, Status};
+#[cfg(feature = "status")]
+pub use fetch::{FetchError, fetch};
 #[cfg(feature = "status")]
 pub(crate) use http::{listen, serve};
 pub use prometheus::Detail;
