@@ -2,8 +2,7 @@ use std::time::Duration;
 
 use edri_router::InboxSettings;
 
-use crate::handshake::{Identity, Token};
-use crate::wire::Limits;
+use crate::wire::{Identity, Limits, Token};
 
 /// How one end of a link is to behave.
 #[derive(Clone, Debug)]
@@ -24,6 +23,10 @@ pub struct Settings {
     pub heartbeat: Duration,
     /// How long the handshake may take. 5 s by default.
     pub handshake: Duration,
+    /// How long is waited for another connection when one is lost, and for a member of a network when it is not there any
+    /// more; then what was under way fails, and what could not be delivered is given back. `None`, which is the default of
+    /// [`new`](Self::new), for what cannot come back, such as a pipe.
+    pub rejoin: Option<Duration>,
     /// How long an orderly close may take. 5 s by default.
     pub closing: Duration,
     /// What is given to the other end when connecting, and expected from it when accepting.
@@ -40,9 +43,15 @@ impl Settings {
             inbox: InboxSettings::default(),
             heartbeat: Duration::from_secs(5),
             handshake: Duration::from_secs(5),
+            rejoin: None,
             closing: Duration::from_secs(5),
             token: None,
         }
+    }
+
+    /// The defaults for a link over a network, where connections come back: `rejoin` is 60 s.
+    pub fn network(identity: Identity) -> Self {
+        Self { rejoin: Some(Duration::from_secs(60)), ..Self::new(identity) }
     }
 
     pub(crate) fn heartbeat_millis(&self) -> u32 {

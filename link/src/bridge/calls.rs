@@ -69,6 +69,10 @@ impl<R: Request> Waiting for Reply<R> {
                 AnswerError::Codec { reason } => {
                     RequestError::Failed(edri_event::Failure::new("codec", reason))
                 }
+                AnswerError::Restarted => RequestError::Failed(edri_event::Failure::new(
+                    "responder restarted",
+                    "its router was started anew before the answer came",
+                )),
                 AnswerError::LinkLost { reason } => RequestError::Failed(link_lost(&reason)),
             }),
         };

@@ -132,6 +132,7 @@ fn circumstances(meta: &Meta, priority: Priority) -> Circumstances {
         deadline: meta.deadline(),
         trace: None,
         reports: if meta.progress().is_some() { Reports::Wanted } else { Reports::Unwanted },
+        ..Circumstances::default()
     }
 }
 

@@ -81,7 +81,10 @@ impl drive::Program for Program {
                 }
             }
             Event::Unwanted { interest } => self.outgoing.unwanted(interest),
-            Event::Load { .. } => {}
+            Event::Load { .. } | Event::Suspended { .. } | Event::Resumed => {}
+            Event::Undelivered { interest, cause, .. } => {
+                tracing::warn!(?interest, ?cause, "a notification was not delivered over a link");
+            }
             Event::Mismatch(mismatch) => {
                 tracing::error!(%mismatch, "an event is not the same at both ends of a link");
                 self.tell.send_modify(|state| {

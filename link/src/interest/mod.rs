@@ -1,17 +1,16 @@
-//! Who wants what: each end announces the events that it consumes, and only those travel.
+//! Who wants what: each router announces the events that it consumes, and only those travel.
 //!
 //! ```text
-//! schema     what an event is called and how its bytes look
-//! change     what is announced and withdrawn, as it travels
-//! offered    what this end consumes, and what of it the other end has been told
-//! wanted     what the other end consumes, matched with what this end may send
+//! offered    what this end consumes, and what of it has been said over the connection
+//! declared   what this end may send
+//! wanted     what another router consumes, matched with what this end may send
 //! ```
 
-mod change;
+mod declared;
 mod offered;
 mod wanted;
 
 pub(crate) use crate::wire::{Interest, Mismatch, Role, Schema};
-pub(crate) use change::Change;
+pub(crate) use declared::Declared;
 pub(crate) use offered::Offered;
 pub(crate) use wanted::{Heard, Wanted};

@@ -1,26 +1,32 @@
-use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
+use super::declared::Declared;
+use super::{Interest, Mismatch, Role, Schema};
+use crate::numbers::ByNumber;
 use crate::violation::Violation;
-use crate::wire::{Interest, Mismatch, Role, Schema};
+use crate::wire::Learned;
 
-/// What the other end consumes, matched with what this end may send.
+/// What another router consumes, matched with what this end may send.
 #[derive(Debug)]
 pub(crate) struct Wanted {
-    /// What this end may send.
-    declared: HashMap<(String, Role), Schema>,
-    /// What the other end consumes, whether or not this end has any of it.
-    theirs: BTreeMap<Interest, Theirs>,
+    /// Whether or not this end has any of it.
+    theirs: ByNumber<Interest, Theirs>,
     /// The lowest number that has not been used.
     next: u32,
-    /// How many interests the other end may announce.
+    /// How many interests there may be.
     limit: u32,
+    /// Counts the connections over which all was said anew.
+    edition: u32,
 }
 
 #[derive(Debug)]
 struct Theirs {
-    schema: Schema,
+    schema: Arc<Schema>,
+    group: Option<Arc<str>>,
     load: u32,
+    role: Role,
     matched: bool,
+    edition: u32,
 }
 
 /// What follows from a change.
@@ -29,7 +35,8 @@ pub(crate) enum Heard {
     /// Something that this end may send is wanted.
     Wanted {
         interest: Interest,
-        schema: Schema,
+        schema: Arc<Schema>,
+        group: Option<Arc<str>>,
         load: u32,
     },
     /// It is not wanted any more.
@@ -40,34 +47,72 @@ pub(crate) enum Heard {
         interest: Interest,
         load: u32,
     },
-    /// The other end announced an event that is another one here: it has to be told.
+    /// The other router announced an event that is another one here: it has to be told.
     Differs {
         interest: Interest,
         mismatch: Mismatch,
     },
+    /// All has been said that there was when the connection began.
+    Complete,
 }
 
 impl Wanted {
     pub(crate) fn new(limit: u32) -> Self {
-        Self { declared: HashMap::new(), theirs: BTreeMap::new(), next: 0, limit }
+        Self { theirs: ByNumber::default(), next: 0, limit, edition: 0 }
     }
 
-    /// This end may send it from here on; what the other end has announced already is gone through.
-    pub(crate) fn declare(&mut self, schema: Schema) -> Vec<Heard> {
-        let key = (schema.name.clone(), schema.role);
-        self.declared.insert(key, schema.clone());
+    /// Another connection: all will be said again, and what is not said is not wanted any more.
+    pub(crate) fn begin(&mut self) {
+        self.edition += 1;
+    }
+
+    /// This end may send it from here on; what was announced already is gone through.
+    pub(crate) fn declare(&mut self, ours: &Schema) -> Vec<Heard> {
         let waiting = self.theirs.iter_mut().filter(|(_, theirs)| {
-            !theirs.matched && theirs.schema.name == schema.name && theirs.schema.role == schema.role
+            !theirs.matched && theirs.role == ours.role && theirs.schema.name == ours.name
         });
-        waiting.map(|(interest, theirs)| theirs.compare(*interest, &schema)).collect()
+        let mut heard: Vec<_> = waiting.map(|(interest, theirs)| theirs.compare(*interest, ours)).collect();
+        heard.sort_unstable_by_key(|heard| match heard {
+            Heard::Wanted { interest, .. } | Heard::Differs { interest, .. } => *interest,
+            _ => Interest(u32::MAX),
+        });
+        heard
     }
 
-    pub(crate) fn announced(
+    /// Takes in a change.
+    pub(crate) fn hear(&mut self, learned: Learned, declared: &Declared) -> Result<Vec<Heard>, Violation> {
+        let heard = match learned {
+            Learned::Announced { interest, schema, group, load } => {
+                self.announced(interest, schema, group, load, declared)?
+            }
+            Learned::Withdrawn { interest } => {
+                let theirs = self.theirs.remove(&interest);
+                theirs.filter(|theirs| theirs.matched).map(|_| Heard::Unwanted { interest })
+            }
+            Learned::Loaded { interest, load } => self.loaded(interest, load),
+            Learned::Complete => return Ok(self.complete()),
+        };
+        Ok(heard.into_iter().collect())
+    }
+
+    fn announced(
         &mut self,
         interest: Interest,
-        schema: Schema,
+        schema: Arc<Schema>,
+        group: Option<Arc<str>>,
         load: u32,
+        declared: &Declared,
     ) -> Result<Option<Heard>, Violation> {
+        let edition = self.edition;
+        if let Some(known) = self.theirs.get_mut(&interest)
+            && known.edition != edition
+        {
+            known.edition = edition;
+            if known.schema == schema && known.group == group {
+                return Ok(self.loaded(interest, load));
+            }
+            return Err(Violation::InterestReused { number: interest.0, next: self.next });
+        }
         if interest.0 < self.next {
             return Err(Violation::InterestReused { number: interest.0, next: self.next });
         }
@@ -76,37 +121,68 @@ impl Wanted {
         }
         self.next =
             interest.0.checked_add(1).ok_or(Violation::TooMany { what: "interests", limit: u32::MAX })?;
-        let mut theirs = Theirs { schema, load, matched: false };
-        let key = (theirs.schema.name.clone(), theirs.schema.role);
-        let heard = self.declared.get(&key).map(|ours| theirs.compare(interest, ours));
+        let mut theirs = Theirs { role: schema.role, schema, group, load, matched: false, edition };
+        let ours = declared.find(&theirs.schema.name, theirs.role);
+        let heard = ours.map(|ours| theirs.compare(interest, ours));
         self.theirs.insert(interest, theirs);
         Ok(heard)
     }
 
-    pub(crate) fn withdrawn(&mut self, interest: Interest) -> Option<Heard> {
-        let theirs = self.theirs.remove(&interest)?;
-        theirs.matched.then_some(Heard::Unwanted { interest })
+    fn loaded(&mut self, interest: Interest, load: u32) -> Option<Heard> {
+        let theirs = self.theirs.get_mut(&interest)?;
+        let changed = std::mem::replace(&mut theirs.load, load) != load;
+        (changed && theirs.matched).then_some(Heard::Load { interest, load })
     }
 
-    pub(crate) fn loaded(&mut self, interest: Interest, load: u32) -> Option<Heard> {
-        let theirs = self.theirs.get_mut(&interest)?;
-        theirs.load = load;
-        theirs.matched.then_some(Heard::Load { interest, load })
+    /// What was not said again is not wanted any more.
+    fn complete(&mut self) -> Vec<Heard> {
+        let edition = self.edition;
+        let gone = self.theirs.extract_if(|_, theirs| theirs.edition != edition);
+        let mut gone: Vec<_> =
+            gone.filter(|(_, theirs)| theirs.matched).map(|(interest, _)| interest).collect();
+        gone.sort_unstable();
+        let heard = gone.into_iter().map(|interest| Heard::Unwanted { interest });
+        heard.chain([Heard::Complete]).collect()
+    }
+
+    /// The other router is gone, and with it all that it wanted.
+    pub(crate) fn clear(&mut self) -> Vec<Heard> {
+        let mut gone: Vec<_> =
+            self.theirs.drain().filter(|(_, theirs)| theirs.matched).map(|(id, _)| id).collect();
+        gone.sort_unstable();
+        *self = Self::new(self.limit);
+        gone.into_iter().map(|interest| Heard::Unwanted { interest }).collect()
     }
 
     /// Whether something may be sent to it, as that.
+    #[inline]
     pub(crate) fn wants(&self, interest: Interest, role: Role) -> bool {
-        self.theirs.get(&interest).is_some_and(|theirs| theirs.matched && theirs.schema.role == role)
+        self.theirs.get(&interest).is_some_and(|theirs| theirs.matched && theirs.role == role)
+    }
+
+    /// What it is that is wanted under a number, and by which group.
+    pub(crate) fn find(&self, interest: Interest) -> Option<(&Arc<Schema>, Option<&Arc<str>>)> {
+        let theirs = self.theirs.get(&interest).filter(|theirs| theirs.matched)?;
+        Some((&theirs.schema, theirs.group.as_ref()))
+    }
+
+    /// Under which number the same is wanted by the same group.
+    pub(crate) fn number(&self, schema: &Schema, group: Option<&str>) -> Option<Interest> {
+        let same = self.theirs.iter().filter(|(_, theirs)| {
+            theirs.matched && *theirs.schema == *schema && theirs.group.as_deref() == group
+        });
+        same.map(|(interest, _)| *interest).min()
     }
 }
 
 impl Theirs {
     fn compare(&mut self, interest: Interest, ours: &Schema) -> Heard {
-        if self.schema == *ours {
+        if *self.schema == *ours {
             self.matched = true;
-            Heard::Wanted { interest, schema: ours.clone(), load: self.load }
+            let (schema, group) = (Arc::clone(&self.schema), self.group.clone());
+            Heard::Wanted { interest, schema, group, load: self.load }
         } else {
-            let mismatch = Mismatch { ours: ours.clone(), theirs: self.schema.clone() };
+            let mismatch = Mismatch { ours: ours.clone(), theirs: Schema::clone(&self.schema) };
             Heard::Differs { interest, mismatch }
         }
     }
@@ -116,48 +192,77 @@ impl Theirs {
 mod tests {
     use super::*;
 
-    fn schema(name: &str, version: u32) -> Schema {
-        Schema {
+    fn schema(name: &str, version: u32) -> Arc<Schema> {
+        Arc::new(Schema {
             name: name.to_owned(),
             version,
             role: Role::Subscriber,
             codec: "postcard".to_owned(),
             shapes: Vec::new(),
-        }
+        })
+    }
+
+    fn announce(number: u32, schema: Arc<Schema>) -> Learned {
+        Learned::Announced { interest: Interest(number), schema, group: None, load: 7 }
+    }
+
+    fn declared(schemas: &[Arc<Schema>]) -> Declared {
+        let mut declared = Declared::default();
+        schemas.iter().for_each(|schema| drop(declared.add(Schema::clone(schema))));
+        declared
     }
 
     #[test]
     fn what_was_announced_before_it_was_declared_is_matched_then() {
         let mut wanted = Wanted::new(8);
-        assert_eq!(wanted.announced(Interest(3), schema("a", 1), 7), Ok(None));
+        assert_eq!(wanted.hear(announce(3, schema("a", 1)), &Declared::default()), Ok(vec![]));
         assert!(!wanted.wants(Interest(3), Role::Subscriber));
-        let heard = wanted.declare(schema("a", 1));
-        assert_eq!(heard, [Heard::Wanted { interest: Interest(3), schema: schema("a", 1), load: 7 }]);
+        let heard = wanted.declare(&schema("a", 1));
+        let (interest, group) = (Interest(3), None);
+        assert_eq!(heard, [Heard::Wanted { interest, schema: schema("a", 1), group, load: 7 }]);
         assert!(wanted.wants(Interest(3), Role::Subscriber));
         assert!(!wanted.wants(Interest(3), Role::Responder));
-        assert_eq!(wanted.withdrawn(Interest(3)), Some(Heard::Unwanted { interest: Interest(3) }));
+        let withdrawn = wanted.hear(Learned::Withdrawn { interest }, &Declared::default());
+        assert_eq!(withdrawn, Ok(vec![Heard::Unwanted { interest }]));
     }
 
     #[test]
     fn another_version_is_a_mismatch_that_names_both_and_stops_that_event_alone() {
         let mut wanted = Wanted::new(8);
-        wanted.declare(schema("a", 1));
-        wanted.declare(schema("b", 1));
-        let heard = wanted.announced(Interest(0), schema("a", 2), 0).unwrap();
-        let Some(Heard::Differs { mismatch, .. }) = heard else { panic!("{heard:?}") };
+        let declared = declared(&[schema("a", 1), schema("b", 1)]);
+        let heard = wanted.hear(announce(0, schema("a", 2)), &declared).unwrap();
+        let [Heard::Differs { mismatch, .. }] = &heard[..] else { panic!("{heard:?}") };
         let text = mismatch.to_string();
         assert!(text.contains("here version 1") && text.contains("there version 2"), "{text}");
         assert!(!wanted.wants(Interest(0), Role::Subscriber));
-        assert!(matches!(wanted.announced(Interest(1), schema("b", 1), 0), Ok(Some(Heard::Wanted { .. }))));
+        let heard = wanted.hear(announce(1, schema("b", 1)), &declared).unwrap();
+        assert!(matches!(heard[..], [Heard::Wanted { .. }]));
     }
 
     #[test]
     fn numbers_are_not_given_twice_and_not_more_than_the_limit() {
-        let mut wanted = Wanted::new(1);
-        wanted.announced(Interest(0), schema("a", 1), 0).unwrap();
-        let again = wanted.announced(Interest(0), schema("b", 1), 0);
+        let (mut wanted, declared) = (Wanted::new(1), Declared::default());
+        wanted.hear(announce(0, schema("a", 1)), &declared).unwrap();
+        let again = wanted.hear(announce(0, schema("b", 1)), &declared);
         assert_eq!(again, Err(Violation::InterestReused { number: 0, next: 1 }));
-        let beyond = wanted.announced(Interest(1), schema("b", 1), 0);
+        let beyond = wanted.hear(announce(1, schema("b", 1)), &declared);
         assert_eq!(beyond, Err(Violation::TooMany { what: "interests", limit: 1 }));
+    }
+
+    #[test]
+    fn over_another_connection_the_same_is_nothing_new_and_what_is_missing_is_not_wanted() {
+        let (mut wanted, declared) = (Wanted::new(8), declared(&[schema("a", 1), schema("b", 1)]));
+        for (number, name) in [(0, "a"), (1, "b")] {
+            wanted.hear(announce(number, schema(name, 1)), &declared).unwrap();
+        }
+        wanted.begin();
+        assert_eq!(wanted.hear(announce(1, schema("b", 1)), &declared), Ok(vec![]));
+        assert!(wanted.wants(Interest(0), Role::Subscriber), "it may still be said");
+        let heard = wanted.hear(Learned::Complete, &declared).unwrap();
+        assert_eq!(heard, [Heard::Unwanted { interest: Interest(0) }, Heard::Complete]);
+        // Its numbers hold for as long as it lives.
+        wanted.begin();
+        let reused = wanted.hear(announce(1, schema("a", 1)), &declared);
+        assert!(matches!(reused, Err(Violation::InterestReused { .. })));
     }
 }
