@@ -1,6 +1,7 @@
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use parking_lot::Mutex;
 use tokio::task::{AbortHandle, JoinSet};
@@ -116,10 +117,15 @@ impl Switch {
     }
 }
 
+/// How long is waited for more that is to be told.
+const TOGETHER: Duration = Duration::from_millis(2);
+
 /// Tells members of what happens, all of it that happens within some milliseconds together.
 async fn broadcast(hub: Arc<Hub>) {
     loop {
         hub.news.notified().await;
+        // Whoever joins is told of the others first; and what happens together is told together.
+        tokio::time::sleep(TOGETHER).await;
         let pause = hub.broadcast();
         tokio::time::sleep(pause).await;
     }
