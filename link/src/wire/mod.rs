@@ -50,7 +50,7 @@ mod members;
 mod reader;
 
 pub use dictionary::{Learned, Learner, Lexicon, LexiconError, Told};
-pub use frame::{Close, CloseCode, Frame, FrameError, Relay, write, write_relay};
+pub use frame::{Close, CloseCode, Frame, FrameError, Relay, Relayed, write, write_relay};
 pub(crate) use frame::{framed, put};
 pub use greeting::{Credentials, Hello, Refusal, Refused, Station, Welcome};
 pub use identity::{Identity, Peer, Token};
