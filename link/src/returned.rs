@@ -1,8 +1,9 @@
 use std::sync::Arc;
 
+use crate::call::CallId;
 use crate::channel::{Again, Channel};
 use crate::event::{Event, Undelivered};
-use crate::interest::{Heard, Schema, Wanted};
+use crate::interest::{Heard, Interest, Schema, Wanted};
 use crate::message::AnswerError;
 
 /// What came back from a channel with an earlier incarnation of a router, until it is known what the new one wants. Then it
@@ -16,21 +17,30 @@ pub(crate) struct Returned {
 #[derive(Debug)]
 struct Message {
     again: Again,
-    /// What it was sent as, and to which group.
-    as_what: Option<(Arc<Schema>, Option<Arc<str>>)>,
+    sent_as: Option<Sent>,
 }
+
+/// What it was sent as, and to which group.
+type Sent = (Arc<Schema>, Option<Arc<str>>);
 
 impl Returned {
     /// Takes in what came back, with what the earlier incarnation wanted.
     pub(crate) fn take(&mut self, again: Vec<Again>, wanted: &Wanted) {
         self.messages.extend(again.into_iter().map(|again| {
-            let as_what = wanted.find(again.to).map(|(schema, group)| (Arc::clone(schema), group.cloned()));
-            Message { again, as_what }
+            let sent_as = wanted.find(again.to).map(|(schema, group)| (Arc::clone(schema), group.cloned()));
+            Message { again, sent_as }
         }));
     }
 
     pub(crate) fn is_empty(&self) -> bool {
         self.messages.is_empty()
+    }
+
+    /// Nobody waits for the answer to a request any more. `false` if it is not here.
+    pub(crate) fn cancel(&mut self, call: CallId) -> bool {
+        let before = self.messages.len();
+        self.messages.retain(|message| message.again.call != Some(call));
+        self.messages.len() < before
     }
 
     /// What the program is to learn of this now.
@@ -53,8 +63,15 @@ impl Returned {
 
     /// It is known what the new incarnation wants.
     pub(crate) fn send_again(&mut self, channel: &mut Channel, wanted: &Wanted) {
-        for Message { mut again, as_what } in self.messages.drain(..) {
-            let to = as_what.and_then(|(schema, group)| wanted.number(&schema, group.as_deref()));
+        // As a rule many of one kind come one after the other.
+        let mut last: Option<(Sent, Option<Interest>)> = None;
+        for Message { mut again, sent_as } in self.messages.drain(..) {
+            let to = match (&last, &sent_as) {
+                (Some((before, to)), Some(sent_as)) if before == sent_as => *to,
+                (_, Some((schema, group))) => wanted.number(schema, group.as_deref()),
+                (_, None) => None,
+            };
+            last = sent_as.map(|sent_as| (sent_as, to));
             let Some(to) = to else {
                 channel.push_event(undelivered(again, Undelivered::Unwanted, AnswerError::NoResponder));
                 continue;
@@ -69,12 +86,16 @@ impl Returned {
         self.held.drain(..).for_each(|event| channel.push_event(event));
     }
 
-    /// The new incarnation is gone, too, before that.
-    pub(crate) fn give_up(&mut self, channel: &mut Channel, error: &AnswerError) {
-        for message in self.messages.drain(..) {
-            channel.push_event(undelivered(message.again, Undelivered::LinkLost, error.clone()));
-        }
+    /// What came back from the one before that has not gone to the one in between follows.
+    pub(crate) fn join(&mut self, earlier: Self) {
+        self.messages.splice(0..0, earlier.messages);
+    }
+
+    /// The new incarnation is gone, too, before that: what is said of what came back.
+    pub(crate) fn give_up(&mut self, error: &AnswerError) -> Vec<Event> {
         self.held.clear();
+        let messages = self.messages.drain(..);
+        messages.map(|message| undelivered(message.again, Undelivered::LinkLost, error.clone())).collect()
     }
 }
 

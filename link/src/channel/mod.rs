@@ -35,6 +35,8 @@ mod arrivals;
 mod clock;
 mod cost;
 mod frames;
+#[cfg(test)]
+mod golden;
 mod kept;
 mod pace;
 mod parts;
@@ -46,7 +48,7 @@ mod transmit;
 mod window;
 
 pub use cost::Cost;
-pub(crate) use frames::{MISMATCH, REJECT};
+pub(crate) use frames::{ACKNOWLEDGE, MISMATCH, REJECT};
 pub(crate) use resume::Again;
 pub(crate) use send::TooLong;
 pub(crate) use state::{Channel, Ends, Way};

@@ -127,10 +127,6 @@ impl Channel {
         }
     }
 
-    pub(crate) fn ends(&self) -> &Ends {
-        &self.ends
-    }
-
     pub(crate) fn session(&self) -> u64 {
         self.session
     }
@@ -157,7 +153,9 @@ impl Channel {
 
     /// Whether all has arrived that this end had to send, and all that came is acknowledged.
     pub(crate) fn is_settled(&self) -> bool {
-        self.lanes.is_empty() && self.kept.is_empty() && !self.arrivals.is_waiting()
+        // What came over an earlier path the other end asks for, if it does not know that it came.
+        let heard = self.path.as_ref().is_some_and(|path| path.heard == Heard::Now);
+        self.lanes.is_empty() && self.kept.is_empty() && !(heard && self.arrivals.is_waiting())
     }
 
     /// Whether anything has ever gone over it or is about to.

@@ -26,7 +26,7 @@ impl Endpoint {
             return;
         }
         if self.closing_until.is_some_and(|until| until <= now) {
-            return self.give_up_at("the other end did not take in time what was still to be sent", now);
+            return self.give_up("the other end did not take in time what was still to be sent");
         }
         if let Some(connection) = &mut self.connection {
             connection.handle_timeout(now);
@@ -38,7 +38,7 @@ impl Endpoint {
             && *until <= now
         {
             let reason = format!("{reason}; and there was no other in time");
-            return self.end(Closed::Lost { reason }, now);
+            return self.end(Closed::Lost { reason });
         }
         self.channel.handle_timeout(now);
     }

@@ -61,7 +61,7 @@ impl Endpoint {
             self.wanted.begin();
             self.channel.push_event(Event::Resumed);
         } else {
-            self.begin_with(peer, now);
+            self.begin_with(peer);
         }
         let frame = self.peer.as_ref().map_or(0, |peer| peer.limits.frame);
         self.channel.connect(Way::Direct, frame, now);
@@ -71,8 +71,8 @@ impl Endpoint {
     }
 
     /// Another router than before, or another incarnation of it: what was under way ends.
-    fn begin_with(&mut self, peer: Peer, now: Instant) {
-        let again = self.channel.dissolve(&AnswerError::Restarted, 1, now);
+    fn begin_with(&mut self, peer: Peer) {
+        let again = self.channel.dissolve(&AnswerError::Restarted, 1);
         self.returned.take(again, &self.wanted);
         let ends = Ends {
             here: self.settings.identity.incarnation,
@@ -110,7 +110,7 @@ impl Endpoint {
             Phase::Fresh if waits && self.side == Side::Connecting => self.connection = None,
             Phase::Open if waits => self.suspend(&closed.to_string(), now),
             Phase::Suspended(..) if waits => self.connection = None,
-            _ => self.end(closed, now),
+            _ => self.end(closed),
         }
     }
 

@@ -9,6 +9,7 @@ use crate::handshake::{Expected, Peer};
 use crate::interest::{Declared, Heard, Interest, Offered, Schema, Wanted};
 use crate::returned::Returned;
 use crate::settings::Settings;
+use crate::sift::sift;
 use crate::wire::{Learner, Limits};
 
 /// One end of a link between two routers, without any I/O.
@@ -144,7 +145,7 @@ impl Endpoint {
     pub fn poll_event(&mut self) -> Option<Event> {
         loop {
             let event = self.channel.poll_event()?;
-            if let Some(event) = self.check(event) {
+            if let Some(event) = sift(event, &self.offered, &mut self.channel) {
                 return Some(event);
             }
         }
@@ -205,7 +206,7 @@ impl Endpoint {
 
     /// Whether all that this end had to send has arrived, and all that came was acknowledged.
     pub fn is_settled(&self) -> bool {
-        self.channel.is_settled()
+        self.channel.is_settled() && self.returned.is_empty()
     }
 
     pub(super) fn note(&mut self, heard: Heard) {

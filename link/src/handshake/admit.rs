@@ -28,11 +28,7 @@ pub(crate) fn admit(hello: Hello, ours: &Settings) -> Result<(Welcome, Peer), Re
 }
 
 /// Whether the end that says `welcome` is one to talk to: a router or a switch, as `expected`.
-pub(crate) fn check_welcome(
-    welcome: Welcome,
-    expected: Expected,
-    ours: &Settings,
-) -> Result<(Peer, Station), Refused> {
+pub(crate) fn check_welcome(welcome: Welcome, expected: Expected, ours: &Settings) -> Result<Peer, Refused> {
     if welcome.version != VERSION {
         let reason = format!("it chose version {} of the link protocol: expected {VERSION}", welcome.version);
         return Err(Refused::new(Refusal::Version, reason));
@@ -47,8 +43,7 @@ pub(crate) fn check_welcome(
     }
     check_identity(&welcome.identity, &ours.identity)?;
     check_limits(&welcome.limits)?;
-    let peer = Peer { identity: welcome.identity, version: welcome.version, limits: welcome.limits };
-    Ok((peer, welcome.station))
+    Ok(Peer { identity: welcome.identity, version: welcome.version, limits: welcome.limits })
 }
 
 /// What is to be at the accepting end.

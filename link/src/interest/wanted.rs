@@ -213,7 +213,9 @@ mod tests {
 
     fn declared(schemas: &[Arc<Schema>]) -> Declared {
         let mut declared = Declared::default();
-        schemas.iter().for_each(|schema| drop(declared.add(Schema::clone(schema))));
+        for schema in schemas {
+            declared.add(Schema::clone(schema));
+        }
         declared
     }
 

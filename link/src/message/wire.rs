@@ -1,4 +1,3 @@
-use std::convert::Infallible;
 use std::time::{Duration, Instant};
 
 use edri_event::{Priority, Progress};
@@ -192,7 +191,7 @@ fn put_circumstances(out: &mut Vec<u8>, start: usize, circumstances: &Circumstan
     left_at
 }
 
-fn circumstances(cursor: &mut Cursor<'_>, now: Instant) -> Result<Circumstances, Malformed> {
+fn circumstances(cursor: &mut Cursor<'_>, now: Option<Instant>) -> Result<Circumstances, Malformed> {
     let flags = cursor.byte()?;
     let priority = match flags >> PRIORITY_SHIFT {
         0 => Priority::Normal,
@@ -213,7 +212,7 @@ fn circumstances(cursor: &mut Cursor<'_>, now: Instant) -> Result<Circumstances,
     if flags & LEFT != 0 {
         let left = Duration::from_micros(u64::from_le_bytes(cursor.array()?));
         // A deadline beyond all clocks is none.
-        circumstances.deadline = now.checked_add(left);
+        circumstances.deadline = now.and_then(|now| now.checked_add(left));
     }
     if flags & TRACE != 0 {
         let trace = u128::from_le_bytes(cursor.array()?);
@@ -229,6 +228,7 @@ fn circumstances(cursor: &mut Cursor<'_>, now: Instant) -> Result<Circumstances,
 
 impl<'a> Message<'a> {
     /// Appends it, as it is at this time.
+    #[cfg(test)]
     pub(crate) fn encode(&self, out: &mut Vec<u8>, now: Instant) {
         let start = out.len();
         let (opening, to, circumstances, payload) = match self {
@@ -288,9 +288,9 @@ impl<'a> Message<'a> {
         }
     }
 
-    /// The next message.
+    /// The next message. A deadline counts from `now`; without that it is left out.
     #[inline]
-    pub(crate) fn decode(cursor: &mut Cursor<'a>, now: Instant) -> Result<Self, Malformed> {
+    pub(crate) fn decode(cursor: &mut Cursor<'a>, now: Option<Instant>) -> Result<Self, Malformed> {
         Ok(match cursor.byte()? {
             NOTIFY => Self::Notify {
                 to: Interest(cursor.small_number()?),
@@ -354,7 +354,8 @@ fn put_bytes_with_length(out: &mut Vec<u8>, bytes: &[u8]) -> usize {
     bytes.len()
 }
 
-fn put_bytes(out: &mut Vec<u8>, bytes: &[u8]) -> Result<(), Infallible> {
+#[cfg(test)]
+fn put_bytes(out: &mut Vec<u8>, bytes: &[u8]) -> Result<(), std::convert::Infallible> {
     out.extend_from_slice(bytes);
     Ok(())
 }

@@ -312,6 +312,37 @@ pub fn write_relay(out: &mut Vec<u8>, member: u32, blob: &[u8]) {
     });
 }
 
+/// A relay that is being written: all that is appended until its end is its blob.
+#[derive(Debug)]
+#[must_use = "a relay that is not ended is no frame"]
+pub struct Relayed {
+    start: usize,
+}
+
+impl Relayed {
+    const HEAD: usize = LENGTH + 1 + size_of::<u32>();
+
+    /// Appends the beginning of a relay for a member.
+    pub fn begin(out: &mut Vec<u8>, member: u32) -> Self {
+        let start = out.len();
+        out.extend_from_slice(&[0, 0, 0, 0, RELAY]);
+        out.extend_from_slice(&member.to_le_bytes());
+        Self { start }
+    }
+
+    /// Ends it; one with nothing in it is taken back. Whether there was something.
+    pub fn end(self, out: &mut Vec<u8>) -> bool {
+        let start = self.start;
+        if out.len() <= start + Self::HEAD {
+            out.truncate(start);
+            return false;
+        }
+        let length = u32::try_from(out.len() - start - LENGTH).unwrap_or(u32::MAX);
+        out[start..start + LENGTH].copy_from_slice(&length.to_le_bytes());
+        true
+    }
+}
+
 /// Appends a frame with what `body` appends.
 pub(crate) fn framed(out: &mut Vec<u8>, kind: u8, body: impl FnOnce(&mut Vec<u8>)) {
     let start = out.len();

@@ -1,5 +1,6 @@
-use bytes::{Buf as _, BytesMut};
+use bytes::{Buf as _, Bytes, BytesMut};
 
+use super::LOWEST_CHANNEL_KIND;
 use super::frame::{Frame, FrameError};
 
 /// Finds frames in a stream of bytes, however it was cut.
@@ -58,6 +59,33 @@ impl Reader {
         Frame::decode(self.buffer.split_to(length).freeze()).map(Some)
     }
 
+    /// Takes the next frame out of a relay's blob: its kind and its body. `None` at the end.
+    ///
+    /// # Errors
+    /// The blob is none of whole frames, or holds one that does not belong in there.
+    pub fn next_in(blob: &mut Bytes) -> Result<Option<(u8, Bytes)>, FrameError> {
+        if blob.is_empty() {
+            return Ok(None);
+        }
+        let left = blob.len();
+        let length =
+            blob.split_first_chunk::<LENGTH>().map(|(length, _)| u32::from_le_bytes(*length) as usize);
+        let cut = || FrameError::Malformed {
+            kind: "relay",
+            length: left,
+            reason: "it ends within a frame".to_owned(),
+        };
+        let length = length.filter(|length| *length <= left - LENGTH).ok_or_else(cut)?;
+        blob.advance(LENGTH);
+        let mut frame = blob.split_to(length);
+        let kind = *frame.first().ok_or(FrameError::Empty)?;
+        if kind < LOWEST_CHANNEL_KIND {
+            return Err(FrameError::UnknownKind(kind));
+        }
+        frame.advance(1);
+        Ok(Some((kind, frame)))
+    }
+
     /// How many bytes of an unfinished frame are held.
     pub fn held(&self) -> usize {
         self.buffer.len()
@@ -66,7 +94,6 @@ impl Reader {
 
 #[cfg(test)]
 mod tests {
-    use bytes::Bytes;
     use proptest::prelude::*;
 
     use super::super::frame::{as_relay, write, write_relay};
