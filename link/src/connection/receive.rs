@@ -77,7 +77,11 @@ impl Connection {
                 let when = "after the handshake had ended";
                 Err(Violation::Unexpected { frame: frame.name(), when })
             }
-            Frame::Heartbeat => Ok(None),
+            Frame::Heartbeat | Frame::Pong(_) => Ok(None),
+            Frame::Ping(number) => {
+                self.pinged = Some(number);
+                Ok(None)
+            }
             Frame::Close(close) if close.code == CloseCode::Orderly => {
                 self.close_received = true;
                 Ok(Some(Arrived::Finished))

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 use crate::closed::Closed;
 use crate::handshake::{Expected, Refused};
 use crate::settings::Settings;
-use crate::wire::{Credentials, Frame, Hello, Limits, Reader, Refusal, write};
+use crate::wire::{Credentials, Frame, Hello, Limits, Pong, Reader, Refusal, write};
 
 /// One end of a connection.
 #[derive(Debug)]
@@ -19,6 +19,8 @@ pub(crate) struct Connection {
     pub(super) last_spoke: Instant,
     /// To be written before everything else.
     pub(super) greeting: Option<Frame>,
+    /// The last ping, until it is answered: of several that came before that, only the last is.
+    pub(super) pinged: Option<u64>,
     /// The last frame of this end, after which it writes nothing.
     pub(super) last_word: Option<Frame>,
     pub(super) close_sent: bool,
@@ -60,6 +62,7 @@ impl Connection {
             last_heard: now,
             last_spoke: now,
             greeting,
+            pinged: None,
             last_word: None,
             close_sent: false,
             close_received: false,
@@ -95,6 +98,11 @@ impl Connection {
     pub(crate) fn write_greeting(&mut self, out: &mut Vec<u8>) {
         if let Some(greeting) = self.greeting.take() {
             write(out, &greeting);
+        }
+        if self.is_open()
+            && let Some(number) = self.pinged.take()
+        {
+            write(out, &Frame::Pong(Pong { number, resent: 0 }));
         }
     }
 

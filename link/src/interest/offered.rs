@@ -158,6 +158,7 @@ fn size(change: &Change) -> usize {
     16 + match change {
         Change::Schema { schema, .. } => 64 + schema.weight(),
         Change::Group { name, .. } => name.len(),
+        Change::Denied { reason, .. } => reason.len(),
         Change::Announce { .. } | Change::Withdraw { .. } | Change::Load { .. } | Change::Complete => 0,
     }
 }

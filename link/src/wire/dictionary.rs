@@ -1,5 +1,6 @@
 use std::collections::HashMap;
 use std::hash::Hash;
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::interest::{Change, Interest, Schema};
@@ -42,6 +43,8 @@ pub enum Learned {
     Loaded { interest: Interest, load: u32 },
     /// All has been said that there was when the connection began.
     Complete,
+    /// A switch tells nobody of an interest.
+    Denied { interest: Interest, reason: String },
 }
 
 /// What was said of interests breaks the protocol.
@@ -130,6 +133,16 @@ impl Lexicon {
         self.groups.release(number);
     }
 
+    /// What the schemas are of these numbers, as far as somebody holds them: for whoever says all of it.
+    pub fn schemas(&self, numbers: Range<u32>) -> impl Iterator<Item = (u32, &Arc<Schema>)> {
+        self.schemas.held(numbers)
+    }
+
+    /// What the groups are of these numbers, as far as somebody holds them.
+    pub fn groups(&self, numbers: Range<u32>) -> impl Iterator<Item = (u32, &Arc<str>)> {
+        self.groups.held(numbers)
+    }
+
     /// What to say so that `interest` is announced where `told` has been said: what its numbers mean, unless that is known
     /// there, and then the announcement.
     pub fn announce(
@@ -188,6 +201,13 @@ impl<T: ?Sized + Hash + Eq> Numbers<T> {
         }
     }
 
+    fn held(&self, numbers: Range<u32>) -> impl Iterator<Item = (u32, &Arc<T>)> {
+        let end = (numbers.end as usize).min(self.entries.len());
+        let entries = self.entries.get(numbers.start as usize..end).unwrap_or_default();
+        let numbered = (numbers.start..).zip(entries);
+        numbered.filter(|(_, entry)| entry.uses > 0).map(|(number, entry)| (number, &entry.value))
+    }
+
     /// What a number means, if that has not been said; it counts as said.
     fn untold(&self, number: u32, told: &mut Vec<u32>) -> Option<&Arc<T>> {
         let entry = self.entries.get(number as usize)?;
@@ -233,6 +253,7 @@ impl Learner {
             Change::Withdraw { interest } => Learned::Withdrawn { interest },
             Change::Load { interest, load } => Learned::Loaded { interest, load },
             Change::Complete => Learned::Complete,
+            Change::Denied { interest, reason } => Learned::Denied { interest, reason },
         }))
     }
 
@@ -313,6 +334,19 @@ mod tests {
             );
             lexicon.release_schema(number);
         }
+    }
+
+    #[test]
+    fn all_that_is_held_can_be_said_at_once() {
+        let mut lexicon = Lexicon::default();
+        let numbers = ["a", "b", "c"].map(|name| lexicon.hold_schema(&schema(name)));
+        lexicon.release_schema(numbers[1]);
+        lexicon.hold_group(&"workers".into());
+        let names = |range| lexicon.schemas(range).map(|(_, schema)| schema.name.clone()).collect::<Vec<_>>();
+        assert_eq!(names(0..64), ["a", "c"]);
+        assert_eq!(names(1..2), [""; 0]);
+        assert_eq!(names(64..128), [""; 0]);
+        assert!(lexicon.groups(0..64).eq([(0, &"workers".into())]));
     }
 
     #[test]

@@ -58,6 +58,13 @@ pub enum Change {
     /// All has been said that the member consumed when the connection began; from a switch of itself (0): all that the
     /// network did.
     Complete,
+    /// From a switch, of an interest of the one it is said to (0): nobody is told of it.
+    Denied {
+        /// As announced.
+        interest: Interest,
+        /// For people: why.
+        reason: String,
+    },
 }
 
 /// The number under which a router announced that it consumes an event. It does not give it again while it lives.
