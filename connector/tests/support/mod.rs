@@ -29,7 +29,9 @@ pub async fn switch(change: impl FnOnce(&mut SwitchSettings)) -> RunningSwitch {
 }
 
 pub fn hello(name: &str) -> Hello {
-    Hello::new(Identity::new(RouterId::fresh(), name), Credentials::None, Limits::default(), 5_000)
+    let mut limits = Limits::default();
+    limits.frame = 256 * 1024;
+    Hello::new(Identity::new(RouterId::fresh(), name), Credentials::None, limits, 5_000)
 }
 
 pub fn hello_in(network: &str, name: &str) -> Hello {

@@ -94,9 +94,6 @@ pub(super) enum Phase {
     Closed,
 }
 
-/// What a switch may say of interests takes at most so much room, in bytes.
-pub(super) const DICTIONARY: usize = 16 * 1024 * 1024;
-
 impl Membership {
     /// Over a connection to a switch: it says hello.
     pub fn joining(settings: Settings, now: Instant) -> Self {
@@ -114,7 +111,7 @@ impl Membership {
             switch: None,
             offered: Offered::default(),
             declared: Declared::default(),
-            learner: Learner::new(DICTIONARY),
+            learner: Learner::new(Learner::OF_A_NETWORK),
             members: ByNumber::default(),
             numbers: ByNumber::default(),
             routers: HashMap::new(),

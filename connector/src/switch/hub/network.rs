@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use bytes::Bytes;
 use edri_event::RouterId;
 use edri_link::wire::{
-    Change, Departure, Frame, Interest, Learned, Left, Lexicon, Permit, Role, Schema, write,
+    Change, Departure, Frame, Interest, Learned, Learner, Left, Lexicon, Permit, Role, Schema, write,
 };
 use parking_lot::{Mutex, RwLock};
 
@@ -36,6 +36,8 @@ struct State {
     types: HashMap<u32, u32>,
     /// How many numbers the lexicon has given to schemas and to groups.
     numbers: Numbers,
+    /// What they take in the dictionaries of routers.
+    weights: [Weights; 2],
     interests: usize,
     views: HashMap<Permit, Kept>,
     /// Loads that have changed since everybody was told: the latest counts.
@@ -44,6 +46,28 @@ struct State {
     abandoned: bool,
     /// There is something of which not everybody has been told.
     untold: bool,
+}
+
+/// What has been said of the numbers of a lexicon, in bytes: those who know it keep the last of each.
+#[derive(Debug, Default)]
+struct Weights {
+    of: Vec<u32>,
+    all: usize,
+}
+
+impl Weights {
+    /// How much there would be if a number meant something of this weight.
+    fn with(&self, number: u32, weight: usize) -> usize {
+        self.all + weight - self.of.get(number as usize).map_or(0, |before| *before as usize)
+    }
+
+    fn set(&mut self, number: u32, weight: usize) {
+        self.all = self.with(number, weight);
+        if self.of.len() <= number as usize {
+            self.of.resize(number as usize + 1, 0);
+        }
+        self.of[number as usize] = u32::try_from(weight).unwrap_or(u32::MAX);
+    }
 }
 
 /// How many numbers a lexicon has given.
@@ -313,7 +337,24 @@ impl State {
                     deny(member, interest, reason, denied);
                     return Ok(());
                 }
+                let weight = schema.weight() + Learner::AROUND;
+                let group_weight = group.as_ref().map_or(0, |group| group.len() + Learner::AROUND);
                 let group = group.map(|group| self.lexicon.hold_group(&group));
+                let all = self.weights[0].with(schema_number, weight)
+                    + group.map_or(self.weights[1].all, |group| self.weights[1].with(group, group_weight));
+                if all > Learner::OF_A_NETWORK {
+                    self.release(&Consumed { schema, number: schema_number, group, load });
+                    let reason = format!(
+                        "the names of the network's events take {all} bytes: expected at most {}",
+                        Learner::OF_A_NETWORK
+                    );
+                    deny(member, interest, reason, denied);
+                    return Ok(());
+                }
+                self.weights[0].set(schema_number, weight);
+                if let Some(group) = group {
+                    self.weights[1].set(group, group_weight);
+                }
                 self.numbers.schemas = self.numbers.schemas.max(schema_number + 1);
                 self.numbers.groups = self.numbers.groups.max(group.map_or(0, |group| group + 1));
                 said.push(Said::Announced {

@@ -36,8 +36,9 @@ pub(super) struct Kept {
 /// How many numbers of a lexicon are encoded together.
 const PAGE: u32 = 64;
 
-/// So many bytes of changes go into one frame, more or less.
-const TOGETHER: usize = 32 * 1024;
+/// So many bytes of changes go into one frame, which is no longer than the shortest that a router may take (16 KiB): one
+/// change more still fits.
+const TOGETHER: usize = 8 * 1024;
 
 impl View {
     /// Whether those who have it are told of interests in this.

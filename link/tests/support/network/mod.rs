@@ -208,7 +208,10 @@ impl World {
     /// Both ends learn of it.
     fn cut(&mut self, index: usize) {
         let Some(link) = self.links[index].take() else { return };
-        trace(format_args!("the connection {index} of router {} with switch {} ends", link.router, link.switch));
+        trace(format_args!(
+            "the connection {index} of router {} with switch {} ends",
+            link.router, link.switch
+        ));
         if let Some(switch) = &mut self.switches[link.switch].switch {
             switch.disconnect(index, Departure::Lost);
         }

@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use edri_event::RouterId;
 use edri_link::wire::{
-    Change, Close, CloseCode, Departure, Frame, Interests, Learned, Learner, Left, Lexicon, Member, Reader,
-    Relay, Station, Told, Welcome, write, write_relay,
+    Change, Close, CloseCode, Departure, Frame, Interests, Learned, Learner, Left, Lexicon, Member, Permit,
+    Reader, Relay, Station, Told, Welcome, write, write_relay,
 };
 use edri_link::{Identity, Interest, Limits, Schema, VERSION};
 
@@ -124,6 +124,7 @@ impl Switch {
                     identity: hello.identity,
                     features: hello.features,
                     limits: hello.limits,
+                    permit: Permit::All,
                 };
                 self.next_member += 1;
                 self.let_in(link, member);
@@ -218,6 +219,7 @@ impl Switch {
                     }
                     self.tell_change(link, member, Change::Load { interest, load });
                 }
+                Learned::Denied { .. } => panic!("a router denies something"),
                 Learned::Complete => {
                     self.connections.get_mut(&link).expect("it is there").complete = true;
                     self.tell_change(link, member, Change::Complete);
