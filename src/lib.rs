@@ -46,7 +46,8 @@
 //! | this crate | [`App`], [`prelude`], [`macro@main`] |
 //!
 //! Features, all off by default: `opentelemetry` joins traces by OpenTelemetry's ids, `metrics` tells the facade of that
-//! name what managers and pools have done, `prometheus` serves that over HTTP, `testing` is what tests of programs need.
+//! name what managers and pools have done, `prometheus` serves that over HTTP, `testing` is what tests of programs need,
+//! `switch` is the switch, and `cli` the command `edri` that runs one.
 
 extern crate self as edri;
 
@@ -108,6 +109,11 @@ mod guide {
     #[cfg(feature = "testing")]
     #[doc = include_str!("../docs/src/testing.md")]
     mod testing {}
+    #[cfg(feature = "switch")]
+    #[doc = include_str!("../docs/src/switch.md")]
+    mod switch {}
+    #[doc = include_str!("../docs/src/security.md")]
+    mod security {}
     #[doc = include_str!("../docs/src/benchmarks.md")]
     mod benchmarks {}
 }

@@ -68,7 +68,10 @@ const EXHAUSTED: Duration = Duration::from_millis(100);
 pub(super) async fn accept(listener: TcpListener, house: Arc<House>) {
     loop {
         match listener.accept().await {
-            Ok((stream, address)) => arrive(stream, address, &house),
+            // One of IPv4 that came by way of IPv6 is one of IPv4.
+            Ok((stream, address)) => {
+                arrive(stream, SocketAddr::new(address.ip().to_canonical(), address.port()), &house);
+            }
             // It went before it was accepted.
             Err(error) if is_of_one(&error) => {}
             Err(error) => {
