@@ -207,7 +207,7 @@ fn settings_that_do_not_work_are_told_by_their_key() {
     let place = TempDir::new().unwrap();
     let folder = place.path();
     let config = folder.join("switch.toml");
-    let mut refused = |text: &str, expected: &str| {
+    let refused = |text: &str, expected: &str| {
         fs::write(&config, text).unwrap();
         let told = fails(folder, &["switch", "--config", "switch.toml", "--check"]);
         assert!(told.contains(expected), "{told}");
