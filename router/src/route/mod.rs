@@ -22,7 +22,8 @@ mod to_inbox;
 
 pub(crate) use choose::Offered;
 pub use deliver::{Deliver, Delivery, Running, Ticket, Wait};
-pub(crate) use kinds::{NotificationRoute, Observer, RequestRoute, TunnelRoute};
+pub(crate) use group::Group;
+pub(crate) use kinds::{NotificationRoute, Observer, RequestRoute, Seeing, TunnelRoute};
 pub use respond::{Answering, Patience, Respond};
 pub(crate) use roster::Roster;
 pub(crate) use table::{Kept, Route, Table};

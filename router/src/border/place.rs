@@ -1,0 +1,113 @@
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use edri_event::Meta;
+
+use super::demand::ConsumerId;
+use super::departure::{Back, Departure};
+use super::horizon::Horizon;
+use super::shareable::Shareable;
+use crate::dead_letter::DeadLetterOffice;
+use crate::route::Deliver;
+
+/// Somebody on the other side of a border, as he stands on a route here: what is sent to him departs.
+#[derive(Clone)]
+pub struct Place {
+    pub(crate) exit: Arc<dyn Deliver<Departure>>,
+    pub(crate) to: u64,
+    pub(crate) horizon: Horizon,
+    pub(crate) consumer: Option<ConsumerId>,
+    pub(crate) hops: u8,
+    pub(crate) load: Arc<Load>,
+    pub(crate) office: DeadLetterOffice,
+}
+
+impl Place {
+    /// For somebody behind `horizon`, so many borders away. What is for him is handed to `exit`, marked with `to`, which
+    /// means something to the border alone. What cannot be encoded is handed in at `office`.
+    pub fn new(
+        exit: Arc<dyn Deliver<Departure>>,
+        to: u64,
+        horizon: Horizon,
+        hops: u8,
+        office: DeadLetterOffice,
+    ) -> Self {
+        Self { exit, to, horizon, consumer: None, hops, load: Arc::default(), office }
+    }
+
+    /// The same for one of several, who is told from the others.
+    #[must_use]
+    pub fn of(self, consumer: ConsumerId, load: Arc<Load>) -> Self {
+        Self { consumer: Some(consumer), load, ..self }
+    }
+
+    pub(crate) fn departure(&self, event: Shareable, meta: Meta, payload: Vec<u8>, back: Back) -> Departure {
+        Departure { event, to: self.to, meta, payload, back }
+    }
+
+    /// Behind which horizon he is.
+    pub fn horizon(&self) -> Horizon {
+        self.horizon
+    }
+
+    /// Who he is, if he is told from others.
+    pub fn consumer(&self) -> Option<ConsumerId> {
+        self.consumer
+    }
+
+    /// How many borders are between this router and him, at least 1.
+    pub fn hops(&self) -> u8 {
+        self.hops
+    }
+}
+
+impl fmt::Debug for Place {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Place")
+            .field("exit", &self.exit.name())
+            .field("to", &self.to)
+            .field("horizon", &self.horizon)
+            .field("consumer", &self.consumer)
+            .field("hops", &self.hops)
+            .field("load", &self.load)
+            .finish_non_exhaustive()
+    }
+}
+
+/// How loaded somebody far away is: as he has told, and with what has been sent to him since and is not done.
+#[derive(Debug, Default)]
+pub struct Load {
+    told: AtomicUsize,
+    in_flight: AtomicUsize,
+}
+
+impl Load {
+    /// He has told so.
+    pub fn tell(&self, load: usize) {
+        self.told.store(load, Ordering::Relaxed);
+    }
+
+    /// Both together.
+    pub fn get(&self) -> usize {
+        self.told.load(Ordering::Relaxed).saturating_add(self.in_flight.load(Ordering::Relaxed))
+    }
+}
+
+/// Something that is under way to him, until this is dropped.
+#[derive(Debug)]
+pub struct InFlight(Arc<Load>);
+
+impl InFlight {
+    pub(crate) fn new(load: &Arc<Load>) -> Self {
+        load.in_flight.fetch_add(1, Ordering::Relaxed);
+        Self(Arc::clone(load))
+    }
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.0.in_flight.fetch_sub(1, Ordering::Relaxed);
+    }
+}
