@@ -5,7 +5,7 @@
 //!  ├─ Events      what it has to say there, and what it wants to hear
 //!  ├─ Transport   any stream of bytes: a Unix socket, a connection in memory
 //!  └─ Endpoint    the protocol, without any I/O: bytes and the time go in; bytes, timers and events come out
-//!      ├─ frame      what goes over the wire: length, kind, body
+//!      ├─ wire       what goes over the wire: length, kind, body
 //!      ├─ handshake  who the other end is, and whether it fits
 //!      ├─ interest   who wants what; only that travels
 //!      ├─ channel    numbers, acknowledgements and windows; long messages in parts
@@ -76,21 +76,19 @@ mod frame;
 mod handshake;
 mod interest;
 mod lanes;
-mod limits;
 mod message;
 mod settings;
 mod transport;
 mod tunnel;
 mod violation;
+pub mod wire;
 
 pub use bridge::{End, Events, Link, NotShareable};
 pub use call::{CallId, IncomingCall};
 pub use channel::Cost;
 pub use endpoint::{Closed, Endpoint, Event, SendError};
-pub use handshake::{Identity, Peer, Refusal, Refused, Token, VERSION};
-pub use interest::{Interest, Mismatch, Role, Schema};
-pub use limits::Limits;
 pub use message::{AnswerError, Circumstances, Ending, Reports, Trace};
 pub use settings::Settings;
 pub use transport::{Transport, memory};
 pub use tunnel::TunnelId;
+pub use wire::{Identity, Interest, Limits, Mismatch, Peer, Refusal, Refused, Role, Schema, Token, VERSION};

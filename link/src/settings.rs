@@ -3,7 +3,7 @@ use std::time::Duration;
 use edri_router::InboxSettings;
 
 use crate::handshake::{Identity, Token};
-use crate::limits::Limits;
+use crate::wire::Limits;
 
 /// How one end of a link is to behave.
 #[derive(Clone, Debug)]

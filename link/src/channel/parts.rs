@@ -1,6 +1,6 @@
 use crate::frame::Part;
-use crate::limits::Limits;
 use crate::violation::Violation;
+use crate::wire::Limits;
 
 /// Long messages in the course of being put together: at most one from each of the other end's queues.
 ///

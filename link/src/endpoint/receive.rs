@@ -11,10 +11,10 @@ use crate::frame::{Acknowledge, CloseCode, Frame, FrameReader};
 use crate::handshake::{Hello, Peer, Refusal, Refused, Welcome, admit, check_welcome};
 use crate::interest::{Change, Interest, Role};
 use crate::lanes::{Body, Lane, Place};
-use crate::limits::Limits;
 use crate::message::{AnswerError, Circumstances, Ending, Header, Message, Outcome};
 use crate::tunnel::{Came, Tunnel, TunnelId};
 use crate::violation::Violation;
+use crate::wire::Limits;
 
 impl Endpoint {
     /// Takes in what the other end has written, however it was cut.

@@ -8,9 +8,9 @@ use crate::frame::{Frame, FrameReader};
 use crate::handshake::{FEATURES, Hello, MAGIC, VERSION};
 use crate::interest::{Heard, Interest, Offered, Schema, Wanted};
 use crate::lanes::Lanes;
-use crate::limits::Limits;
 use crate::settings::Settings;
 use crate::tunnel::Tunnels;
+use crate::wire::Limits;
 
 /// One end of a link, without any I/O.
 ///

@@ -5,9 +5,9 @@ use super::state::{Endpoint, Phase};
 use crate::call::Stage;
 use crate::frame::{Acknowledge, Close, CloseCode, Frame, Part, write, write_part, write_whole};
 use crate::lanes::{Body, Lane, Partial, Place, What};
-use crate::limits::Limits;
 use crate::message::{AnswerError, Message, Outcome};
 use crate::tunnel::Early;
+use crate::wire::Limits;
 
 impl Endpoint {
     /// Appends what is to be written now: whole frames, until `out` holds `most` bytes or there is nothing more. A frame

@@ -8,8 +8,8 @@ use super::kinds::{Acknowledge, Close, CloseCode, Frame, Part, write};
 use super::reader::FrameReader;
 use crate::handshake::{FEATURES, Hello, Identity, MAGIC, Refusal, Refused, Token, VERSION, Welcome};
 use crate::interest::{Change, Interest, Role, Schema};
-use crate::limits::Limits;
 use crate::message::{AnswerError, Ending, Header, Message, Outcome, Party, Reports, Route, Trace};
+use crate::wire::Limits;
 
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |mut hex, byte| {
@@ -102,7 +102,7 @@ fn greetings() {
         &Frame::Welcome(welcome),
         "23000000 02 01 ac02 07 036e6574 016e 00 8080048080800880808010808080028020800880208827",
     );
-    frame(&Frame::Refused(Refused::new(Refusal::Network, "no")), "05000000 03 02 026e6f");
+    frame(&Frame::Refused(Refused::new(Refusal::Network, "no")), "07000000 03 02 026e6f 0101");
 }
 
 #[test]

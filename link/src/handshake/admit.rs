@@ -1,7 +1,7 @@
-use super::greeting::{Hello, Refusal, Refused, Welcome};
-use super::{FEATURES, Identity, MAGIC, Peer, VERSION};
-use crate::limits::Limits;
+use super::greeting::{Hello, Welcome};
+use super::{FEATURES, Identity, MAGIC, Peer, Refusal, Refused, VERSION};
 use crate::settings::Settings;
+use crate::wire::Limits;
 
 /// Whether whoever says `hello` may come in.
 pub(crate) fn admit(hello: Hello, ours: &Settings) -> Result<(Welcome, Peer), Refused> {

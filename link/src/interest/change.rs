@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-use super::schema::{Interest, Schema};
+use crate::wire::{Interest, Schema};
 
 /// A change in what an end consumes, or what the other end thinks of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -9,10 +9,9 @@
 
 mod change;
 mod offered;
-mod schema;
 mod wanted;
 
+pub(crate) use crate::wire::{Interest, Mismatch, Role, Schema};
 pub(crate) use change::Change;
 pub(crate) use offered::Offered;
-pub use schema::{Interest, Mismatch, Role, Schema};
 pub(crate) use wanted::{Heard, Wanted};

@@ -1,7 +1,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use super::change::Change;
-use super::schema::{Interest, Mismatch, Role, Schema};
+use crate::wire::{Interest, Mismatch, Role, Schema};
 
 /// What this end consumes, and what of it the other end has still to be told.
 #[derive(Debug, Default)]

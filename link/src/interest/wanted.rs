@@ -1,7 +1,7 @@
 use std::collections::{BTreeMap, HashMap};
 
-use super::schema::{Interest, Mismatch, Role, Schema};
 use crate::violation::Violation;
+use crate::wire::{Interest, Mismatch, Role, Schema};
 
 /// What the other end consumes, matched with what this end may send.
 #[derive(Debug)]

@@ -3,10 +3,79 @@ use std::fmt;
 use edri_event::{Fingerprint, Notification, Request, Tunnel};
 use serde::{Deserialize, Serialize};
 
-/// The number under which one end announced that it consumes an event. It is not given again while the link lives.
+/// Who consumes what: changes in it. First after each greeting all that there is is said, up to
+/// [`Complete`](Change::Complete), then what changes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Interests {
+    /// Whose: 0 is the sender of this frame. A switch tells each member what the others consume, under their numbers.
+    pub member: u32,
+    /// What has changed, in this order.
+    pub changes: Vec<Change>,
+}
+
+/// A change in what a router consumes. What its numbers mean is defined before they are used, once in each direction of a
+/// connection: see [`Lexicon`](super::Lexicon).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Change {
+    /// From here on this number means this event. It holds for all members.
+    Schema {
+        /// Chosen by the sender of the frame.
+        number: u32,
+        /// What it means.
+        schema: Schema,
+    },
+    /// From here on this number means this group. It holds for all members.
+    Group {
+        /// Chosen by the sender of the frame; schemas are numbered apart.
+        number: u32,
+        /// Its name.
+        name: String,
+    },
+    /// It is consumed from here on.
+    Announce {
+        /// The router's number for it, higher than all it used before: it holds for as long as this incarnation of it
+        /// lives, through whatever connection.
+        interest: Interest,
+        /// The event, as defined in this direction of this connection.
+        schema: u32,
+        /// The group of subscribers that share it, as defined likewise; without one each gets all of it.
+        group: Option<u32>,
+        /// How loaded the consumer is, which counts where there are several: less is better.
+        load: u32,
+    },
+    /// It is consumed no longer.
+    Withdraw {
+        /// As announced.
+        interest: Interest,
+    },
+    /// The consumer's load has changed.
+    Load {
+        /// As announced.
+        interest: Interest,
+        /// How loaded it is.
+        load: u32,
+    },
+    /// All has been said that the member consumed when the connection began; from a switch of itself (0): all that the
+    /// network did.
+    Complete,
+}
+
+/// The number under which a router announced that it consumes an event. It does not give it again while it lives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Interest(pub(crate) u32);
+
+impl Interest {
+    /// That of a number: for whoever passes on what others announce.
+    pub const fn from_number(number: u32) -> Self {
+        Self(number)
+    }
+
+    /// Its number.
+    pub const fn number(self) -> u32 {
+        self.0
+    }
+}
 
 /// What is done with an event where it is consumed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -18,10 +87,12 @@ pub enum Role {
     Responder,
     /// It opens a tunnel, and somebody accepts it.
     Acceptor,
+    /// It is a request, and somebody observes the answers to it.
+    Observer,
 }
 
 /// What an event is called, and how its bytes look: the same at both ends, or it does not travel.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Schema {
     /// The event's name.
     pub name: String,

@@ -37,7 +37,10 @@ impl Limits {
     pub(crate) const PART_OVERHEAD: u32 = 32;
 
     /// What is wrong with them.
-    pub(crate) fn check(&self) -> Result<(), String> {
+    ///
+    /// # Errors
+    /// A text for people, which names the limit.
+    pub fn check(&self) -> Result<(), String> {
         let range = |name: &str, value: u32, least: u32, most: u32| {
             if (least..=most).contains(&value) {
                 Ok(())

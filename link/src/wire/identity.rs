@@ -3,7 +3,7 @@ use std::fmt;
 use edri_event::{EventId, RouterId};
 use serde::{Deserialize, Serialize};
 
-use crate::limits::Limits;
+use super::limits::Limits;
 
 /// Who a router is, to other routers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,7 +40,7 @@ impl Token {
     }
 
     /// Compares in a time that does not tell how much of it was right.
-    pub(crate) fn matches(&self, other: &Self) -> bool {
+    pub fn matches(&self, other: &Self) -> bool {
         let (mine, other) = (self.0.as_bytes(), other.0.as_bytes());
         let differences = mine.iter().zip(other).fold(0, |all, (mine, other)| all | (mine ^ other));
         mine.len() == other.len() && differences == 0
