@@ -1,7 +1,8 @@
 use std::time::Duration;
 
-use edri_router::InboxSettings;
+use edri_router::{Horizon, InboxSettings};
 
+use crate::bridge::Filter;
 use crate::handshake::{Identity, Token};
 use crate::wire::Limits;
 
@@ -26,6 +27,10 @@ pub struct Settings {
     pub handshake: Duration,
     /// How long an orderly close may take. 5 s by default.
     pub closing: Duration,
+    /// Which network is at the other end: two links of one network are of one horizon. One of its own by default.
+    pub horizon: Option<Horizon>,
+    /// Which events may go over it, in either direction. All that are shareable by default.
+    pub filter: Filter,
     /// What is given to the other end when connecting, and expected from it when accepting.
     pub token: Option<Token>,
 }
@@ -41,6 +46,8 @@ impl Settings {
             heartbeat: Duration::from_secs(5),
             handshake: Duration::from_secs(5),
             closing: Duration::from_secs(5),
+            horizon: None,
+            filter: Filter::all(),
             token: None,
         }
     }

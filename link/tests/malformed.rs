@@ -180,7 +180,7 @@ fn a_peer_that_asks_and_cancels_without_reading_cannot_have_answers_pile_up() {
     receive(&mut pair.ends[RIGHT], &bytes, now);
     assert!(pair.ends[RIGHT].is_open());
     // One more, which the left end would not send before it had read: its number goes on from 8, its call from 4.
-    let mut message = vec![9, 1, 4, ask_number(ask), 0, 0, 0, 0, 0, 0, 1, 42];
+    let mut message = vec![9, 1, 4, ask_number(ask), 0, 0, 0, 0, 0, 0, 0, 1, 42];
     let mut frame = (message.len() as u32 + 1).to_le_bytes().to_vec();
     frame.push(8);
     frame.append(&mut message);

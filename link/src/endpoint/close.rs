@@ -147,7 +147,7 @@ impl Endpoint {
         self.lanes.clear();
         let reason = closed.to_string();
         for call in self.calls.take_ours() {
-            let outcome = Err(AnswerError::LinkLost { reason: reason.clone() });
+            let outcome = Err(AnswerError::LinkLost { peer: None, reason: reason.clone() });
             self.events.push_back(Event::Answer { call, outcome });
         }
         for call in self.calls.take_theirs() {

@@ -4,7 +4,7 @@ use edri_event::Progress;
 use super::close::Closed;
 use crate::call::{CallId, IncomingCall};
 use crate::handshake::Peer;
-use crate::interest::{Interest, Mismatch, Schema};
+use crate::interest::{Consumer, Interest, Mismatch, Schema};
 use crate::message::{AnswerError, Circumstances, Ending};
 use crate::tunnel::TunnelId;
 
@@ -17,14 +17,17 @@ pub enum Event {
     Opened(Peer),
     /// All that the other end wanted when the link began is known.
     Informed,
-    /// The other end wants something that this end [may send](super::Endpoint::declare).
+    /// The other end consumes something, whether or not this end has such an event. If it is another one here, this is
+    /// [to be said](super::Endpoint::differs).
     Wanted {
         /// To be named when sending it.
         interest: Interest,
         /// What it is.
         schema: Schema,
-        /// How loaded the consumer is: less is better.
-        load: u32,
+        /// The group that shares it, if it does not get all of it.
+        group: Option<String>,
+        /// Who consumes it.
+        consumer: Consumer,
     },
     /// The other end does not want it any more.
     Unwanted {

@@ -132,22 +132,26 @@ impl Endpoint {
     }
 
     fn interest_changed(&mut self, change: Change) -> Result<(), Violation> {
-        let heard = match change {
-            Change::Announce { interest, schema, load } => self.wanted.announced(interest, schema, load)?,
-            Change::Withdraw { interest } => self.wanted.withdrawn(interest),
-            Change::Load { interest, load } => self.wanted.loaded(interest, load),
+        match change {
+            Change::Announce { interest, schema, group, consumer } => {
+                self.wanted.announced(interest, schema.clone())?;
+                self.events.push_back(Event::Wanted { interest, schema, group, consumer });
+            }
+            Change::Withdraw { interest } => {
+                if self.wanted.withdrawn(interest) {
+                    self.events.push_back(Event::Unwanted { interest });
+                }
+            }
+            Change::Load { interest, load } => {
+                if self.wanted.is_announced(interest) {
+                    self.events.push_back(Event::Load { interest, load });
+                }
+            }
             Change::Mismatch { interest, schema } => {
                 let mismatch = self.offered.mismatch(interest, schema);
                 self.events.extend(mismatch.map(Event::Mismatch));
-                None
             }
-            Change::Complete => {
-                self.events.push_back(Event::Informed);
-                None
-            }
-        };
-        if let Some(heard) = heard {
-            self.note(heard);
+            Change::Complete => self.events.push_back(Event::Informed),
         }
         Ok(())
     }
@@ -166,7 +170,7 @@ impl Endpoint {
         match Message::decode(bytes)? {
             Message::Notify { to, header, payload } => {
                 let circumstances = self.event_came(&header, payload, now)?;
-                if self.offered.consumes(to, Role::Subscriber) {
+                if self.offered.consumes(to, Role::TOLD) {
                     let payload = keep(payload);
                     self.events.push_back(Event::Notification { interest: to, circumstances, payload });
                 } else {
@@ -263,7 +267,7 @@ impl Endpoint {
         if !self.calls.arrive(call) {
             return Err(Violation::Reused { what: "request", number: call.get() });
         }
-        if self.offered.consumes(interest, Role::Responder) {
+        if self.offered.consumes(interest, &[Role::Responder]) {
             let payload = keep(payload);
             self.events.push_back(Event::Request { call, interest, circumstances, payload });
         } else {
@@ -290,7 +294,7 @@ impl Endpoint {
         if !self.tunnels.arrive(tunnel, Tunnel::offered(granted)) {
             return Err(Violation::Reused { what: "tunnel", number: tunnel.number() });
         }
-        if self.offered.consumes(interest, Role::Acceptor) {
+        if self.offered.consumes(interest, &[Role::Acceptor]) {
             let payload = keep(payload);
             self.events.push_back(Event::TunnelOpened { tunnel, interest, circumstances, payload, granted });
         } else {

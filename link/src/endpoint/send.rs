@@ -64,7 +64,7 @@ impl Endpoint {
         self.has_room_in(Place::Free(Lane::Bulk))
     }
 
-    /// Sends a notification.
+    /// Sends a notification, or an answer to whoever observes it.
     ///
     /// # Order
     /// Notifications, requests and openings of tunnels of one priority arrive in the order in which they were sent.
@@ -75,7 +75,7 @@ impl Endpoint {
         payload: Bytes,
     ) -> Result<(), SendError> {
         let room = self.has_room(circumstances.priority);
-        self.check(to, Role::Subscriber, room, &payload)?;
+        self.check(to, Role::TOLD, room, &payload)?;
         let place = Place::Metered(Lane::of(circumstances.priority));
         self.lanes.push(place, Body::Notify { to, circumstances, payload });
         Ok(())
@@ -89,7 +89,7 @@ impl Endpoint {
         payload: Bytes,
     ) -> Result<CallId, SendError> {
         let room = self.has_room_for_request(circumstances.priority);
-        self.check(to, Role::Responder, room, &payload)?;
+        self.check(to, &[Role::Responder], room, &payload)?;
         let call = self.calls.begin();
         let place = Place::Metered(Lane::of(circumstances.priority));
         self.lanes.push(place, Body::Request { call, to, circumstances, payload });
@@ -176,7 +176,7 @@ impl Endpoint {
         window: u32,
     ) -> Result<TunnelId, SendError> {
         let room = self.has_room_for_tunnel(circumstances.priority);
-        self.check(to, Role::Acceptor, room, &payload)?;
+        self.check(to, &[Role::Acceptor], room, &payload)?;
         let tunnel = self.tunnels.open(Tunnel::opening(window.max(1)));
         let place = Place::Metered(Lane::of(circumstances.priority));
         self.lanes.push(place, Body::Open { tunnel, to, circumstances, payload });
@@ -248,11 +248,11 @@ impl Endpoint {
         self.lanes.cost(place) < self.settings.outbox.into()
     }
 
-    fn check(&self, to: Interest, role: Role, room: bool, payload: &Bytes) -> Result<(), SendError> {
+    fn check(&self, to: Interest, roles: &[Role], room: bool, payload: &Bytes) -> Result<(), SendError> {
         if self.phase != Phase::Open {
             return Err(SendError::NotOpen);
         }
-        if !self.wanted.wants(to, role) {
+        if !self.wanted.wants(to, roles) {
             return Err(SendError::Unwanted);
         }
         self.check_length(payload)?;

@@ -6,7 +6,7 @@ use crate::call::Calls;
 use crate::channel::{Allowance, Arrivals, Grants, Outbox, Parts};
 use crate::frame::{Frame, FrameReader};
 use crate::handshake::{FEATURES, Hello, MAGIC, VERSION};
-use crate::interest::{Heard, Interest, Offered, Schema, Wanted};
+use crate::interest::{Consumer, Interest, Offered, Schema, Wanted};
 use crate::lanes::Lanes;
 use crate::settings::Settings;
 use crate::tunnel::Tunnels;
@@ -147,19 +147,12 @@ impl Endpoint {
         self.events.pop_front()
     }
 
-    /// This end may send events of this schema: where the other end wants them, [`Event::Wanted`] says so.
-    pub fn declare(&mut self, schema: Schema) {
-        for heard in self.wanted.declare(schema) {
-            self.note(heard);
-        }
-    }
-
-    /// This end consumes events of this schema from here on. With how loaded the consumer is: less is better.
+    /// This end consumes events of this schema from here on, shared with others of a group if there is one.
     ///
     /// A schema whose name is longer than about 4 KiB is not announced. What the other end has no room for (see
     /// [`Limits::interests`](crate::Limits::interests)) is announced when others have been withdrawn.
-    pub fn announce(&mut self, schema: Schema, load: u32) -> Interest {
-        self.offered.announce(schema, load)
+    pub fn announce(&mut self, schema: Schema, group: Option<String>, consumer: Consumer) -> Interest {
+        self.offered.announce(schema, group, consumer)
     }
 
     /// This end consumes them no longer. Some may still be on their way; they are answered that nobody does.
@@ -177,15 +170,12 @@ impl Endpoint {
         self.phase == Phase::Open
     }
 
-    pub(super) fn note(&mut self, heard: Heard) {
-        self.events.push_back(match heard {
-            Heard::Wanted { interest, schema, load } => Event::Wanted { interest, schema, load },
-            Heard::Unwanted { interest } => Event::Unwanted { interest },
-            Heard::Load { interest, load } => Event::Load { interest, load },
-            Heard::Differs { interest, mismatch } => {
-                self.offered.object(interest, mismatch.ours.clone(), self.settings.limits.interests);
-                Event::Mismatch(mismatch)
-            }
-        });
+    /// What the other end announced as `interest` is another event here: it does not travel, and both ends
+    /// [learn](Event::Mismatch) of it.
+    pub fn differs(&mut self, interest: Interest, ours: Schema) {
+        if let Some(mismatch) = self.wanted.differs(interest, ours) {
+            self.offered.object(interest, mismatch.ours.clone(), self.settings.limits.interests);
+            self.events.push_back(Event::Mismatch(mismatch));
+        }
     }
 }

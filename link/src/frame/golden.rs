@@ -2,13 +2,13 @@
 
 use std::fmt::Write as _;
 
-use edri_event::{EventId, Failure, Key, Priority, Progress, RouterId};
+use edri_event::{EventId, Failure, Key, Origin, Priority, Progress, RouterId, TraceContext, TraceFlags};
 
 use super::kinds::{Acknowledge, Close, CloseCode, Frame, Part, write};
 use super::reader::FrameReader;
 use crate::handshake::{FEATURES, Hello, Identity, MAGIC, Refusal, Refused, Token, VERSION, Welcome};
-use crate::interest::{Change, Interest, Role, Schema};
-use crate::message::{AnswerError, Ending, Header, Message, Outcome, Party, Reports, Route, Trace};
+use crate::interest::{Change, Consumer, Interest, Role, Schema};
+use crate::message::{AnswerError, Ending, Header, Message, Outcome, Party, Reports, Route};
 use crate::wire::Limits;
 
 fn hex(bytes: &[u8]) -> String {
@@ -72,6 +72,7 @@ fn header() -> Header {
         priority: Priority::Normal,
         left: None,
         trace: None,
+        origin: None,
         reports: Reports::Unwanted,
     }
 }
@@ -115,7 +116,12 @@ fn everything_around_messages() {
     let acknowledge = Acknowledge { received: 300, granted: [1, 2, 3] };
     frame(&Frame::Acknowledge(acknowledge), "06000000 06 ac02 010203");
     let changes = vec![
-        Change::Announce { interest: Interest(5), schema: schema(), load: 9 },
+        Change::Announce {
+            interest: Interest(5),
+            schema: schema(),
+            group: Some("g".to_owned()),
+            consumer: Consumer::own(Some(300), 9).away(2),
+        },
         Change::Withdraw { interest: Interest(5) },
         Change::Load { interest: Interest(5), load: 1 },
         Change::Mismatch { interest: Interest(5), schema: schema() },
@@ -123,7 +129,7 @@ fn everything_around_messages() {
     ];
     frame(
         &Frame::Interest(changes),
-        "23000000 07 05 00 05 04613a3a42 02 01 027063 00 09 01 05 02 05 01 03 05 04613a3a42 02 01 027063 00 04",
+        "2a000000 07 05 00 05 04613a3a42 02 01 027063 00 010167 01ac02 02 09 01 05 02 05 01 03 05 04613a3a42 02 01 027063 00 04",
     );
     frame(&Frame::Whole { number: 300, message: &[9, 8] }, "05000000 08 ac02 0908");
     frame(&Frame::Part(Part { number: 1, queue: 4, left: 300, bytes: &[9] }), "06000000 09 01 04 ac02 09");
@@ -134,23 +140,24 @@ fn events_and_what_travels_beside_them() {
     let payload = &[0xaa, 0xbb][..];
     message(
         &Message::Notify { to: Interest(3), header: header(), payload },
-        "00 03 00 00 00 00 00 00 02aabb",
+        "00 03 00 00 00 00 00 00 00 02aabb",
     );
     let full = Header {
         id: postcard::from_bytes::<EventId>(&[42]).ok(),
         key: postcard::from_bytes::<Key>(&[43]).ok(),
         priority: Priority::Control,
         left: Some(1_000),
-        trace: Some(Trace { trace: 1, span: 2, flags: 3 }),
+        trace: TraceContext::new(1, 2, TraceFlags::SAMPLED),
+        origin: Some(Origin { router: RouterId::from_bits(300), hops: 2 }),
         reports: Reports::Wanted,
     };
     message(
         &Message::Request { call: 300, to: Interest(3), header: full, payload },
-        "01 ac02 03 012a 012b 02 01e807 01010203 01 02aabb",
+        "01 ac02 03 012a 012b 02 01e807 01010201 01ac0202 01 02aabb",
     );
     message(
         &Message::Open { tunnel: 1, to: Interest(3), header: header(), grant: 300, payload },
-        "05 01 03 00 00 00 00 00 00 ac02 02aabb",
+        "05 01 03 00 00 00 00 00 00 00 ac02 02aabb",
     );
 }
 

@@ -1,12 +1,12 @@
 use serde::{Deserialize, Serialize};
 
-use crate::wire::{Interest, Schema};
+use crate::wire::{Consumer, Interest, Schema};
 
 /// A change in what an end consumes, or what the other end thinks of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Change {
-    /// The sender consumes this from here on. How loaded it is counts among several responders: less is better.
-    Announce { interest: Interest, schema: Schema, load: u32 },
+    /// The sender consumes this from here on, shared with others of that group.
+    Announce { interest: Interest, schema: Schema, group: Option<String>, consumer: Consumer },
     /// The sender consumes it no longer.
     Withdraw { interest: Interest },
     /// The load has changed.

@@ -1,7 +1,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use super::change::Change;
-use crate::wire::{Interest, Mismatch, Role, Schema};
+use crate::wire::{Consumer, Interest, Mismatch, Role, Schema};
 
 /// What this end consumes, and what of it the other end has still to be told.
 #[derive(Debug, Default)]
@@ -21,13 +21,14 @@ const TOGETHER: usize = 8 * 1024;
 const LONGEST: usize = 4 * 1024;
 
 impl Offered {
-    pub(crate) fn announce(&mut self, schema: Schema, load: u32) -> Interest {
+    pub(crate) fn announce(&mut self, schema: Schema, group: Option<String>, consumer: Consumer) -> Interest {
         let interest = Interest(self.next);
         self.next += 1;
-        if is_speakable(&schema) {
-            self.untold.push_back(Change::Announce { interest, schema: schema.clone(), load });
+        if is_speakable(&schema) && group.as_ref().is_none_or(|group| group.len() <= LONGEST) {
+            let schema = schema.clone();
+            self.untold.push_back(Change::Announce { interest, schema, group, consumer });
         }
-        self.live.insert(interest, (schema, load));
+        self.live.insert(interest, (schema, consumer.load));
         interest
     }
 
@@ -54,7 +55,7 @@ impl Offered {
             *current = load;
             for change in &mut self.untold {
                 match change {
-                    Change::Announce { interest: untold, load: old, .. }
+                    Change::Announce { interest: untold, consumer: Consumer { load: old, .. }, .. }
                     | Change::Load { interest: untold, load: old }
                         if *untold == interest =>
                     {
@@ -73,9 +74,9 @@ impl Offered {
         self.untold.push_back(Change::Complete);
     }
 
-    /// Whether it is consumed, as that.
-    pub(crate) fn consumes(&self, interest: Interest, role: Role) -> bool {
-        self.live.get(&interest).is_some_and(|(schema, _)| schema.role == role)
+    /// Whether it is consumed, as one of those.
+    pub(crate) fn consumes(&self, interest: Interest, roles: &[Role]) -> bool {
+        self.live.get(&interest).is_some_and(|(schema, _)| roles.contains(&schema.role))
     }
 
     /// The other end knows it as something else.
@@ -130,7 +131,11 @@ fn is_speakable(schema: &Schema) -> bool {
 /// Roughly.
 fn size(change: &Change) -> usize {
     match change {
-        Change::Announce { schema, .. } | Change::Mismatch { schema, .. } => {
+        Change::Announce { schema, group, .. } => {
+            let group = group.as_ref().map_or(0, String::len);
+            64 + schema.name.len() + schema.codec.len() + 10 * schema.shapes.len() + group
+        }
+        Change::Mismatch { schema, .. } => {
             64 + schema.name.len() + schema.codec.len() + 10 * schema.shapes.len()
         }
         Change::Withdraw { .. } | Change::Load { .. } | Change::Complete => 16,
@@ -151,13 +156,25 @@ mod tests {
         }
     }
 
+    fn announce(offered: &mut Offered, name: &str) -> Interest {
+        offered.announce(schema(name), None, Consumer::default())
+    }
+
     #[test]
     fn what_was_never_told_is_not_withdrawn_on_the_wire() {
         let mut offered = Offered::default();
-        let (early, late) = (offered.announce(schema("early"), 0), offered.announce(schema("late"), 0));
+        let (early, late) = (announce(&mut offered, "early"), announce(&mut offered, "late"));
         offered.withdraw(early);
         let told = offered.tell(5_000).unwrap();
-        assert_eq!(told, [Change::Announce { interest: late, schema: schema("late"), load: 0 }]);
+        assert_eq!(
+            told,
+            [Change::Announce {
+                interest: late,
+                schema: schema("late"),
+                group: None,
+                consumer: Consumer::default()
+            }]
+        );
         offered.set_load(late, 3);
         offered.set_load(late, 4);
         offered.withdraw(late);
@@ -168,8 +185,8 @@ mod tests {
     #[test]
     fn a_name_that_fits_into_no_frame_is_not_spoken_of() {
         let mut offered = Offered::default();
-        let unspeakable = offered.announce(schema(&"x".repeat(5_000)), 0);
-        let long = offered.announce(schema(&"x".repeat(4_000)), 0);
+        let unspeakable = announce(&mut offered, &"x".repeat(5_000));
+        let long = announce(&mut offered, &"x".repeat(4_000));
         offered.withdraw(unspeakable);
         let told = offered.tell(10).unwrap();
         assert!(matches!(told[..], [Change::Announce { interest, .. }] if interest == long), "{told:?}");
@@ -179,7 +196,7 @@ mod tests {
     fn many_announcements_are_spread_over_frames() {
         let mut offered = Offered::default();
         for index in 0..1_000 {
-            offered.announce(schema(&format!("an event of the number {index}")), 0);
+            announce(&mut offered, &format!("an event of the number {index}"));
         }
         let mut told = 0;
         while let Some(changes) = offered.tell(5_000) {

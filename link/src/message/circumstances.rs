@@ -1,6 +1,6 @@
 use std::time::{Duration, Instant};
 
-use edri_event::{EventId, Key, Priority};
+use edri_event::{EventId, Key, Origin, Priority, TraceContext};
 use serde::{Deserialize, Serialize};
 
 /// What travels beside an event.
@@ -17,7 +17,9 @@ pub struct Circumstances {
     /// time; what the journey takes is not counted.
     pub deadline: Option<Instant>,
     /// Where it stands in a distributed trace.
-    pub trace: Option<Trace>,
+    pub trace: Option<TraceContext>,
+    /// The router that sent it first, of an event that its sender got over another link.
+    pub origin: Option<Origin>,
     /// Whether the requester wants to know how far a request has come.
     pub reports: Reports,
 }
@@ -32,17 +34,6 @@ pub enum Reports {
     Wanted,
 }
 
-/// A place in a distributed trace, as in W3C Trace Context.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Trace {
-    /// The trace.
-    pub trace: u128,
-    /// The span that sent the event.
-    pub span: u64,
-    /// As in the header `traceparent`.
-    pub flags: u8,
-}
-
 /// The same as it travels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Header {
@@ -51,7 +42,8 @@ pub(crate) struct Header {
     pub(crate) priority: Priority,
     /// Until the deadline, in microseconds.
     pub(crate) left: Option<u64>,
-    pub(crate) trace: Option<Trace>,
+    pub(crate) trace: Option<TraceContext>,
+    pub(crate) origin: Option<Origin>,
     pub(crate) reports: Reports,
 }
 
@@ -64,6 +56,7 @@ impl Circumstances {
             priority: self.priority,
             left: left.map(|left| u64::try_from(left).unwrap_or(u64::MAX)),
             trace: self.trace,
+            origin: self.origin,
             reports: self.reports,
         }
     }
@@ -76,6 +69,7 @@ impl Circumstances {
             // A deadline beyond all clocks is none.
             deadline: header.left.and_then(|left| now.checked_add(Duration::from_micros(left))),
             trace: header.trace,
+            origin: header.origin,
             reports: header.reports,
         }
     }

@@ -11,7 +11,7 @@ mod outcome;
 mod wire;
 
 pub(crate) use circumstances::Header;
-pub use circumstances::{Circumstances, Reports, Trace};
+pub use circumstances::{Circumstances, Reports};
 pub(crate) use outcome::cut;
 pub use outcome::{AnswerError, Ending};
 pub(crate) use wire::{Message, Outcome, Party, Route};

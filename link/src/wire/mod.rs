@@ -53,7 +53,7 @@ pub use dictionary::{Learned, Learner, Lexicon, LexiconError, Told};
 pub use frame::{Close, CloseCode, Frame, FrameError, Relay, write, write_relay};
 pub use greeting::{Credentials, Hello, Refusal, Refused, Station, Welcome};
 pub use identity::{Identity, Peer, Token};
-pub use interest::{Change, Interest, Interests, Mismatch, Role, Schema};
+pub use interest::{Change, Consumer, Interest, Interests, Mismatch, Role, Schema};
 pub use limits::Limits;
 pub use members::{Departure, Left, Member};
 pub use reader::Reader;

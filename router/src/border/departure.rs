@@ -51,6 +51,11 @@ pub trait Answered: Send {
 }
 
 impl Departure {
+    /// To where `to` says.
+    pub fn new(event: Shareable, to: u64, meta: Meta, payload: Vec<u8>, back: Back) -> Self {
+        Self { event, to, meta, payload, back }
+    }
+
     /// Whether nobody wants to know any more what becomes of it.
     pub fn is_abandoned(&self) -> bool {
         match &self.back {
@@ -79,6 +84,17 @@ impl Message for Departure {
             }
             (_, Back::Tunnel(end, _)) => end.abort(loss.reason.into_failure()),
             (_, Back::Outcome(_) | Back::Nothing) => office.hand_in_unseen(event.name(), &meta, loss),
+        }
+    }
+}
+
+impl fmt::Debug for Back {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Nothing => formatter.write_str("Nothing"),
+            Self::Answer(_) => formatter.write_str("Answer"),
+            Self::Tunnel(..) => formatter.write_str("Tunnel"),
+            Self::Outcome(outcome) => formatter.debug_tuple("Outcome").field(outcome).finish(),
         }
     }
 }

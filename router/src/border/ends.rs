@@ -8,6 +8,7 @@ use edri_event::{Failure, Wire};
 use futures_core::Stream as _;
 use futures_sink::Sink as _;
 
+use crate::request::LinkLost;
 use crate::tunnel::{TunnelEnd, TunnelError, TunnelReceiver, TunnelSender};
 
 /// The local end of a tunnel, for whoever carries its items elsewhere: they are encoded.
@@ -30,7 +31,7 @@ pub enum Unsent {
 
 trait End: Send {
     fn split(self: Box<Self>) -> (EncodedSender, EncodedReceiver);
-    fn abort(self: Box<Self>, failure: Failure);
+    fn break_off(self: Box<Self>, error: TunnelError);
     fn into_any(self: Box<Self>) -> Box<dyn Any>;
 }
 
@@ -44,11 +45,12 @@ trait Sends: Send {
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), TunnelError>>;
     fn send(&mut self, item: &[u8]) -> Result<(), Unsent>;
     fn finish(self: Box<Self>);
-    fn abort(self: Box<Self>, failure: Failure);
+    fn break_off(self: Box<Self>, error: TunnelError);
 }
 
 trait Receives: Send {
     fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Vec<u8>, TunnelError>>>;
+    fn refuse(self: Box<Self>, error: TunnelError);
 }
 
 struct Typed<E, T> {
@@ -72,7 +74,12 @@ impl EncodedEnd {
 
     /// Ends both directions with a failure that the other local end gets.
     pub fn abort(self, failure: Failure) {
-        self.0.abort(failure);
+        self.0.break_off(TunnelError::Aborted(failure));
+    }
+
+    /// Ends both directions, because the link was lost.
+    pub fn lose(self, lost: LinkLost) {
+        self.0.break_off(TunnelError::LinkLost(Box::new(lost)));
     }
 
     /// What it was made of; `None` if of something else.
@@ -89,8 +96,10 @@ impl<S: Send + 'static, R: Send + 'static> End for Whole<S, R> {
         (sender, EncodedReceiver(Box::new(Typed { end: receiver, wire: receive })))
     }
 
-    fn abort(self: Box<Self>, failure: Failure) {
-        self.end.abort(failure);
+    fn break_off(self: Box<Self>, error: TunnelError) {
+        let (sender, receiver) = self.end.split();
+        sender.break_off(error.clone());
+        receiver.refuse(error);
     }
 
     fn into_any(self: Box<Self>) -> Box<dyn Any> {
@@ -125,7 +134,12 @@ impl EncodedSender {
 
     /// Ends this direction with a failure.
     pub fn abort(self, failure: Failure) {
-        self.0.abort(failure);
+        self.0.break_off(TunnelError::Aborted(failure));
+    }
+
+    /// Ends this direction, because the link was lost.
+    pub fn lose(self, lost: LinkLost) {
+        self.0.break_off(TunnelError::LinkLost(Box::new(lost)));
     }
 }
 
@@ -136,6 +150,11 @@ impl EncodedReceiver {
     /// Cancel safe.
     pub async fn recv(&mut self) -> Option<Result<Vec<u8>, TunnelError>> {
         poll_fn(|cx| self.0.poll_recv(cx)).await
+    }
+
+    /// Ends this direction, because the link was lost.
+    pub fn lose(self, lost: LinkLost) {
+        self.0.refuse(TunnelError::LinkLost(Box::new(lost)));
     }
 }
 
@@ -153,8 +172,8 @@ impl<S: Send + 'static> Sends for Typed<TunnelSender<S>, S> {
         self.end.finish();
     }
 
-    fn abort(self: Box<Self>, failure: Failure) {
-        self.end.abort(failure);
+    fn break_off(self: Box<Self>, error: TunnelError) {
+        self.end.break_off(error);
     }
 }
 
@@ -168,6 +187,10 @@ impl<R: Send + 'static> Receives for Typed<TunnelReceiver<R>, R> {
                 Err(error) => Err(TunnelError::Aborted(unreadable(&error))),
             }
         }))
+    }
+
+    fn refuse(self: Box<Self>, error: TunnelError) {
+        self.end.refuse(error);
     }
 }
 

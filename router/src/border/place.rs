@@ -43,7 +43,7 @@ impl Place {
     }
 
     pub(crate) fn departure(&self, event: Shareable, meta: Meta, payload: Vec<u8>, back: Back) -> Departure {
-        Departure { event, to: self.to, meta, payload, back }
+        Departure::new(event, self.to, meta, payload, back)
     }
 
     /// Behind which horizon he is.

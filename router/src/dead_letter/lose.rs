@@ -102,7 +102,13 @@ fn tell<N: Notification>(router: &Router, letter: N, meta: Meta) {
             match taker.deliver(&mut parcel, N::PRIORITY, Wait::Never) {
                 // What its policy drops, its inbox hands in, to be counted.
                 Delivery::Accepted | Delivery::Displaced | Delivery::Dropped => {}
-                Delivery::Gone => router.take_off(taker),
+                // Borders are not told, and hear of it when his registration ends: the compiler would follow these types
+                // without end.
+                Delivery::Gone => {
+                    router
+                        .table()
+                        .change::<NotificationRoute<N>>(TypeId::of::<N>(), |route| route.take_off(taker));
+                }
                 Delivery::Full | Delivery::Rejected => router.letters().count_untold(),
                 Delivery::Waiting(ticket) => {
                     taker.withdraw(ticket);

@@ -1,25 +1,8 @@
-use std::any::TypeId;
-
 use edri_event::Notification;
 
-use crate::border;
-use crate::route::NotificationRoute;
 use crate::router::Router;
 
 impl Router {
-    /// Whether anybody subscribes to a notification now: for those that are costly to make.
-    pub fn has_subscribers<E: Notification>(&self) -> bool {
-        let somebody =
-            |route: Option<&NotificationRoute<E>>| route.map(|route| !route.subscribers.is_empty());
-        match self.table().with(TypeId::of::<E>(), somebody) {
-            Some(somebody) => somebody,
-            None if self.introduce(border::notification::<E>()) => {
-                self.table().with(TypeId::of::<E>(), somebody).unwrap_or(false)
-            }
-            None => false,
-        }
-    }
-
     /// Tells news: a notification that is no loss where nobody wants it. It is made, and sent, only if somebody
     /// subscribes to it or it is [retained](Self::retain); without either it is no [dead letter](crate::DeadLetter).
     ///

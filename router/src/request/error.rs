@@ -46,7 +46,7 @@ pub enum RequestError {
     Expired,
     /// The link to the router on which the responder is was lost before the answer came. Whether the request was handled is
     /// not known.
-    #[error("{0}")]
+    #[error("{0}, before the answer came")]
     LinkLost(Box<LinkLost>),
     /// The responder gave the request up without an answer; or the request was made by a handler, and whoever it was
     /// made for has gone away.
@@ -56,7 +56,7 @@ pub enum RequestError {
 
 /// The link to another router was lost.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the link to {peer} was lost before the answer came: {reason}")]
+#[error("the link to {peer} was lost ({reason})")]
 #[non_exhaustive]
 pub struct LinkLost {
     /// What the router at the other end is called.

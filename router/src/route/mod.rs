@@ -9,12 +9,14 @@
 //! deliver    the trait of those who take notifications and tunnels
 //! respond    the trait of those who answer requests
 //! to_inbox   an inbox as either
+//! on_router  whether anybody is there
 //! ```
 
 mod choose;
 mod deliver;
 mod group;
 mod kinds;
+mod on_router;
 mod respond;
 mod roster;
 mod table;

@@ -1,0 +1,93 @@
+use std::collections::HashMap;
+
+use edri_router::{Addressee, ConsumerId, Demand, Role as Part, Router, Run, Shareable, ShareableEvent as _};
+
+use super::seam::{MOST_HOPS, Seam, schema_of};
+use crate::endpoint::Endpoint;
+use crate::interest::{Consumer, Interest, Role};
+
+/// What this router, and those behind its other links, consume, as the other end has been told.
+#[derive(Default)]
+pub(super) struct Offers {
+    told: HashMap<Shareable, HashMap<Who, Told>>,
+    /// What comes under each interest, and where it goes.
+    pub(super) under: HashMap<Interest, Offer>,
+}
+
+/// As what, and which of several.
+type Who = (Part, Option<ConsumerId>);
+
+struct Told {
+    interest: Interest,
+    hops: u8,
+    load: u32,
+}
+
+/// What the other end was told that is consumed here.
+pub(super) enum Offer {
+    Notification { run: Box<dyn Run>, to: Addressee },
+    Responder(Shareable, ConsumerId),
+    Observer(Shareable),
+    Acceptor(Shareable, ConsumerId),
+}
+
+impl Offers {
+    /// Tells the other end what has changed in who consumes `event`.
+    pub(super) fn update(&mut self, router: &Router, seam: &Seam, endpoint: &mut Endpoint, event: Shareable) {
+        let told = self.told.entry(event).or_default();
+        let mut gone = std::mem::take(told);
+        for demand in event.demands(router, seam.horizon()) {
+            let Demand { role, consumer, hops, load, .. } = demand;
+            let load = u32::try_from(load).unwrap_or(u32::MAX);
+            let who = (role, consumer);
+            match gone.remove(&who) {
+                Some(mut known) if known.hops == hops => {
+                    if known.load != load {
+                        endpoint.set_load(known.interest, load);
+                        known.load = load;
+                    }
+                    told.insert(who, known);
+                }
+                known => {
+                    gone.extend(known.map(|known| (who.clone(), known)));
+                    if hops >= MOST_HOPS {
+                        continue;
+                    }
+                    let Some((offer, role, group)) = offer(event, &who) else { continue };
+                    let Some(schema) = schema_of(event, role) else { continue };
+                    let consumer = Consumer::own(consumer.map(ConsumerId::to_bits), load).away(hops);
+                    let interest = endpoint.announce(schema, group, consumer);
+                    self.under.insert(interest, offer);
+                    told.insert(who, Told { interest, hops, load });
+                }
+            }
+        }
+        for Told { interest, .. } in gone.into_values() {
+            endpoint.withdraw(interest);
+            self.under.remove(&interest);
+        }
+        if told.is_empty() {
+            self.told.remove(&event);
+        }
+    }
+}
+
+fn offer(event: Shareable, (part, consumer): &Who) -> Option<(Offer, Role, Option<String>)> {
+    Some(match (event, part, *consumer) {
+        (Shareable::Notification(event), Part::Subscriber, _) => {
+            (Offer::Notification { run: event.run(), to: Addressee::Subscribers }, Role::Subscriber, None)
+        }
+        (Shareable::Notification(event), Part::Member(group), Some(member)) => {
+            let to = Addressee::Member(group.clone(), member);
+            (Offer::Notification { run: event.run(), to }, Role::Subscriber, Some(group.to_string()))
+        }
+        (Shareable::Request(_), Part::Responder, Some(responder)) => {
+            (Offer::Responder(event, responder), Role::Responder, None)
+        }
+        (Shareable::Request(_), Part::Observer, _) => (Offer::Observer(event), Role::Observer, None),
+        (Shareable::Tunnel(_), Part::Acceptor, Some(acceptor)) => {
+            (Offer::Acceptor(event, acceptor), Role::Acceptor, None)
+        }
+        _ => return None,
+    })
+}

@@ -1,0 +1,226 @@
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Context;
+
+use edri_router::{
+    Border, ConsumerId, DeadLetterOffice, Deliver, Departure, Horizon, Load, Place, Registration, Router,
+    Shareable, ShareableEvent as _,
+};
+use futures_util::task::AtomicWaker;
+
+use super::exit::Exit;
+use super::filter::Filter;
+use crate::interest::{Consumer, Interest, Role, Schema};
+
+/// A link as its router knows it: what the other end wants is on the routes from the moment on at which the event appears
+/// there.
+pub(super) struct Seam {
+    horizon: Horizon,
+    exit: Arc<Exit>,
+    office: DeadLetterOffice,
+    filter: Filter,
+    table: Mutex<Table>,
+    /// Those whose consumers here may have changed since the link's task has looked.
+    changed: Mutex<HashSet<Shareable>>,
+    task: AtomicWaker,
+}
+
+/// What there is here, and what the other end wants of it.
+#[derive(Default)]
+struct Table {
+    /// By name; several if several types have one.
+    events: HashMap<&'static str, Vec<Shareable>>,
+    wanted: BTreeMap<Interest, Want>,
+    /// What is another event here, and was not said to the other end.
+    differs: Vec<(Interest, Schema)>,
+    /// The link has left the routes.
+    left: bool,
+}
+
+/// Something that the other end wants.
+struct Want {
+    schema: Schema,
+    group: Option<Arc<str>>,
+    consumer: Consumer,
+    load: Arc<Load>,
+    places: Vec<Registration>,
+}
+
+/// An interest that has come this far goes no further.
+pub(super) const MOST_HOPS: u8 = 8;
+
+impl Seam {
+    pub(super) fn new(horizon: Horizon, exit: Exit, office: DeadLetterOffice, filter: Filter) -> Self {
+        Self {
+            horizon,
+            exit: Arc::new(exit),
+            office,
+            filter,
+            table: Mutex::default(),
+            changed: Mutex::default(),
+            task: AtomicWaker::new(),
+        }
+    }
+
+    /// The other end wants something from here on.
+    pub(super) fn wanted(
+        &self,
+        router: &Router,
+        interest: Interest,
+        schema: Schema,
+        group: Option<String>,
+        consumer: Consumer,
+    ) {
+        let load = Arc::new(Load::default());
+        load.tell(consumer.load as usize);
+        let group = group.map(Into::into);
+        let mut table = self.table();
+        let mut want = Want { schema, group, consumer, load, places: Vec::new() };
+        let Table { events, differs, left, .. } = &mut *table;
+        if !*left && let Some(known) = events.get(&*want.schema.name) {
+            self.place(router, interest, &mut want, known, differs);
+        }
+        table.wanted.insert(interest, want);
+    }
+
+    /// The other end wants it no more.
+    pub(super) fn unwanted(&self, interest: Interest) {
+        let want = self.table().wanted.remove(&interest);
+        drop(want);
+    }
+
+    pub(super) fn loaded(&self, interest: Interest, load: u32) {
+        if let Some(want) = self.table().wanted.get(&interest) {
+            want.load.tell(load as usize);
+        }
+    }
+
+    /// What is another event here, since this was asked last.
+    pub(super) fn take_differing(&self) -> Vec<(Interest, Schema)> {
+        std::mem::take(&mut self.table().differs)
+    }
+
+    /// Those whose consumers here may have changed since this was asked last; the task is woken for more.
+    pub(super) fn take_changed(&self, cx: &mut Context<'_>) -> HashSet<Shareable> {
+        self.task.register(cx.waker());
+        std::mem::take(&mut *self.changed.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(super) fn horizon(&self) -> Horizon {
+        self.horizon
+    }
+
+    /// Takes nothing more; what waits still goes out.
+    pub(super) fn leave_routes(&self) {
+        let mut table = self.table();
+        table.left = true;
+        let places: Vec<_> = table.wanted.values_mut().flat_map(|want| want.places.drain(..)).collect();
+        drop(table);
+        drop(places);
+        self.exit.close();
+    }
+
+    /// Puts places on the routes of those of `known` that are what is wanted.
+    fn place(
+        &self,
+        router: &Router,
+        interest: Interest,
+        want: &mut Want,
+        known: &[Shareable],
+        differs: &mut Vec<(Interest, Schema)>,
+    ) {
+        let mut other = None;
+        for event in known {
+            let Some(ours) = schema_of(*event, want.schema.role) else { continue };
+            if ours == want.schema {
+                want.places.extend(self.attach(router, interest, want, *event));
+            } else {
+                other = Some(ours);
+            }
+        }
+        if let Some(ours) = other.filter(|_| want.places.is_empty()) {
+            differs.push((interest, ours));
+        }
+    }
+
+    fn attach(
+        &self,
+        router: &Router,
+        interest: Interest,
+        want: &Want,
+        event: Shareable,
+    ) -> Option<Registration> {
+        let exit = Arc::clone(&self.exit) as Arc<dyn Deliver<Departure>>;
+        let hops = want.consumer.hops.saturating_add(1);
+        let mut place =
+            Place::new(exit, u64::from(interest.number()), self.horizon, hops, self.office.clone());
+        if let Some(id) = want.consumer.id {
+            place = place.of(ConsumerId::from_bits(id), Arc::clone(&want.load));
+        }
+        match (event, want.schema.role, &want.group) {
+            (Shareable::Notification(event), Role::Subscriber, None) => Some(event.attach(router, place)),
+            (Shareable::Notification(event), Role::Subscriber, Some(group)) => {
+                Some(event.attach_to_group(router, group, place))
+            }
+            (Shareable::Request(event), Role::Responder, _) => Some(event.attach(router, place)),
+            (Shareable::Request(event), Role::Observer, _) => Some(event.attach_observer(router, place)),
+            (Shareable::Tunnel(event), Role::Acceptor, _) => Some(event.attach(router, place)),
+            _ => None,
+        }
+    }
+
+    /// No code of others runs under the lock, so that it cannot be poisoned.
+    fn table(&self) -> MutexGuard<'_, Table> {
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn note_change(&self, event: Shareable) {
+        self.changed.lock().unwrap_or_else(PoisonError::into_inner).insert(event);
+        self.task.wake();
+    }
+}
+
+impl Border for Seam {
+    fn horizon(&self) -> Horizon {
+        self.horizon
+    }
+
+    fn introduce(&self, router: &Router, event: Shareable) {
+        if !self.filter.allows(event.name()) {
+            return;
+        }
+        let mut table = self.table();
+        let Table { events, wanted, differs, left } = &mut *table;
+        events.entry(event.name()).or_default().push(event);
+        if !*left {
+            for (interest, want) in wanted.iter_mut().filter(|(_, want)| want.schema.name == event.name()) {
+                self.place(router, *interest, want, &[event], differs);
+            }
+        }
+        drop(table);
+        self.note_change(event);
+    }
+
+    fn changed(&self, event: Shareable) {
+        if self.filter.allows(event.name()) {
+            self.note_change(event);
+        }
+    }
+}
+
+/// What an event is called where it is consumed in that role; `None` if it is of a kind that cannot be.
+pub(super) fn schema_of(event: Shareable, role: Role) -> Option<Schema> {
+    let fits = match event {
+        Shareable::Notification(_) => role == Role::Subscriber,
+        Shareable::Request(_) => matches!(role, Role::Responder | Role::Observer),
+        Shareable::Tunnel(_) => role == Role::Acceptor,
+        _ => false,
+    };
+    fits.then(|| Schema {
+        name: event.name().to_owned(),
+        version: event.version(),
+        role,
+        codec: event.codec().to_owned(),
+        shapes: event.shapes(),
+    })
+}
