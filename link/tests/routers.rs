@@ -234,7 +234,6 @@ async fn events_cross_two_links_in_a_row() {
         link_over([(one.clone(), near), (other.clone(), far)], |_| {}).await.links
     };
     let _links = [link(&a, &b).await, link(&b, &c).await];
-    assert!(!b.has_subscribers::<Ping>() && !b.has_responders::<Ask>());
     let mut pings = c.subscribe::<Ping>();
     let mut own = a.subscribe::<Ping>();
     rest().await;

@@ -74,9 +74,9 @@ mod wait_graph;
 
 pub use behalf::{Membership, has_expired};
 pub use border::{
-    Addressee, Answered, Arrival, Arriving, Back, Border, ConsumerId, Demand, Departure, EncodedEnd,
-    EncodedReceiver, EncodedSender, Horizon, InFlight, Load, Place, Role, Run, Shareable, ShareableEvent,
-    ShareableNotification, ShareableRequest, ShareableTunnel, Unsent,
+    Addressee, Answered, Arrival, Arriving, Back, Border, ConsumerId, Demand, Departure, Description,
+    EncodedEnd, EncodedReceiver, EncodedSender, Horizon, InFlight, Load, Place, Ref, Role, Run, Shareable,
+    ShareableEvent, ShareableNotification, ShareableRequest, ShareableTunnel, Unsent,
 };
 pub use context::Context;
 pub use dead_letter::{DeadLetter, DeadLetterCounts, DeadLetterOffice, Loss, Reason, Undelivered};

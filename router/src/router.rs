@@ -6,7 +6,7 @@ use std::sync::{Arc, Weak};
 use edri_event::{Failure, Notification, Request, RoutePolicy, RouterId, Tunnel};
 
 use crate::behalf::Scope;
-use crate::border::{Borders, Shareable, ShareableEvent as _};
+use crate::border::{Borders, Shareable};
 use crate::context::Context;
 use crate::dead_letter::{DeadLetterOffice, Letters};
 use crate::envelope::Envelope;
@@ -78,7 +78,7 @@ impl Shared {
     fn change<R: Route>(&self, event: TypeId, change: impl FnOnce(&mut R)) {
         self.table.change(event, change);
         if let Some(event) = R::shareable() {
-            self.borders.changed(event);
+            self.borders.changed(&event);
         }
     }
 }
@@ -400,7 +400,7 @@ impl Router {
     /// it was looked up.
     #[inline]
     pub(crate) fn introduce(&self, event: Option<Shareable>) -> bool {
-        event.is_some_and(|event| self.shared.borders.introduce(self, event))
+        event.is_some_and(|event| self.shared.borders.introduce(self, &event))
     }
 
     pub(crate) fn borders(&self) -> &Borders {
@@ -424,11 +424,12 @@ impl Router {
     /// The same for somebody behind a border. The event has been introduced, or is being.
     pub(crate) fn attach_place<R: Route>(
         &self,
+        event: TypeId,
         add: impl FnOnce(&mut R, u64),
         remove: fn(&mut R, u64),
     ) -> Registration {
         match R::shareable() {
-            Some(event) => self.attach_known(event.event(), add, remove),
+            Some(_) => self.attach_known(event, add, remove),
             None => unreachable!("borders hear of shareable events only"),
         }
     }

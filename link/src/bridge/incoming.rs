@@ -123,11 +123,11 @@ impl Incoming {
                 }
             }
             Some(Offer::Observer(Shareable::Request(event))) => {
-                let event = *event;
-                match self.observe(event, circumstances, payload) {
+                let event = event.clone();
+                match self.observe(&*event, circumstances, payload) {
                     Ok(doing) => self.deliver(endpoint, (priority, size), doing),
                     Err(error) => {
-                        tracing::error!(%error, event = event.name(), "an answer that came over a link cannot be read");
+                        tracing::error!(%error, event = event.known_name(), "an answer that came over a link cannot be read");
                         endpoint.handled(priority, size);
                     }
                 }
@@ -144,7 +144,7 @@ impl Incoming {
     ) -> Result<Doing<()>, String> {
         let peer = self.peer.as_ref().map_or("the other router", |(_, name)| &**name);
         let (request, outcome) =
-            read_observed(payload, event.name(), peer).map_err(|error| error.to_string())?;
+            read_observed(payload, event.known_name(), peer).map_err(|error| error.to_string())?;
         let arrival = self.arrival(circumstances, None);
         event
             .observe(&self.router, self.horizon, request, outcome, arrival)

@@ -1,6 +1,8 @@
 use std::collections::HashMap;
 
-use edri_router::{Addressee, ConsumerId, Demand, Role as Part, Router, Run, Shareable, ShareableEvent as _};
+use edri_router::{
+    Addressee, ConsumerId, Demand, Description, Role as Part, Router, Run, Shareable, ShareableEvent as _,
+};
 
 use super::seam::{MOST_HOPS, Seam, schema_of};
 use crate::endpoint::Endpoint;
@@ -9,7 +11,7 @@ use crate::interest::{Consumer, Interest, Role};
 /// What this router, and those behind its other links, consume, as the other end has been told.
 #[derive(Default)]
 pub(super) struct Offers {
-    told: HashMap<Shareable, HashMap<Who, Told>>,
+    told: HashMap<Description, (Shareable, HashMap<Who, Told>)>,
     /// What comes under each interest, and where it goes.
     pub(super) under: HashMap<Interest, Offer>,
 }
@@ -33,8 +35,20 @@ pub(super) enum Offer {
 
 impl Offers {
     /// Tells the other end what has changed in who consumes `event`.
-    pub(super) fn update(&mut self, router: &Router, seam: &Seam, endpoint: &mut Endpoint, event: Shareable) {
-        let told = self.told.entry(event).or_default();
+    pub(super) fn update(
+        &mut self,
+        router: &Router,
+        seam: &Seam,
+        endpoint: &mut Endpoint,
+        event: &Shareable,
+    ) {
+        let event = event.known().unwrap_or_else(|| event.clone());
+        let description = event.description();
+        let (before, told) =
+            self.told.entry(description.clone()).or_insert_with(|| (event.clone(), HashMap::new()));
+        // It was foreign, and is not any more.
+        let is_new = *before != event;
+        *before = event.clone();
         let mut gone = std::mem::take(told);
         for demand in event.demands(router, seam.horizon()) {
             let Demand { role, consumer, hops, load, .. } = demand;
@@ -46,6 +60,9 @@ impl Offers {
                         endpoint.set_load(known.interest, load);
                         known.load = load;
                     }
+                    if is_new && let Some((offer, ..)) = offer(&event, &who) {
+                        self.under.insert(known.interest, offer);
+                    }
                     told.insert(who, known);
                 }
                 known => {
@@ -53,8 +70,8 @@ impl Offers {
                     if hops >= MOST_HOPS {
                         continue;
                     }
-                    let Some((offer, role, group)) = offer(event, &who) else { continue };
-                    let Some(schema) = schema_of(event, role) else { continue };
+                    let Some((offer, role, group)) = offer(&event, &who) else { continue };
+                    let Some(schema) = schema_of(&event, role) else { continue };
                     let consumer = Consumer::own(consumer.map(ConsumerId::to_bits), load).away(hops);
                     let interest = endpoint.announce(schema, group, consumer);
                     self.under.insert(interest, offer);
@@ -67,12 +84,12 @@ impl Offers {
             self.under.remove(&interest);
         }
         if told.is_empty() {
-            self.told.remove(&event);
+            self.told.remove(&description);
         }
     }
 }
 
-fn offer(event: Shareable, (part, consumer): &Who) -> Option<(Offer, Role, Option<String>)> {
+fn offer(event: &Shareable, (part, consumer): &Who) -> Option<(Offer, Role, Option<String>)> {
     Some(match (event, part, *consumer) {
         (Shareable::Notification(event), Part::Subscriber, _) => {
             (Offer::Notification { run: event.run(), to: Addressee::Subscribers }, Role::Subscriber, None)
@@ -82,11 +99,11 @@ fn offer(event: Shareable, (part, consumer): &Who) -> Option<(Offer, Role, Optio
             (Offer::Notification { run: event.run(), to }, Role::Subscriber, Some(group.to_string()))
         }
         (Shareable::Request(_), Part::Responder, Some(responder)) => {
-            (Offer::Responder(event, responder), Role::Responder, None)
+            (Offer::Responder(event.clone(), responder), Role::Responder, None)
         }
-        (Shareable::Request(_), Part::Observer, _) => (Offer::Observer(event), Role::Observer, None),
+        (Shareable::Request(_), Part::Observer, _) => (Offer::Observer(event.clone()), Role::Observer, None),
         (Shareable::Tunnel(_), Part::Acceptor, Some(acceptor)) => {
-            (Offer::Acceptor(event, acceptor), Role::Acceptor, None)
+            (Offer::Acceptor(event.clone(), acceptor), Role::Acceptor, None)
         }
         _ => return None,
     })

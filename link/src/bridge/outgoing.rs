@@ -79,7 +79,9 @@ impl Outgoing {
             if let Some(answered) = answered {
                 match &outcome {
                     Ok(response) => answered.answer(Ok(response)),
-                    Err(error) => answered.answer(Err(from_wire(error.clone(), event.name(), &self.peer))),
+                    Err(error) => {
+                        answered.answer(Err(from_wire(error.clone(), event.known_name(), &self.peer)))
+                    }
                 }
             }
         }

@@ -82,7 +82,7 @@ impl Program {
         let mut happened = Happened::Nothing;
         if self.closing == Closing::Not {
             for event in self.seam.take_changed(cx) {
-                self.offers.update(&self.router, &self.seam, endpoint, event);
+                self.offers.update(&self.router, &self.seam, endpoint, &event);
                 happened = Happened::Something;
             }
         }

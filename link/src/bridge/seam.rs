@@ -3,8 +3,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Context;
 
 use edri_router::{
-    Border, ConsumerId, DeadLetterOffice, Deliver, Departure, Horizon, Load, Place, Registration, Router,
-    Shareable, ShareableEvent as _,
+    Border, ConsumerId, DeadLetterOffice, Deliver, Departure, Description, Horizon, Load, Place,
+    Registration, RouteKind, Router, Shareable, ShareableEvent as _,
 };
 use futures_util::task::AtomicWaker;
 
@@ -29,7 +29,7 @@ pub(super) struct Seam {
 #[derive(Default)]
 struct Table {
     /// By name; several if several types have one.
-    events: HashMap<&'static str, Vec<Shareable>>,
+    events: HashMap<String, Vec<Shareable>>,
     wanted: BTreeMap<Interest, Want>,
     /// What is another event here, and was not said to the other end.
     differs: Vec<(Interest, Schema)>,
@@ -77,8 +77,10 @@ impl Seam {
         let mut table = self.table();
         let mut want = Want { schema, group, consumer, load, places: Vec::new() };
         let Table { events, differs, left, .. } = &mut *table;
-        if !*left && let Some(known) = events.get(&*want.schema.name) {
+        if !*left && self.filter.allows(&want.schema.name) {
+            let known = events.get(&*want.schema.name).map_or(&[][..], |known| known);
             self.place(router, interest, &mut want, known, differs);
+            self.pass(router, interest, &mut want, known);
         }
         table.wanted.insert(interest, want);
     }
@@ -129,18 +131,30 @@ impl Seam {
         known: &[Shareable],
         differs: &mut Vec<(Interest, Schema)>,
     ) {
-        let mut other = None;
+        let (mut same, mut other) = (false, None);
         for event in known {
-            let Some(ours) = schema_of(*event, want.schema.role) else { continue };
+            let Some(ours) = schema_of(event, want.schema.role) else { continue };
             if ours == want.schema {
-                want.places.extend(self.attach(router, interest, want, *event));
+                same = true;
+                want.places.extend(self.attach(router, interest, want, event));
             } else {
                 other = Some(ours);
             }
         }
-        if let Some(ours) = other.filter(|_| want.places.is_empty()) {
+        if let Some(ours) = other.filter(|_| !same) {
+            // What means something else here is not passed on either.
+            want.places.clear();
             differs.push((interest, ours));
         }
+    }
+
+    /// Has it passed on from other borders, if it is of no event that is `known` here.
+    fn pass(&self, router: &Router, interest: Interest, want: &mut Want, known: &[Shareable]) {
+        if known.iter().any(|event| schema_of(event, want.schema.role).is_some()) {
+            return;
+        }
+        let event = router.foreign(description_of(&want.schema));
+        want.places.extend(self.attach(router, interest, want, &event));
     }
 
     fn attach(
@@ -148,7 +162,7 @@ impl Seam {
         router: &Router,
         interest: Interest,
         want: &Want,
-        event: Shareable,
+        event: &Shareable,
     ) -> Option<Registration> {
         let exit = Arc::clone(&self.exit) as Arc<dyn Deliver<Departure>>;
         let hops = want.consumer.hops.saturating_add(1);
@@ -174,8 +188,8 @@ impl Seam {
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn note_change(&self, event: Shareable) {
-        self.changed.lock().unwrap_or_else(PoisonError::into_inner).insert(event);
+    fn note_change(&self, event: &Shareable) {
+        self.changed.lock().unwrap_or_else(PoisonError::into_inner).insert(event.clone());
         self.task.wake();
     }
 }
@@ -185,23 +199,23 @@ impl Border for Seam {
         self.horizon
     }
 
-    fn introduce(&self, router: &Router, event: Shareable) {
+    fn introduce(&self, router: &Router, event: &Shareable) {
         if !self.filter.allows(event.name()) {
             return;
         }
         let mut table = self.table();
         let Table { events, wanted, differs, left } = &mut *table;
-        events.entry(event.name()).or_default().push(event);
+        events.entry(event.name().to_owned()).or_default().push(event.clone());
         if !*left {
             for (interest, want) in wanted.iter_mut().filter(|(_, want)| want.schema.name == event.name()) {
-                self.place(router, *interest, want, &[event], differs);
+                self.place(router, *interest, want, std::slice::from_ref(event), differs);
             }
         }
         drop(table);
         self.note_change(event);
     }
 
-    fn changed(&self, event: Shareable) {
+    fn changed(&self, event: &Shareable) {
         if self.filter.allows(event.name()) {
             self.note_change(event);
         }
@@ -209,18 +223,21 @@ impl Border for Seam {
 }
 
 /// What an event is called where it is consumed in that role; `None` if it is of a kind that cannot be.
-pub(super) fn schema_of(event: Shareable, role: Role) -> Option<Schema> {
-    let fits = match event {
-        Shareable::Notification(_) => role == Role::Subscriber,
-        Shareable::Request(_) => matches!(role, Role::Responder | Role::Observer),
-        Shareable::Tunnel(_) => role == Role::Acceptor,
-        _ => false,
-    };
-    fits.then(|| Schema {
-        name: event.name().to_owned(),
-        version: event.version(),
-        role,
-        codec: event.codec().to_owned(),
-        shapes: event.shapes(),
-    })
+pub(super) fn schema_of(event: &Shareable, role: Role) -> Option<Schema> {
+    let Description { name, kind, version, codec, shapes } = event.description();
+    (kind_of(role) == kind).then_some(Schema { name, version, role, codec, shapes })
+}
+
+fn description_of(schema: &Schema) -> Description {
+    let Schema { name, version, role, codec, shapes } = schema.clone();
+    Description { name, kind: kind_of(role), version, codec, shapes }
+}
+
+/// Of which kind an event is that is consumed in that role.
+fn kind_of(role: Role) -> RouteKind {
+    match role {
+        Role::Subscriber => RouteKind::Notification,
+        Role::Responder | Role::Observer => RouteKind::Request,
+        Role::Acceptor => RouteKind::Tunnel,
+    }
 }

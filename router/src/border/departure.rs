@@ -77,10 +77,10 @@ impl Message for Departure {
     /// Whoever waits is told; what nobody waits for is handed in.
     fn discard(self, loss: Loss, office: &DeadLetterOffice) {
         let Self { event, meta, payload, back, .. } = self;
-        match (event, back) {
+        match (&event, back) {
             (Shareable::Notification(event), _) => event.lose(&payload, meta, loss, office),
             (_, Back::Answer(answered)) => {
-                answered.answer(Err(RequestError::of_loss(loss.reason, event.name())));
+                answered.answer(Err(RequestError::of_loss(loss.reason, event.known_name())));
             }
             (_, Back::Tunnel(end, _)) => end.abort(loss.reason.into_failure()),
             (_, Back::Outcome(_) | Back::Nothing) => office.hand_in_unseen(event.name(), &meta, loss),

@@ -88,6 +88,58 @@ impl EncodedEnd {
     }
 }
 
+impl EncodedEnd {
+    /// Of a tunnel whose items are encoded already.
+    pub(crate) fn passing(end: TunnelEnd<Vec<u8>, Vec<u8>>) -> Self {
+        Self(Box::new(end))
+    }
+}
+
+impl End for TunnelEnd<Vec<u8>, Vec<u8>> {
+    fn split(self: Box<Self>) -> (EncodedSender, EncodedReceiver) {
+        let (sender, receiver) = Self::split(*self);
+        (EncodedSender(Box::new(sender)), EncodedReceiver(Box::new(receiver)))
+    }
+
+    fn break_off(self: Box<Self>, error: TunnelError) {
+        let (sender, receiver) = Self::split(*self);
+        sender.break_off(error.clone());
+        receiver.refuse(error);
+    }
+
+    fn into_any(self: Box<Self>) -> Box<dyn Any> {
+        self
+    }
+}
+
+impl Sends for TunnelSender<Vec<u8>> {
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), TunnelError>> {
+        Pin::new(self).poll_flush(cx)
+    }
+
+    fn send(&mut self, item: &[u8]) -> Result<(), Unsent> {
+        Pin::new(self).start_send(item.to_vec()).map_err(Unsent::Refused)
+    }
+
+    fn finish(self: Box<Self>) {
+        Self::finish(*self);
+    }
+
+    fn break_off(self: Box<Self>, error: TunnelError) {
+        Self::break_off(*self, error);
+    }
+}
+
+impl Receives for TunnelReceiver<Vec<u8>> {
+    fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Vec<u8>, TunnelError>>> {
+        Pin::new(self).poll_next(cx)
+    }
+
+    fn refuse(self: Box<Self>, error: TunnelError) {
+        Self::refuse(*self, error);
+    }
+}
+
 impl<S: Send + 'static, R: Send + 'static> End for Whole<S, R> {
     fn split(self: Box<Self>) -> (EncodedSender, EncodedReceiver) {
         let Self { end, send, receive } = *self;

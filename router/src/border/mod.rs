@@ -5,6 +5,8 @@
 //! horizon      what is behind a border, as a whole
 //! shareable    an event that may cross, whatever its type
 //! typed        the same, of one type
+//! foreign      an event of which this router has no type: it passes from border to border
+//! description  what two routers have to agree upon to mean the same event
 //! demand       who consumes an event, for a border to tell the other side
 //! place        somebody on the other side, as he stands on a route here
 //! outlet       the place as a subscriber, a responder, an acceptor
@@ -21,7 +23,9 @@
 mod arrival;
 mod demand;
 mod departure;
+mod description;
 mod ends;
+mod foreign;
 mod horizon;
 mod outlet;
 mod place;
@@ -34,11 +38,14 @@ mod waiting;
 pub use arrival::{Arrival, Arriving};
 pub use demand::{ConsumerId, Demand, Role};
 pub use departure::{Answered, Back, Departure};
+pub use description::Description;
 pub use ends::{EncodedEnd, EncodedReceiver, EncodedSender, Unsent};
 pub use horizon::Horizon;
 pub use place::{InFlight, Load, Place};
 pub use run::{Addressee, Run};
 pub use seam::Border;
 pub(crate) use seam::Borders;
-pub use shareable::{Shareable, ShareableEvent, ShareableNotification, ShareableRequest, ShareableTunnel};
+pub use shareable::{
+    Ref, Shareable, ShareableEvent, ShareableNotification, ShareableRequest, ShareableTunnel,
+};
 pub(crate) use typed::{encode, notification, request, tunnel};

@@ -1,7 +1,8 @@
-use std::any::TypeId;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::description::{Description, ShareableId};
+use super::foreign::Foreigners;
 use super::horizon::Horizon;
 use super::shareable::{Shareable, ShareableEvent as _};
 use crate::registration::Registration;
@@ -23,12 +24,12 @@ pub trait Border: Send + Sync {
     ///
     /// It is called once for each event. Types are finite, and so is what is introduced. It must neither attach a
     /// border nor send an event.
-    fn introduce(&self, router: &Router, event: Shareable);
+    fn introduce(&self, router: &Router, event: &Shareable);
 
     /// Who consumes `event` has changed: what is told of it by [`demands`](super::ShareableEvent::demands) may be other
     /// than it was. It is called after each change; several may have happened by the time it is looked at. Of an event
     /// that has not been introduced yet it means nothing.
-    fn changed(&self, event: Shareable);
+    fn changed(&self, event: &Shareable);
 }
 
 /// The borders of a router, and the shareable events that have appeared on it.
@@ -36,42 +37,50 @@ pub(crate) struct Borders {
     known: Snapshot<Known>,
     /// Held while somebody is introduced to somebody; with the number of the next border.
     change: Mutex<u64>,
+    foreigners: Mutex<Foreigners>,
 }
 
 #[derive(Clone, Default)]
 struct Known {
     /// One entry for each type of the program at most.
-    events: HashMap<TypeId, Shareable>,
+    events: HashMap<ShareableId, Shareable>,
     borders: Vec<(u64, Arc<dyn Border>)>,
 }
 
 impl Borders {
     pub(crate) fn new() -> Self {
-        Self { known: Snapshot::new(Known::default()), change: Mutex::new(0) }
+        Self { known: Snapshot::new(Known::default()), change: Mutex::new(0), foreigners: Mutex::default() }
     }
 
     /// Has all borders know an event. `false` if they do already: whoever found nobody on its route need not look again.
     #[cold]
-    pub(crate) fn introduce(&self, router: &Router, event: Shareable) -> bool {
-        if self.known.load().events.contains_key(&event.event()) {
+    pub(crate) fn introduce(&self, router: &Router, event: &Shareable) -> bool {
+        if self.known.load().events.contains_key(&event.id()) {
             return false;
         }
         let guard = self.change.lock();
         let mut known = Known::clone(&self.known.load());
-        if known.events.insert(event.event(), event).is_some() {
+        if known.events.insert(event.id(), event.clone()).is_some() {
             // By somebody else in between.
             return true;
         }
         known.borders.iter().for_each(|(_, border)| border.introduce(router, event));
+        // All who want it are on its route: what passed by itself goes there from here on.
+        let foreign = self.foreigners.lock().become_known(event);
         let old = self.known.swap(known);
         drop(guard);
-        drop(old);
+        drop((old, foreign));
         true
+    }
+
+    fn foreign(&self, description: Description) -> Shareable {
+        let foreign = self.foreigners.lock().get(description);
+        foreign.shareable()
     }
 
     /// Who consumes an event has changed.
     #[cold]
-    pub(crate) fn changed(&self, event: Shareable) {
+    pub(crate) fn changed(&self, event: &Shareable) {
         self.known.load().borders.iter().for_each(|(_, border)| border.changed(event));
     }
 
@@ -80,11 +89,11 @@ impl Borders {
         let id = *next;
         *next += 1;
         let mut known = Known::clone(&self.known.load());
-        let events: Vec<Shareable> = known.events.values().copied().collect();
+        let events: Vec<Shareable> = known.events.values().cloned().collect();
         known.borders.push((id, Arc::clone(&border)));
         let old = self.known.swap(known);
         // It is told of changes already, so that none falls in between.
-        events.into_iter().for_each(|event| border.introduce(router, event));
+        events.iter().for_each(|event| border.introduce(router, event));
         drop(next);
         drop(old);
         id
@@ -115,8 +124,10 @@ impl Router {
         })
     }
 
-    /// The shareable event of that type, if it has appeared on this router.
-    pub fn shareable(&self, event: TypeId) -> Option<Shareable> {
-        self.borders().known.load().events.get(&event).copied()
+    /// The event of that description, for a border that hears of it before it was introduced: one that this router may
+    /// never have itself, and passes on from one border to others. When it is introduced later, places have to be attached
+    /// to that; of those that stand here then, nothing is asked any more.
+    pub fn foreign(&self, description: Description) -> Shareable {
+        self.borders().foreign(description)
     }
 }

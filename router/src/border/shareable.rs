@@ -1,12 +1,13 @@
-use std::any::TypeId;
 use std::fmt;
 use std::hash::{Hash, Hasher};
+use std::ops::Deref;
 use std::sync::Arc;
 
 use edri_event::{CodecError, Failure, Fingerprint, Meta};
 
 use super::arrival::{Arrival, Arriving};
 use super::demand::{ConsumerId, Demand};
+use super::description::{Description, ShareableId};
 use super::ends::EncodedEnd;
 use super::horizon::Horizon;
 use super::place::Place;
@@ -15,39 +16,80 @@ use crate::dead_letter::{DeadLetterOffice, Loss};
 use crate::registration::Registration;
 use crate::request::RequestError;
 use crate::router::Router;
+use crate::snapshot::RouteKind;
 
 /// A shareable event, whatever its type: all that has to be known of it to carry it to another router and back.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum Shareable {
     /// A notification.
-    Notification(&'static dyn ShareableNotification),
+    Notification(Ref<dyn ShareableNotification>),
     /// A request.
-    Request(&'static dyn ShareableRequest),
+    Request(Ref<dyn ShareableRequest>),
     /// A tunnel.
-    Tunnel(&'static dyn ShareableTunnel),
+    Tunnel(Ref<dyn ShareableTunnel>),
+}
+
+/// What is known of one event.
+#[derive(Debug)]
+pub enum Ref<T: ?Sized + 'static> {
+    /// One that this program has.
+    Known(&'static T),
+    /// One that only passes from one border to others.
+    Passing(Arc<T>),
+}
+
+impl<T: ?Sized> Deref for Ref<T> {
+    type Target = T;
+
+    #[inline]
+    fn deref(&self) -> &T {
+        match self {
+            Self::Known(event) => event,
+            Self::Passing(event) => event,
+        }
+    }
+}
+
+impl<T: ?Sized> Clone for Ref<T> {
+    #[inline]
+    fn clone(&self) -> Self {
+        match self {
+            Self::Known(event) => Self::Known(event),
+            Self::Passing(event) => Self::Passing(Arc::clone(event)),
+        }
+    }
 }
 
 /// Only this crate knows the types.
-pub(super) trait Sealed: Send + Sync {}
+pub(crate) trait Sealed: Send + Sync {}
 
 /// What is known of every shareable event.
-#[expect(private_bounds, reason = "nobody else implements it")]
+#[expect(private_bounds, private_interfaces, reason = "nobody else implements it")]
 pub trait ShareableEvent: Sealed {
     /// Its name.
-    fn name(&self) -> &'static str;
+    fn name(&self) -> &str;
+
+    /// What it is called in errors: its name, if this program has such an event.
+    fn known_name(&self) -> &'static str;
 
     /// Its version.
     fn version(&self) -> u32;
 
     /// The name of its codec.
-    fn codec(&self) -> &'static str;
+    fn codec(&self) -> &str;
 
     /// The shapes of all that travels: the event; its response; what a tunnel's opener sends and receives.
     fn shapes(&self) -> Vec<Fingerprint>;
 
-    /// Its type in this program.
-    fn event(&self) -> TypeId;
+    /// What tells it from others of this router.
+    #[doc(hidden)]
+    fn id(&self) -> ShareableId;
+
+    /// The event that it has become, if it was [foreign](Router::foreign) and has been introduced since.
+    fn known(&self) -> Option<Shareable> {
+        None
+    }
 
     /// Who consumes it on this router or behind its borders, but for those behind `horizon`.
     fn demands(&self, router: &Router, horizon: Horizon) -> Vec<Demand>;
@@ -117,27 +159,52 @@ pub trait ShareableTunnel: ShareableEvent {
 }
 
 impl Shareable {
-    fn as_event(&self) -> &'static dyn ShareableEvent {
-        match *self {
-            Self::Notification(event) => event,
-            Self::Request(event) => event,
-            Self::Tunnel(event) => event,
+    fn as_event(&self) -> &dyn ShareableEvent {
+        match self {
+            Self::Notification(event) => &**event,
+            Self::Request(event) => &**event,
+            Self::Tunnel(event) => &**event,
+        }
+    }
+
+    /// What kind of event it is.
+    pub fn kind(&self) -> RouteKind {
+        match self {
+            Self::Notification(_) => RouteKind::Notification,
+            Self::Request(_) => RouteKind::Request,
+            Self::Tunnel(_) => RouteKind::Tunnel,
+        }
+    }
+
+    /// What another router has to mean by it, too.
+    pub fn description(&self) -> Description {
+        Description {
+            name: self.name().to_owned(),
+            kind: self.kind(),
+            version: self.version(),
+            codec: self.codec().to_owned(),
+            shapes: self.shapes(),
         }
     }
 }
 
 impl Sealed for Shareable {}
 
+#[expect(private_interfaces, reason = "nobody else implements it")]
 impl ShareableEvent for Shareable {
-    fn name(&self) -> &'static str {
+    fn name(&self) -> &str {
         self.as_event().name()
+    }
+
+    fn known_name(&self) -> &'static str {
+        self.as_event().known_name()
     }
 
     fn version(&self) -> u32 {
         self.as_event().version()
     }
 
-    fn codec(&self) -> &'static str {
+    fn codec(&self) -> &str {
         self.as_event().codec()
     }
 
@@ -145,8 +212,12 @@ impl ShareableEvent for Shareable {
         self.as_event().shapes()
     }
 
-    fn event(&self) -> TypeId {
-        self.as_event().event()
+    fn id(&self) -> ShareableId {
+        self.as_event().id()
+    }
+
+    fn known(&self) -> Option<Shareable> {
+        self.as_event().known()
     }
 
     fn demands(&self, router: &Router, horizon: Horizon) -> Vec<Demand> {
@@ -156,7 +227,7 @@ impl ShareableEvent for Shareable {
 
 impl PartialEq for Shareable {
     fn eq(&self, other: &Self) -> bool {
-        self.event() == other.event()
+        self.id() == other.id()
     }
 }
 
@@ -164,7 +235,7 @@ impl Eq for Shareable {}
 
 impl Hash for Shareable {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        self.event().hash(state);
+        self.id().hash(state);
     }
 }
 

@@ -8,13 +8,14 @@ use edri_event::{CodecError, Event, Failure, Fingerprint, Meta, Notification, Re
 
 use super::arrival::{Arrival, Arriving};
 use super::demand::{ConsumerId, Demand, Role};
+use super::description::ShareableId;
 use super::ends::EncodedEnd;
 use super::horizon::Horizon;
 use super::outlet::Outlet;
 use super::place::Place;
 use super::run::{Notifications, Run};
 use super::shareable::{
-    Sealed, Shareable, ShareableEvent, ShareableNotification, ShareableRequest, ShareableTunnel,
+    Ref, Sealed, Shareable, ShareableEvent, ShareableNotification, ShareableRequest, ShareableTunnel,
 };
 use crate::dead_letter::{DeadLetterOffice, Loss};
 use crate::envelope::Shared;
@@ -33,17 +34,18 @@ struct OfTunnel<T>(Of<T>);
 
 /// The notification `E` as what may cross; `None` if it stays in its process.
 pub(crate) fn notification<E: Notification>() -> Option<Shareable> {
-    E::SHAREABLE.then_some(Shareable::Notification(const { &OfNotification::<E>(Of(PhantomData)) }))
+    E::SHAREABLE
+        .then_some(Shareable::Notification(Ref::Known(const { &OfNotification::<E>(Of(PhantomData)) })))
 }
 
 /// The request `R` as what may cross; `None` if it stays in its process.
 pub(crate) fn request<R: Request>() -> Option<Shareable> {
-    R::SHAREABLE.then_some(Shareable::Request(const { &OfRequest::<R>(Of(PhantomData)) }))
+    R::SHAREABLE.then_some(Shareable::Request(Ref::Known(const { &OfRequest::<R>(Of(PhantomData)) })))
 }
 
 /// The tunnel `T` as what may cross; `None` if it stays in its process.
 pub(crate) fn tunnel<T: Tunnel>() -> Option<Shareable> {
-    T::SHAREABLE.then_some(Shareable::Tunnel(const { &OfTunnel::<T>(Of(PhantomData)) }))
+    T::SHAREABLE.then_some(Shareable::Tunnel(Ref::Known(const { &OfTunnel::<T>(Of(PhantomData)) })))
 }
 
 /// The wire of something shareable.
@@ -66,7 +68,11 @@ impl<R: Event> Sealed for OfRequest<R> {}
 impl<T: Event> Sealed for OfTunnel<T> {}
 
 impl<E: Notification> ShareableEvent for OfNotification<E> {
-    fn name(&self) -> &'static str {
+    fn name(&self) -> &str {
+        E::name()
+    }
+
+    fn known_name(&self) -> &'static str {
         E::name()
     }
 
@@ -74,7 +80,7 @@ impl<E: Notification> ShareableEvent for OfNotification<E> {
         E::VERSION
     }
 
-    fn codec(&self) -> &'static str {
+    fn codec(&self) -> &str {
         there(E::wire()).codec()
     }
 
@@ -82,8 +88,8 @@ impl<E: Notification> ShareableEvent for OfNotification<E> {
         vec![there(E::wire()).fingerprint()]
     }
 
-    fn event(&self) -> TypeId {
-        TypeId::of::<E>()
+    fn id(&self) -> ShareableId {
+        ShareableId::Known(TypeId::of::<E>())
     }
 
     fn demands(&self, router: &Router, horizon: Horizon) -> Vec<Demand> {
@@ -100,7 +106,11 @@ impl<E: Notification> ShareableEvent for OfNotification<E> {
 }
 
 impl<R: Request> ShareableEvent for OfRequest<R> {
-    fn name(&self) -> &'static str {
+    fn name(&self) -> &str {
+        R::name()
+    }
+
+    fn known_name(&self) -> &'static str {
         R::name()
     }
 
@@ -108,7 +118,7 @@ impl<R: Request> ShareableEvent for OfRequest<R> {
         R::VERSION
     }
 
-    fn codec(&self) -> &'static str {
+    fn codec(&self) -> &str {
         there(R::wire()).codec()
     }
 
@@ -116,8 +126,8 @@ impl<R: Request> ShareableEvent for OfRequest<R> {
         vec![there(R::wire()).fingerprint(), there(R::response_wire()).fingerprint()]
     }
 
-    fn event(&self) -> TypeId {
-        TypeId::of::<R>()
+    fn id(&self) -> ShareableId {
+        ShareableId::Known(TypeId::of::<R>())
     }
 
     fn demands(&self, router: &Router, horizon: Horizon) -> Vec<Demand> {
@@ -135,7 +145,11 @@ impl<R: Request> ShareableEvent for OfRequest<R> {
 }
 
 impl<T: Tunnel> ShareableEvent for OfTunnel<T> {
-    fn name(&self) -> &'static str {
+    fn name(&self) -> &str {
+        T::name()
+    }
+
+    fn known_name(&self) -> &'static str {
         T::name()
     }
 
@@ -143,7 +157,7 @@ impl<T: Tunnel> ShareableEvent for OfTunnel<T> {
         T::VERSION
     }
 
-    fn codec(&self) -> &'static str {
+    fn codec(&self) -> &str {
         there(T::wire()).codec()
     }
 
@@ -152,8 +166,8 @@ impl<T: Tunnel> ShareableEvent for OfTunnel<T> {
         vec![there(T::wire()).fingerprint(), send.fingerprint(), receive.fingerprint()]
     }
 
-    fn event(&self) -> TypeId {
-        TypeId::of::<T>()
+    fn id(&self) -> ShareableId {
+        ShareableId::Known(TypeId::of::<T>())
     }
 
     fn demands(&self, router: &Router, horizon: Horizon) -> Vec<Demand> {
@@ -203,6 +217,7 @@ pub(super) fn is_behind(place: Option<&Place>, horizon: Horizon) -> bool {
 impl<E: Notification> ShareableNotification for OfNotification<E> {
     fn attach(&self, router: &Router, place: Place) -> Registration {
         router.attach_place::<NotificationRoute<E>>(
+            TypeId::of::<E>(),
             |route, id| route.subscribers.add(id, Arc::new(Outlet::new(place))),
             |route, id| route.subscribers.remove(id),
         )
@@ -210,6 +225,7 @@ impl<E: Notification> ShareableNotification for OfNotification<E> {
 
     fn attach_to_group(&self, router: &Router, group: &Arc<str>, place: Place) -> Registration {
         router.attach_place::<NotificationRoute<E>>(
+            TypeId::of::<E>(),
             |route, id| route.join(group, id, Arc::new(Outlet::new(place))),
             NotificationRoute::leave,
         )
@@ -231,6 +247,7 @@ impl<E: Notification> ShareableNotification for OfNotification<E> {
 impl<R: Request> ShareableRequest for OfRequest<R> {
     fn attach(&self, router: &Router, place: Place) -> Registration {
         router.attach_place::<RequestRoute<R>>(
+            TypeId::of::<R>(),
             |route, id| route.responders.add(id, Arc::new(Outlet::new(place))),
             |route, id| route.responders.remove(id),
         )
@@ -238,6 +255,7 @@ impl<R: Request> ShareableRequest for OfRequest<R> {
 
     fn attach_observer(&self, router: &Router, place: Place) -> Registration {
         router.attach_place::<RequestRoute<R>>(
+            TypeId::of::<R>(),
             |route, id| route.observers.add(id, Observer::Afar(place)),
             |route, id| route.observers.remove(id),
         )
@@ -285,6 +303,7 @@ impl<R: Request> ShareableRequest for OfRequest<R> {
 impl<T: Tunnel> ShareableTunnel for OfTunnel<T> {
     fn attach(&self, router: &Router, place: Place) -> Registration {
         router.attach_place::<TunnelRoute<T>>(
+            TypeId::of::<T>(),
             |route, id| route.acceptors.add(id, Arc::new(Outlet::new(place))),
             |route, id| route.acceptors.remove(id),
         )

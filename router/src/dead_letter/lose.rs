@@ -29,7 +29,7 @@ pub(crate) fn lose<E: Event + Sync>(
         router.letters().count_untold();
         return;
     }
-    let letter = note(router, E::name(), meta, consumer, loss);
+    let letter = note(router, Cow::Borrowed(E::name()), meta, consumer, loss);
     let wanted = router
         .table()
         .with(TypeId::of::<Undelivered<E>>(), |route: Option<&NotificationRoute<Undelivered<E>>>| {
@@ -50,21 +50,15 @@ pub(crate) fn lose<E: Event + Sync>(
 
 /// As [`lose`], of an event that is not to be had any more.
 #[cold]
-pub(crate) fn lose_unseen(
-    router: &Router,
-    event: &'static str,
-    meta: &Meta,
-    consumer: Option<Arc<str>>,
-    loss: Loss,
-) {
-    let letter = note(router, event, meta, consumer, loss);
+pub(crate) fn lose_unseen(router: &Router, event: &str, meta: &Meta, consumer: Option<Arc<str>>, loss: Loss) {
+    let letter = note(router, Cow::Owned(event.to_owned()), meta, consumer, loss);
     tell_letter(router, letter);
 }
 
 /// Counts it, and keeps the letter.
 fn note(
     router: &Router,
-    event: &'static str,
+    event: Cow<'static, str>,
     meta: &Meta,
     consumer: Option<Arc<str>>,
     loss: Loss,
@@ -72,14 +66,7 @@ fn note(
     let letters = router.letters();
     let Loss { reason, attempts } = loss;
     letters.count(&reason);
-    let letter = DeadLetter {
-        event: Cow::Borrowed(event),
-        id: meta.id(),
-        reason,
-        attempts,
-        consumer,
-        time: SystemTime::now(),
-    };
+    let letter = DeadLetter { event, id: meta.id(), reason, attempts, consumer, time: SystemTime::now() };
     letters.keep(&letter);
     letter
 }

@@ -51,7 +51,7 @@ impl DeadLetterOffice {
 impl DeadLetterOffice {
     /// The same for an event that is not to be had any more: those who ask for it by type do not get it.
     #[cold]
-    pub(crate) fn hand_in_unseen(&self, event: &'static str, meta: &Meta, loss: Loss) {
+    pub(crate) fn hand_in_unseen(&self, event: &str, meta: &Meta, loss: Loss) {
         let Some(counter) = &self.0 else { return };
         if let Some(router) = counter.router.upgrade() {
             lose_unseen(&router, event, meta, Some(Arc::clone(&counter.consumer)), loss);
