@@ -27,7 +27,10 @@ pub struct Settings {
     pub handshake: Duration,
     /// How long an orderly close may take. 5 s by default.
     pub closing: Duration,
-    /// Which network is at the other end: two links of one network are of one horizon. One of its own by default.
+    /// What is at the other end, as a whole: nothing goes from one link of this router to another of the same horizon. That
+    /// of the [network's name](Identity::network) by default, so that the routers of a network, which are all linked with
+    /// each other, hear everything once. A link that leads elsewhere, such as to a child process, needs
+    /// [one of its own](Horizon::new).
     pub horizon: Option<Horizon>,
     /// Which events may go over it, in either direction. All that are shareable by default.
     pub filter: Filter,

@@ -1,6 +1,7 @@
 use std::any::TypeId;
 use std::fmt;
 use std::future::Future;
+use std::ops::Range;
 use std::sync::{Arc, Weak};
 
 use edri_event::{Failure, Notification, Request, RoutePolicy, RouterId, Tunnel};
@@ -388,6 +389,11 @@ impl Router {
 
     pub(crate) fn downgrade(&self) -> WeakRouter {
         WeakRouter(Arc::downgrade(&self.shared))
+    }
+
+    /// The numbers of all registrations so far.
+    pub(crate) fn registrations(&self) -> Range<u64> {
+        first_registration(self.shared.id)..self.shared.next_registration.load(Ordering::Relaxed)
     }
 
     /// Changes a route, which may be the first of its event.

@@ -6,7 +6,9 @@ use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
 use edri_event::{Failure, Meta, Origin, Priority, Progress, ProgressSink, RouterId};
-use edri_router::{Arrival, EncodedEnd, Horizon, RequestError, Router, Shareable, ShareableRequest};
+use edri_router::{
+    Arrival, Direct, EncodedEnd, Horizon, RequestError, Router, Shareable, ShareableRequest, Way,
+};
 use futures_util::StreamExt as _;
 use futures_util::future::{AbortHandle, Abortable};
 use futures_util::stream::{FuturesUnordered, Stream};
@@ -44,6 +46,8 @@ pub(super) struct Incoming {
     horizon: Horizon,
     /// The router at the other end, and what it is called.
     peer: Option<(RouterId, Arc<str>)>,
+    way: Way,
+    direct: Option<Direct>,
     run: Option<Running>,
     delivering: FuturesUnordered<UnderWay<(Priority, usize), ()>>,
     answering: FuturesUnordered<Abortable<UnderWay<IncomingCall, Result<Vec<u8>, RequestError>>>>,
@@ -78,6 +82,8 @@ impl Incoming {
             router: router.clone(),
             horizon,
             peer: None,
+            way: router.open_way(),
+            direct: None,
             run: None,
             delivering: FuturesUnordered::new(),
             answering: FuturesUnordered::new(),
@@ -88,6 +94,7 @@ impl Incoming {
     }
 
     pub(super) fn opened(&mut self, peer: RouterId, name: &Arc<str>) {
+        self.direct = Some(self.way.leads_to(peer));
         self.peer = Some((peer, Arc::clone(name)));
     }
 
@@ -102,6 +109,10 @@ impl Incoming {
         payload: &Bytes,
     ) {
         let (priority, size) = (circumstances.priority, payload.len());
+        if !self.takes(circumstances.origin) && !offers.under.get(&interest).is_some_and(Offer::is_addressed)
+        {
+            return endpoint.handled(priority, size);
+        }
         if self.run.as_ref().is_some_and(|run| run.interest != interest || run.priority != priority) {
             self.flush(endpoint, offers);
         }
@@ -133,6 +144,14 @@ impl Incoming {
                 }
             }
             _ => endpoint.handled(priority, size),
+        }
+    }
+
+    /// Whether it has not come by another way, and will not.
+    fn takes(&self, before: Option<Origin>) -> bool {
+        match before {
+            None => self.direct.as_ref().is_none_or(Direct::is_taken),
+            Some(_) => self.way.takes(origin(self.peer.as_ref(), before)),
         }
     }
 

@@ -33,6 +33,16 @@ pub(super) enum Offer {
     Acceptor(Shareable, ConsumerId),
 }
 
+impl Offer {
+    /// Whether it is for one consumer in particular.
+    pub(super) fn is_addressed(&self) -> bool {
+        match self {
+            Self::Notification { to: Addressee::Subscribers, .. } | Self::Observer(_) => false,
+            Self::Notification { .. } | Self::Responder(..) | Self::Acceptor(..) => true,
+        }
+    }
+}
+
 impl Offers {
     /// Tells the other end what has changed in who consumes `event`.
     pub(super) fn update(
@@ -55,11 +65,17 @@ impl Offers {
             let load = u32::try_from(load).unwrap_or(u32::MAX);
             let who = (role, consumer);
             match gone.remove(&who) {
-                Some(mut known) if known.hops == hops => {
-                    if known.load != load {
-                        endpoint.set_load(known.interest, load);
-                        known.load = load;
+                Some(mut known) if hops < MOST_HOPS && (known.hops == hops || consumer.is_none()) => {
+                    // Those who are told of together have no load: how far the nearest is takes its place.
+                    let (was, is) = if consumer.is_none() {
+                        (u32::from(known.hops), u32::from(hops))
+                    } else {
+                        (known.load, load)
+                    };
+                    if was != is {
+                        endpoint.set_load(known.interest, is);
                     }
+                    (known.load, known.hops) = (load, hops);
                     if is_new && let Some((offer, ..)) = offer(&event, &who) {
                         self.under.insert(known.interest, offer);
                     }

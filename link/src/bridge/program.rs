@@ -2,7 +2,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
-use edri_router::{Border, DeadLetterOffice, LinkLost, Reason, Registration, Router};
+use edri_router::{Border, DeadLetterOffice, Horizon, LinkLost, Reason, Registration, Router};
 use tokio::sync::{mpsc, watch};
 
 use super::exit::Exit;
@@ -53,7 +53,7 @@ impl Program {
         let name: Arc<str> = format!("a link of {}", settings.identity.name).into();
         let office = DeadLetterOffice::new(router, Arc::clone(&name));
         let (exit, receivers) = Exit::new(&name, settings.inbox, &office);
-        let horizon = settings.horizon.unwrap_or_default();
+        let horizon = settings.horizon.unwrap_or_else(|| Horizon::named(&settings.identity.network));
         let seam = Arc::new(Seam::new(horizon, exit, office.clone(), settings.filter.clone()));
         let border = router.attach_border(Arc::clone(&seam) as Arc<dyn Border>);
         Self {
@@ -135,7 +135,7 @@ impl drive::Program for Program {
                 self.seam.wanted(&self.router, interest, schema, group, consumer);
             }
             Event::Unwanted { interest } => self.seam.unwanted(interest),
-            Event::Load { interest, load } => self.seam.loaded(interest, load),
+            Event::Load { interest, load } => self.seam.loaded(&self.router, interest, load),
             Event::Mismatch(mismatch) => {
                 tracing::error!(%mismatch, "an event is not the same at both ends of a link");
                 self.tell.send_modify(|state| {

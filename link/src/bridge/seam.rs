@@ -43,6 +43,8 @@ struct Want {
     group: Option<Arc<str>>,
     consumer: Consumer,
     load: Arc<Load>,
+    /// What it is here, and its places.
+    events: Vec<Shareable>,
     places: Vec<Registration>,
 }
 
@@ -71,11 +73,15 @@ impl Seam {
         group: Option<String>,
         consumer: Consumer,
     ) {
-        let load = Arc::new(Load::default());
-        load.tell(consumer.load as usize);
+        // One of this router's own, of whom others have heard.
+        if consumer.id.is_some_and(|id| router.is_own(ConsumerId::from_bits(id))) {
+            return;
+        }
+        let hops = consumer.hops.saturating_add(1);
+        let load = Arc::new(Load::new(hops, consumer.load as usize));
         let group = group.map(Into::into);
         let mut table = self.table();
-        let mut want = Want { schema, group, consumer, load, places: Vec::new() };
+        let mut want = Want { schema, group, consumer, load, events: Vec::new(), places: Vec::new() };
         let Table { events, differs, left, .. } = &mut *table;
         if !*left && self.filter.allows(&want.schema.name) {
             let known = events.get(&*want.schema.name).map_or(&[][..], |known| known);
@@ -91,10 +97,17 @@ impl Seam {
         drop(want);
     }
 
-    pub(super) fn loaded(&self, interest: Interest, load: u32) {
-        if let Some(want) = self.table().wanted.get(&interest) {
-            want.load.tell(load as usize);
+    /// What was said of the load of whoever wants it, or of how far he is, has changed.
+    pub(super) fn loaded(&self, router: &Router, interest: Interest, load: u32) {
+        let table = self.table();
+        let Some(want) = table.wanted.get(&interest) else { return };
+        if want.consumer.id.is_some() {
+            return want.load.tell(load as usize);
         }
+        want.load.move_to(u8::try_from(load).unwrap_or(u8::MAX).saturating_add(1));
+        let events = want.events.clone();
+        drop(table);
+        events.iter().for_each(|event| router.place_changed(event));
     }
 
     /// What is another event here, since this was asked last.
@@ -136,6 +149,7 @@ impl Seam {
             let Some(ours) = schema_of(event, want.schema.role) else { continue };
             if ours == want.schema {
                 same = true;
+                want.events.push(event.clone());
                 want.places.extend(self.attach(router, interest, want, event));
             } else {
                 other = Some(ours);
@@ -143,6 +157,7 @@ impl Seam {
         }
         if let Some(ours) = other.filter(|_| !same) {
             // What means something else here is not passed on either.
+            want.events.clear();
             want.places.clear();
             differs.push((interest, ours));
         }
@@ -155,6 +170,7 @@ impl Seam {
         }
         let event = router.foreign(description_of(&want.schema));
         want.places.extend(self.attach(router, interest, want, &event));
+        want.events.push(event);
     }
 
     fn attach(
@@ -165,11 +181,10 @@ impl Seam {
         event: &Shareable,
     ) -> Option<Registration> {
         let exit = Arc::clone(&self.exit) as Arc<dyn Deliver<Departure>>;
-        let hops = want.consumer.hops.saturating_add(1);
-        let mut place =
-            Place::new(exit, u64::from(interest.number()), self.horizon, hops, self.office.clone());
+        let (to, load) = (u64::from(interest.number()), Arc::clone(&want.load));
+        let mut place = Place::new(exit, to, self.horizon, load, self.office.clone());
         if let Some(id) = want.consumer.id {
-            place = place.of(ConsumerId::from_bits(id), Arc::clone(&want.load));
+            place = place.of(ConsumerId::from_bits(id));
         }
         match (event, want.schema.role, &want.group) {
             (Shareable::Notification(event), Role::Subscriber, None) => Some(event.attach(router, place)),

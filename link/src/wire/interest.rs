@@ -48,11 +48,11 @@ pub enum Change {
         /// As announced.
         interest: Interest,
     },
-    /// The consumer's load has changed.
+    /// What was said of the consumer has changed.
     Load {
         /// As announced.
         interest: Interest,
-        /// How loaded it is.
+        /// How loaded it is; of subscribers and observers, who are announced together, how many links there are to the nearest.
         load: u32,
     },
     /// All has been said that the member consumed when the connection began; from a switch of itself (0): all that the

@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each test file uses its own part of it")]
 #![allow(clippy::unwrap_used, reason = "the helpers of tests are tests")]
 
+pub(crate) mod net;
 pub(crate) mod routers;
 
 use std::collections::VecDeque;

@@ -189,7 +189,7 @@ impl ShareableEvent for Foreign {
             let demand = Demand {
                 role: role.clone(),
                 consumer: place.consumer,
-                hops: place.hops,
+                hops: place.hops(),
                 load: place.load.get(),
             };
             match demands.iter_mut().find(|known| known.role == *role && known.consumer == place.consumer) {

@@ -14,6 +14,7 @@
 //! arrival      what comes beside an event that came in
 //! run          notifications that came in, one after the other
 //! waiting      those of them that have to wait for room
+//! ways         by which border the events of another router are taken, where there are several
 //! ends         the local end of a tunnel, in bytes
 //! ```
 //!
@@ -34,6 +35,7 @@ mod seam;
 mod shareable;
 mod typed;
 mod waiting;
+mod ways;
 
 pub use arrival::{Arrival, Arriving};
 pub use demand::{ConsumerId, Demand, Role};
@@ -49,3 +51,4 @@ pub use shareable::{
     Ref, Shareable, ShareableEvent, ShareableNotification, ShareableRequest, ShareableTunnel,
 };
 pub(crate) use typed::{encode, notification, request, tunnel};
+pub use ways::{Direct, Way};

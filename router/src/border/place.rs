@@ -1,6 +1,6 @@
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 
 use edri_event::Meta;
 
@@ -18,28 +18,27 @@ pub struct Place {
     pub(crate) to: u64,
     pub(crate) horizon: Horizon,
     pub(crate) consumer: Option<ConsumerId>,
-    pub(crate) hops: u8,
     pub(crate) load: Arc<Load>,
     pub(crate) office: DeadLetterOffice,
 }
 
 impl Place {
-    /// For somebody behind `horizon`, so many borders away. What is for him is handed to `exit`, marked with `to`, which
-    /// means something to the border alone. What cannot be encoded is handed in at `office`.
+    /// For somebody behind `horizon`, who has told of himself what is in `load`. What is for him is handed to `exit`, marked
+    /// with `to`, which means something to the border alone. What cannot be encoded is handed in at `office`.
     pub fn new(
         exit: Arc<dyn Deliver<Departure>>,
         to: u64,
         horizon: Horizon,
-        hops: u8,
+        load: Arc<Load>,
         office: DeadLetterOffice,
     ) -> Self {
-        Self { exit, to, horizon, consumer: None, hops, load: Arc::default(), office }
+        Self { exit, to, horizon, consumer: None, load, office }
     }
 
     /// The same for one of several, who is told from the others.
     #[must_use]
-    pub fn of(self, consumer: ConsumerId, load: Arc<Load>) -> Self {
-        Self { consumer: Some(consumer), load, ..self }
+    pub fn of(self, consumer: ConsumerId) -> Self {
+        Self { consumer: Some(consumer), ..self }
     }
 
     pub(crate) fn departure(&self, event: Shareable, meta: Meta, payload: Vec<u8>, back: Back) -> Departure {
@@ -58,7 +57,7 @@ impl Place {
 
     /// How many borders are between this router and him, at least 1.
     pub fn hops(&self) -> u8 {
-        self.hops
+        self.load.hops()
     }
 }
 
@@ -70,26 +69,41 @@ impl fmt::Debug for Place {
             .field("to", &self.to)
             .field("horizon", &self.horizon)
             .field("consumer", &self.consumer)
-            .field("hops", &self.hops)
             .field("load", &self.load)
             .finish_non_exhaustive()
     }
 }
 
-/// How loaded somebody far away is: as he has told, and with what has been sent to him since and is not done.
-#[derive(Debug, Default)]
+/// How far away somebody is, and how loaded: as he has told, and with what has been sent to him since and is not done.
+#[derive(Debug)]
 pub struct Load {
+    hops: AtomicU8,
     told: AtomicUsize,
     in_flight: AtomicUsize,
 }
 
 impl Load {
-    /// He has told so.
+    /// Of somebody who is so many borders away, and has told how loaded he is.
+    pub fn new(hops: u8, load: usize) -> Self {
+        Self { hops: AtomicU8::new(hops), told: AtomicUsize::new(load), in_flight: AtomicUsize::new(0) }
+    }
+
+    /// He has told that he is so loaded.
     pub fn tell(&self, load: usize) {
         self.told.store(load, Ordering::Relaxed);
     }
 
-    /// Both together.
+    /// He is so many borders away now; see [`Router::place_changed`](crate::Router::place_changed).
+    pub fn move_to(&self, hops: u8) {
+        self.hops.store(hops, Ordering::Relaxed);
+    }
+
+    /// How many borders away he is.
+    pub fn hops(&self) -> u8 {
+        self.hops.load(Ordering::Relaxed)
+    }
+
+    /// How loaded he is, with what is under way to him.
     pub fn get(&self) -> usize {
         self.told.load(Ordering::Relaxed).saturating_add(self.in_flight.load(Ordering::Relaxed))
     }

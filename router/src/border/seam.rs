@@ -1,10 +1,12 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::demand::ConsumerId;
 use super::description::{Description, ShareableId};
 use super::foreign::Foreigners;
 use super::horizon::Horizon;
 use super::shareable::{Shareable, ShareableEvent as _};
+use super::ways::Ways;
 use crate::registration::Registration;
 use crate::router::{Router, WeakRouter};
 use crate::sync::{Mutex, Snapshot};
@@ -38,6 +40,7 @@ pub(crate) struct Borders {
     /// Held while somebody is introduced to somebody; with the number of the next border.
     change: Mutex<u64>,
     foreigners: Mutex<Foreigners>,
+    ways: Arc<Ways>,
 }
 
 #[derive(Clone, Default)]
@@ -49,7 +52,12 @@ struct Known {
 
 impl Borders {
     pub(crate) fn new() -> Self {
-        Self { known: Snapshot::new(Known::default()), change: Mutex::new(0), foreigners: Mutex::default() }
+        Self {
+            known: Snapshot::new(Known::default()),
+            change: Mutex::new(0),
+            foreigners: Mutex::default(),
+            ways: Arc::default(),
+        }
     }
 
     /// Has all borders know an event. `false` if they do already: whoever found nobody on its route need not look again.
@@ -71,6 +79,10 @@ impl Borders {
         drop(guard);
         drop((old, foreign));
         true
+    }
+
+    pub(super) fn ways(&self) -> &Arc<Ways> {
+        &self.ways
     }
 
     fn foreign(&self, description: Description) -> Shareable {
@@ -122,6 +134,16 @@ impl Router {
                 router.borders().detach(id);
             }
         })
+    }
+
+    /// What a place says of him for whom it stands has changed: borders tell of it in turn.
+    pub fn place_changed(&self, event: &Shareable) {
+        self.borders().changed(event);
+    }
+
+    /// Whether that consumer is one of this router's own, of now or before.
+    pub fn is_own(&self, consumer: ConsumerId) -> bool {
+        self.registrations().contains(&consumer.to_bits())
     }
 
     /// The event of that description, for a border that hears of it before it was introduced: one that this router may

@@ -184,12 +184,12 @@ impl<T: Tunnel> ShareableEvent for OfTunnel<T> {
 
 /// Those who are told of together, if there is anybody.
 fn of_all<'r>(role: Role, mut all: impl Iterator<Item = Option<&'r Place>>) -> Option<Demand> {
-    let mut hops = all.next()?.map_or(0, |place| place.hops);
+    let mut hops = all.next()?.map_or(0, Place::hops);
     // Nobody is nearer than those of this router.
     while hops > 0
         && let Some(next) = all.next()
     {
-        hops = hops.min(next.map_or(0, |place| place.hops));
+        hops = hops.min(next.map_or(0, Place::hops));
     }
     Some(Demand { role, consumer: None, hops, load: 0 })
 }
@@ -205,7 +205,7 @@ fn one(
     let (consumer, hops) = match place {
         None => (ConsumerId(id), 0),
         Some(place) if place.horizon == horizon => return None,
-        Some(place) => (place.consumer?, place.hops),
+        Some(place) => (place.consumer?, place.hops()),
     };
     Some(Demand { role: role(), consumer: Some(consumer), hops, load: load() })
 }
