@@ -3,8 +3,7 @@ use std::time::Duration;
 use edri_router::{Horizon, InboxSettings};
 
 use crate::bridge::Filter;
-use crate::handshake::{Identity, Token};
-use crate::wire::Limits;
+use crate::wire::{Identity, Limits, Token};
 
 /// How one end of a link is to behave.
 #[derive(Clone, Debug)]
@@ -25,6 +24,10 @@ pub struct Settings {
     pub heartbeat: Duration,
     /// How long the handshake may take. 5 s by default.
     pub handshake: Duration,
+    /// How long is waited for another connection when one is lost, and for a member of a network when it is not there any
+    /// more; then what was under way fails, and what could not be delivered is given back. `None`, which is the default of
+    /// [`new`](Self::new), for what cannot come back, such as a pipe.
+    pub rejoin: Option<Duration>,
     /// How long an orderly close may take. 5 s by default.
     pub closing: Duration,
     /// What is at the other end, as a whole: nothing goes from one link of this router to another of the same horizon. That
@@ -48,11 +51,17 @@ impl Settings {
             inbox: InboxSettings::default(),
             heartbeat: Duration::from_secs(5),
             handshake: Duration::from_secs(5),
+            rejoin: None,
             closing: Duration::from_secs(5),
             horizon: None,
             filter: Filter::all(),
             token: None,
         }
+    }
+
+    /// The defaults for a link over a network, where connections come back: `rejoin` is 60 s.
+    pub fn network(identity: Identity) -> Self {
+        Self { rejoin: Some(Duration::from_secs(60)), ..Self::new(identity) }
     }
 
     pub(crate) fn heartbeat_millis(&self) -> u32 {

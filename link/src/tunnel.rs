@@ -1,11 +1,11 @@
-use std::collections::HashMap;
-
 use crate::channel::{Allowance, Cost, Grants};
 use crate::message::{Ending, Party, Route};
+use crate::numbers::ByNumber;
 
 /// A tunnel over a link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct TunnelId {
+    session: u64,
     opener: Opener,
     number: u64,
 }
@@ -24,20 +24,6 @@ impl TunnelId {
             Opener::There => Party::Receiver,
         };
         Route { opener, number: self.number }
-    }
-
-    /// As the other end wrote it.
-    pub(crate) fn of(route: Route) -> Self {
-        let opener = match route.opener {
-            Party::Sender => Opener::There,
-            Party::Receiver => Opener::Here,
-        };
-        Self { opener, number: route.number }
-    }
-
-    /// One that the other end opens.
-    pub(crate) fn theirs(number: u64) -> Self {
-        Self { opener: Opener::There, number }
     }
 
     /// Its number as its opener gave it.
@@ -208,6 +194,10 @@ impl Tunnel {
         self.sending == Sending::Open
     }
 
+    pub(crate) fn is_receiving(&self) -> bool {
+        self.receiving == Receiving::Open
+    }
+
     /// What came has been handled. Whether a grant has to be queued.
     pub(crate) fn handled(&mut self, cost: Cost) -> bool {
         let worth_it = self.grants.handle(cost) && self.receiving == Receiving::Open && !self.grant_queued;
@@ -227,25 +217,46 @@ impl Tunnel {
 }
 
 /// The tunnels that are open, in both directions.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Tunnels {
-    open: HashMap<TunnelId, Tunnel>,
+    open: ByNumber<TunnelId, Tunnel>,
     ours: usize,
     next: u64,
+    /// Those of an earlier one are lost.
+    session: u64,
 }
 
 impl Tunnels {
+    pub(crate) fn new(session: u64) -> Self {
+        Self { open: ByNumber::default(), ours: 0, next: 0, session }
+    }
+
     pub(crate) fn open(&mut self, tunnel: Tunnel) -> TunnelId {
-        let id = TunnelId { opener: Opener::Here, number: self.next };
+        let id = TunnelId { session: self.session, opener: Opener::Here, number: self.next };
         self.next += 1;
         self.ours += 1;
         self.open.insert(id, tunnel);
         id
     }
 
-    /// `false` if the number is taken.
-    pub(crate) fn arrive(&mut self, id: TunnelId, tunnel: Tunnel) -> bool {
-        self.open.insert(id, tunnel).is_none()
+    /// It was not sent, after all.
+    pub(crate) fn not_opened(&mut self, id: TunnelId) {
+        self.ours -= usize::from(self.open.remove(&id).is_some());
+    }
+
+    /// One that the other end opens; `None` if the number is taken.
+    pub(crate) fn arrive(&mut self, number: u64, tunnel: Tunnel) -> Option<TunnelId> {
+        let id = TunnelId { session: self.session, opener: Opener::There, number };
+        self.open.insert(id, tunnel).is_none().then_some(id)
+    }
+
+    /// As the other end wrote it.
+    pub(crate) fn named(&self, route: Route) -> TunnelId {
+        let opener = match route.opener {
+            Party::Sender => Opener::There,
+            Party::Receiver => Opener::Here,
+        };
+        TunnelId { session: self.session, opener, number: route.number }
     }
 
     pub(crate) fn get(&mut self, id: TunnelId) -> Option<&mut Tunnel> {
@@ -269,6 +280,7 @@ impl Tunnels {
     }
 
     /// How many this end opened.
+    #[inline]
     pub(crate) fn ours(&self) -> usize {
         self.ours
     }
@@ -278,10 +290,12 @@ impl Tunnels {
         self.open.len() - self.ours
     }
 
-    pub(crate) fn clear(&mut self) -> Vec<TunnelId> {
+    /// Forgets all of them, and gives those that had not ended. From here on it is another session.
+    pub(crate) fn clear(&mut self, next_session: u64) -> Vec<(TunnelId, Tunnel)> {
         self.ours = 0;
-        let mut ids: Vec<_> = self.open.drain().map(|(id, _)| id).collect();
-        ids.sort_unstable();
-        ids
+        self.session = next_session;
+        let mut open: Vec<_> = self.open.drain().collect();
+        open.sort_unstable_by_key(|(id, _)| *id);
+        open
     }
 }

@@ -134,9 +134,9 @@ fn a_peer_that_breaks_the_protocol_is_told_how() {
     let mut pair = Pair::ordinary().open();
     // A numbered frame that leaves a gap.
     let now = pair.now;
-    let events = receive(&mut pair.ends[RIGHT], &[3, 0, 0, 0, 8, 7, 0], now);
+    let events = receive(&mut pair.ends[RIGHT], &[3, 0, 0, 0, 32, 7, 0], now);
     let Some(Event::Closed(Closed::Violation { reason })) = events.last() else { panic!("{events:?}") };
-    assert_eq!(reason, "message 7 came: expected 1");
+    assert_eq!(reason, "frame 7 came: expected 1");
     pair.run(Duration::from_secs(1));
     let said = Closed::Accused { reason: reason.clone() };
     assert_eq!(pair.take(LEFT).last(), Some(&Event::Closed(said)));
@@ -180,9 +180,9 @@ fn a_peer_that_asks_and_cancels_without_reading_cannot_have_answers_pile_up() {
     receive(&mut pair.ends[RIGHT], &bytes, now);
     assert!(pair.ends[RIGHT].is_open());
     // One more, which the left end would not send before it had read: its number goes on from 8, its call from 4.
-    let mut message = vec![9, 1, 4, ask_number(ask), 0, 0, 0, 0, 0, 0, 0, 1, 42];
+    let mut message = vec![9, 1, 4, ask_number(ask), 0, 1, 42];
     let mut frame = (message.len() as u32 + 1).to_le_bytes().to_vec();
-    frame.push(8);
+    frame.push(32);
     frame.append(&mut message);
     let events = receive(&mut pair.ends[RIGHT], &frame, now);
     let Some(Event::Closed(Closed::Violation { reason })) = events.last() else { panic!("{events:?}") };

@@ -73,6 +73,8 @@ pub(super) struct State {
     pub(super) peer: Option<Peer>,
     /// The other end has said what it wants.
     pub(super) informed: bool,
+    /// Why it has nothing that carries it, while another connection is waited for.
+    pub(super) suspended: Option<String>,
     pub(super) closed: Option<Closed>,
     pub(super) mismatches: Vec<Mismatch>,
 }
@@ -120,6 +122,11 @@ impl Link {
         self.reached(|state| state.closed.is_some()).await.closed.unwrap_or_else(vanished)
     }
 
+    /// Why nothing carries it at the moment, while another connection is waited for.
+    pub fn suspended(&self) -> Option<String> {
+        self.state.borrow().suspended.clone()
+    }
+
     /// The events that both ends know and mean different things by, so far: they do not travel.
     pub fn mismatches(&self) -> Vec<Mismatch> {
         self.state.borrow().mismatches.clone()
@@ -138,6 +145,7 @@ impl Link {
             Ok(state) => State {
                 peer: state.peer.clone(),
                 informed: state.informed,
+                suspended: state.suspended.clone(),
                 closed: state.closed.clone(),
                 mismatches: Vec::new(),
             },

@@ -7,12 +7,14 @@
 //! filter    which events may go over
 //! exit      where what is to go out waits
 //! offers    what is consumed here, as the other end is told
+//! addresses which interest of the other end a place stands for
 //! outgoing  all that goes out; incoming: all that comes in
 //! pump      one tunnel: between its local end and the link; pumps: all of them
 //! outcome   how a request ended, as it travels
 //! program   all of it together, as the driver runs it
 //! ```
 
+mod addresses;
 mod exit;
 mod filter;
 mod incoming;

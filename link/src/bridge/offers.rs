@@ -1,4 +1,5 @@
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use edri_router::{
     Addressee, ConsumerId, Demand, Description, Role as Part, Router, Run, Shareable, ShareableEvent as _,
@@ -88,8 +89,11 @@ impl Offers {
                     }
                     let Some((offer, role, group)) = offer(&event, &who) else { continue };
                     let Some(schema) = schema_of(&event, role) else { continue };
-                    let consumer = Consumer::own(consumer.map(ConsumerId::to_bits), load).away(hops);
-                    let interest = endpoint.announce(schema, group, consumer);
+                    let consumer = match consumer {
+                        Some(id) => Consumer::own(Some(id.to_bits()), load).away(hops),
+                        None => Consumer::own(None, hops.into()),
+                    };
+                    let interest = endpoint.announce(schema, group.as_deref(), consumer);
                     self.under.insert(interest, offer);
                     told.insert(who, Told { interest, hops, load });
                 }
@@ -105,14 +109,14 @@ impl Offers {
     }
 }
 
-fn offer(event: &Shareable, (part, consumer): &Who) -> Option<(Offer, Role, Option<String>)> {
+fn offer(event: &Shareable, (part, consumer): &Who) -> Option<(Offer, Role, Option<Arc<str>>)> {
     Some(match (event, part, *consumer) {
         (Shareable::Notification(event), Part::Subscriber, _) => {
             (Offer::Notification { run: event.run(), to: Addressee::Subscribers }, Role::Subscriber, None)
         }
         (Shareable::Notification(event), Part::Member(group), Some(member)) => {
             let to = Addressee::Member(group.clone(), member);
-            (Offer::Notification { run: event.run(), to }, Role::Subscriber, Some(group.to_string()))
+            (Offer::Notification { run: event.run(), to }, Role::Subscriber, Some(group.clone()))
         }
         (Shareable::Request(_), Part::Responder, Some(responder)) => {
             (Offer::Responder(event.clone(), responder), Role::Responder, None)

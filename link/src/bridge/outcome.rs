@@ -35,6 +35,9 @@ pub(super) fn from_wire(error: AnswerError, event: &'static str, peer: &str) -> 
         AnswerError::Expired => RequestError::Expired,
         AnswerError::Cancelled => RequestError::Cancelled,
         AnswerError::Codec { reason } => RequestError::Failed(Failure::new("codec", reason)),
+        AnswerError::Restarted => {
+            RequestError::LinkLost(Box::new(LinkLost::new(peer, "its router was started anew")))
+        }
         AnswerError::LinkLost { peer: there, reason } => {
             let peer = there.unwrap_or_else(|| peer.to_owned());
             RequestError::LinkLost(Box::new(LinkLost::new(peer, reason)))

@@ -1,26 +1,30 @@
 use std::collections::HashMap;
+use std::convert::Infallible;
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use edri_event::{Meta, Priority, Progress, ProgressSink};
+use edri_event::{Failure, Meta, Priority, Progress, ProgressSink};
 use edri_router::{
-    Answered, Back, DeadLetterOffice, Departure, Loss, Message as _, Reason, Receiver, Shareable,
+    Answered, Back, DeadLetterOffice, Departure, Loss, Message as _, Reason, Receiver, Router, Shareable,
     ShareableEvent as _,
 };
 use futures_util::future::{AbortHandle, Abortable};
 use futures_util::stream::FuturesUnordered;
 
+use super::addresses::Addresses;
 use super::exit::LANES;
 use super::incoming::next;
 use super::outcome::{from_wire, write_observed};
 use super::pumps::Pumps;
 use crate::call::CallId;
 use crate::drive::Happened;
-use crate::endpoint::{Endpoint, SendError};
+use crate::endpoint::Endpoint;
+use crate::event::Undelivered;
 use crate::interest::Interest;
+use crate::line::{SendError, WriteError};
 use crate::message::{AnswerError, Circumstances, Reports};
 
 /// What goes out: what waits for the link, and the requests that are under way.
@@ -33,6 +37,7 @@ pub(super) struct Outgoing {
     cancelled: FuturesUnordered<Abortable<Cancelled>>,
     /// What the other end is called.
     pub(super) peer: Arc<str>,
+    pub(super) addresses: Addresses,
 }
 
 /// A request that went out, until it is answered.
@@ -69,6 +74,7 @@ impl Outgoing {
             calls: HashMap::new(),
             cancelled: FuturesUnordered::new(),
             peer: Arc::from("the other router"),
+            addresses: Addresses::default(),
         }
     }
 
@@ -126,6 +132,8 @@ impl Outgoing {
                 happened = Happened::Something;
             }
         }
+        let (receivers, first) = (&self.receivers, &self.first);
+        self.addresses.forget_retired(|| is_empty(receivers, first));
         happened
     }
 
@@ -148,17 +156,18 @@ impl Outgoing {
             return Sent::Waits(departure);
         }
         let Departure { event, to, meta, payload, back, .. } = departure;
-        let interest = Interest::from_number(u32::try_from(to).unwrap_or(u32::MAX));
+        let Some(interest) = self.addresses.find(to) else {
+            let lost = Departure::new(event, to, meta, payload, back);
+            lost.discard(Loss::unhandled(Reason::NoSubscriber), &self.office);
+            return Sent::Done;
+        };
         let circumstances = circumstances(&meta, lane);
         // What cannot be sent is lost, or answered.
         let lost = match back {
-            Back::Nothing => {
-                let payload = Bytes::from(payload);
-                match endpoint.notify(interest, circumstances, payload.clone()) {
-                    Ok(()) => return Sent::Done,
-                    Err(error) => (error, payload.to_vec(), Back::Nothing),
-                }
-            }
+            Back::Nothing => match endpoint.notify_with(interest, &circumstances, put(&payload)) {
+                Ok(()) => return Sent::Done,
+                Err(error) => (not_sent(error), payload, Back::Nothing),
+            },
             Back::Outcome(outcome) => {
                 let payload = write_observed(&payload, outcome);
                 match endpoint.notify(interest, circumstances, payload) {
@@ -167,12 +176,12 @@ impl Outgoing {
                     Err(error) => (error, Vec::new(), Back::Nothing),
                 }
             }
-            Back::Answer(answered) => match endpoint.request(interest, circumstances, payload.into()) {
+            Back::Answer(answered) => match endpoint.request_with(interest, &circumstances, put(&payload)) {
                 Ok(call) => {
                     self.await_answer(call, event, answered, &meta);
                     return Sent::Done;
                 }
-                Err(error) => (error, Vec::new(), Back::Answer(answered)),
+                Err(error) => (not_sent(error), Vec::new(), Back::Answer(answered)),
             },
             Back::Tunnel(end, in_flight) => {
                 match endpoint.open_tunnel(interest, circumstances, payload.into(), TUNNEL_WINDOW) {
@@ -212,8 +221,36 @@ impl Outgoing {
         self.calls.insert(call, Pending { event, answered, progress, watch });
     }
 
+    /// A notification that was sent did not reach a consumer, or may not have: it is lost.
+    pub(super) fn undelivered(
+        &self,
+        router: &Router,
+        interest: Interest,
+        circumstances: Circumstances,
+        payload: &[u8],
+        cause: Undelivered,
+    ) {
+        let reason = match cause {
+            Undelivered::Unwanted => Reason::NoSubscriber,
+            Undelivered::TooLong => {
+                Reason::Failed(Failure::new("too long", "the other router takes nothing as long"))
+            }
+            _ => {
+                Reason::LinkLost { peer: self.peer.to_string(), reason: "it was not acknowledged".to_owned() }
+            }
+        };
+        let mut meta = Meta::new();
+        if let Some(id) = circumstances.id {
+            meta.set_id(id);
+        }
+        if let Some(key) = circumstances.key {
+            meta.set_key(key);
+        }
+        self.addresses.lose(interest, (payload.to_vec(), meta), reason, router, &self.office);
+    }
+
     pub(super) fn is_empty(&self) -> bool {
-        self.receivers.iter().all(Receiver::is_empty) && self.first.iter().all(Option::is_none)
+        is_empty(&self.receivers, &self.first)
     }
 
     /// The link has ended: what waits is lost, and its senders are told.
@@ -227,6 +264,24 @@ impl Outgoing {
     }
 }
 
+fn is_empty(receivers: &[Receiver<Departure>; 3], first: &[Option<Departure>; 3]) -> bool {
+    receivers.iter().all(Receiver::is_empty) && first.iter().all(Option::is_none)
+}
+
+fn put(payload: &[u8]) -> impl FnOnce(&mut Vec<u8>) -> Result<(), Infallible> {
+    |out| {
+        out.extend_from_slice(payload);
+        Ok(())
+    }
+}
+
+fn not_sent(error: WriteError<Infallible>) -> SendError {
+    match error {
+        WriteError::NotSent(error) => error,
+        WriteError::NotWritten(never) => match never {},
+    }
+}
+
 fn circumstances(meta: &Meta, priority: Priority) -> Circumstances {
     Circumstances {
         id: meta.id(),
@@ -236,5 +291,6 @@ fn circumstances(meta: &Meta, priority: Priority) -> Circumstances {
         trace: meta.trace(),
         origin: meta.origin(),
         reports: if meta.progress().is_some() { Reports::Wanted } else { Reports::Unwanted },
+        ..Circumstances::default()
     }
 }

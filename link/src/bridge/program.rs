@@ -74,7 +74,7 @@ impl Program {
         let name: Arc<str> = peer.identity.name.as_str().into();
         self.incoming.opened(peer.identity.router, &name);
         self.outgoing.peer = name;
-        self.tell.send_modify(|state| state.peer = Some(peer));
+        self.tell.send_modify(|state| (state.peer, state.suspended) = (Some(peer), None));
     }
 
     /// Tells the other end what is consumed here, and what of its own wishes is something else here.
@@ -132,9 +132,14 @@ impl drive::Program for Program {
             Event::Opened(peer) => self.opened(peer),
             Event::Informed => self.tell.send_modify(|state| state.informed = true),
             Event::Wanted { interest, schema, group, consumer } => {
-                self.seam.wanted(&self.router, interest, schema, group, consumer);
+                let address = self.outgoing.addresses.add(interest, schema.clone(), group.clone());
+                self.seam.wanted(&self.router, interest, address, (schema, group), consumer);
             }
-            Event::Unwanted { interest } => self.seam.unwanted(interest),
+            Event::Unwanted { interest } => {
+                if let Some(address) = self.seam.unwanted(interest) {
+                    self.outgoing.addresses.retire(address);
+                }
+            }
             Event::Load { interest, load } => self.seam.loaded(&self.router, interest, load),
             Event::Mismatch(mismatch) => {
                 tracing::error!(%mismatch, "an event is not the same at both ends of a link");
@@ -153,6 +158,11 @@ impl drive::Program for Program {
             Event::TunnelOpened { tunnel, interest, circumstances, payload, granted } => {
                 let came = (tunnel, granted);
                 self.incoming.tunnel(endpoint, &mut self.offers, came, interest, circumstances, &payload);
+            }
+            Event::Suspended { reason } => self.tell.send_modify(|state| state.suspended = Some(reason)),
+            Event::Resumed => self.tell.send_modify(|state| state.suspended = None),
+            Event::Undelivered { interest, circumstances, payload, cause } => {
+                self.outgoing.undelivered(&self.router, interest, circumstances, &payload, cause);
             }
             Event::Cancelled { call } => self.incoming.cancelled(call),
             Event::Answer { call, outcome } => self.outgoing.answer(call, outcome),

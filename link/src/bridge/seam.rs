@@ -39,6 +39,7 @@ struct Table {
 
 /// Something that the other end wants.
 struct Want {
+    address: u64,
     schema: Schema,
     group: Option<Arc<str>>,
     consumer: Consumer,
@@ -69,32 +70,34 @@ impl Seam {
         &self,
         router: &Router,
         interest: Interest,
-        schema: Schema,
-        group: Option<String>,
+        address: u64,
+        (schema, group): (Schema, Option<Arc<str>>),
         consumer: Consumer,
     ) {
         // One of this router's own, of whom others have heard.
         if consumer.id.is_some_and(|id| router.is_own(ConsumerId::from_bits(id))) {
             return;
         }
-        let hops = consumer.hops.saturating_add(1);
-        let load = Arc::new(Load::new(hops, consumer.load as usize));
-        let group = group.map(Into::into);
+        let load = Arc::new(match consumer.id {
+            Some(_) => Load::new(consumer.hops.saturating_add(1), consumer.load as usize),
+            None => Load::new(behind(consumer.load), 0),
+        });
         let mut table = self.table();
-        let mut want = Want { schema, group, consumer, load, events: Vec::new(), places: Vec::new() };
+        let mut want =
+            Want { address, schema, group, consumer, load, events: Vec::new(), places: Vec::new() };
         let Table { events, differs, left, .. } = &mut *table;
         if !*left && self.filter.allows(&want.schema.name) {
             let known = events.get(&*want.schema.name).map_or(&[][..], |known| known);
             self.place(router, interest, &mut want, known, differs);
-            self.pass(router, interest, &mut want, known);
+            self.pass(router, &mut want, known);
         }
         table.wanted.insert(interest, want);
     }
 
-    /// The other end wants it no more.
-    pub(super) fn unwanted(&self, interest: Interest) {
+    /// The other end wants it no more; the address it had.
+    pub(super) fn unwanted(&self, interest: Interest) -> Option<u64> {
         let want = self.table().wanted.remove(&interest);
-        drop(want);
+        want.map(|want| want.address)
     }
 
     /// What was said of the load of whoever wants it, or of how far he is, has changed.
@@ -104,7 +107,7 @@ impl Seam {
         if want.consumer.id.is_some() {
             return want.load.tell(load as usize);
         }
-        want.load.move_to(u8::try_from(load).unwrap_or(u8::MAX).saturating_add(1));
+        want.load.move_to(behind(load));
         let events = want.events.clone();
         drop(table);
         events.iter().for_each(|event| router.place_changed(event));
@@ -150,7 +153,7 @@ impl Seam {
             if ours == want.schema {
                 same = true;
                 want.events.push(event.clone());
-                want.places.extend(self.attach(router, interest, want, event));
+                want.places.extend(self.attach(router, want, event));
             } else {
                 other = Some(ours);
             }
@@ -164,25 +167,19 @@ impl Seam {
     }
 
     /// Has it passed on from other borders, if it is of no event that is `known` here.
-    fn pass(&self, router: &Router, interest: Interest, want: &mut Want, known: &[Shareable]) {
+    fn pass(&self, router: &Router, want: &mut Want, known: &[Shareable]) {
         if known.iter().any(|event| schema_of(event, want.schema.role).is_some()) {
             return;
         }
         let event = router.foreign(description_of(&want.schema));
-        want.places.extend(self.attach(router, interest, want, &event));
+        want.places.extend(self.attach(router, want, &event));
         want.events.push(event);
     }
 
-    fn attach(
-        &self,
-        router: &Router,
-        interest: Interest,
-        want: &Want,
-        event: &Shareable,
-    ) -> Option<Registration> {
+    fn attach(&self, router: &Router, want: &Want, event: &Shareable) -> Option<Registration> {
         let exit = Arc::clone(&self.exit) as Arc<dyn Deliver<Departure>>;
-        let (to, load) = (u64::from(interest.number()), Arc::clone(&want.load));
-        let mut place = Place::new(exit, to, self.horizon, load, self.office.clone());
+        let load = Arc::clone(&want.load);
+        let mut place = Place::new(exit, want.address, self.horizon, load, self.office.clone());
         if let Some(id) = want.consumer.id {
             place = place.of(ConsumerId::from_bits(id));
         }
@@ -237,13 +234,18 @@ impl Border for Seam {
     }
 }
 
+/// How many borders away somebody is who is so many links behind the other router.
+fn behind(hops: u32) -> u8 {
+    u8::try_from(hops).unwrap_or(u8::MAX).saturating_add(1)
+}
+
 /// What an event is called where it is consumed in that role; `None` if it is of a kind that cannot be.
 pub(super) fn schema_of(event: &Shareable, role: Role) -> Option<Schema> {
     let Description { name, kind, version, codec, shapes } = event.description();
     (kind_of(role) == kind).then_some(Schema { name, version, role, codec, shapes })
 }
 
-fn description_of(schema: &Schema) -> Description {
+pub(super) fn description_of(schema: &Schema) -> Description {
     let Schema { name, version, role, codec, shapes } = schema.clone();
     Description { name, kind: kind_of(role), version, codec, shapes }
 }

@@ -1,8 +1,6 @@
 use std::time::{Duration, Instant};
 
-use crate::violation::Violation;
-
-/// The numbers of what has arrived.
+/// The numbers of the frames that have arrived.
 #[derive(Debug, Default)]
 pub(crate) struct Arrivals {
     received: u64,
@@ -19,27 +17,40 @@ pub(crate) enum Arrival {
     New,
     /// It has been seen: to be dropped.
     Repeated,
+    /// Others are missing before it: to be dropped, too.
+    Ahead {
+        expected: u64,
+    },
 }
 
 impl Arrivals {
     /// An acknowledgement waits for company so long, for so many frames, or for so many bytes.
-    const DELAY: Duration = Duration::from_millis(20);
+    pub(crate) const DELAY: Duration = Duration::from_millis(20);
     const TOGETHER: u32 = 64;
-    const BYTES_TOGETHER: usize = 1024 * 1024;
+    const BYTES_TOGETHER: usize = 256 * 1024;
 
-    pub(crate) fn arrive(&mut self, number: u64, bytes: usize, now: Instant) -> Result<Arrival, Violation> {
+    pub(crate) fn arrive(&mut self, number: u64, bytes: usize, now: Instant) -> Arrival {
+        let expected = self.received + 1;
+        if number > expected {
+            return Arrival::Ahead { expected };
+        }
+        if number < expected {
+            // Its sender has not heard that it arrived.
+            self.at_once = true;
+            return Arrival::Repeated;
+        }
         self.unacknowledged += 1;
         self.unacknowledged_bytes += bytes;
-        self.due.get_or_insert(now + Self::DELAY);
-        if number <= self.received {
-            return Ok(Arrival::Repeated);
-        }
-        let expected = self.received + 1;
-        if number != expected {
-            return Err(Violation::Gap { got: number, expected });
+        if self.due.is_none() {
+            self.due = Some(now + Self::DELAY);
         }
         self.received = number;
-        Ok(Arrival::New)
+        Arrival::New
+    }
+
+    /// The highest that has arrived, and all before it.
+    pub(crate) fn received(&self) -> u64 {
+        self.received
     }
 
     /// The other end waits to hear: the next acknowledgement goes at once.
@@ -47,6 +58,12 @@ impl Arrivals {
         self.at_once = true;
     }
 
+    /// Whether there is anything to acknowledge that can ride along with what is sent anyway.
+    pub(crate) fn is_waiting(&self) -> bool {
+        self.unacknowledged > 0 || self.at_once
+    }
+
+    /// Whether there is something to acknowledge now, with or without company.
     pub(crate) fn is_due(&self, now: Instant) -> bool {
         self.at_once
             || self.unacknowledged >= Self::TOGETHER
@@ -70,12 +87,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_come_in_order_repetitions_are_dropped_and_gaps_are_errors() {
+    fn numbers_come_in_order_and_repetitions_and_what_is_ahead_are_told_apart() {
         let (mut arrivals, now) = (Arrivals::default(), Instant::now());
-        assert_eq!(arrivals.arrive(1, 10, now), Ok(Arrival::New));
-        assert_eq!(arrivals.arrive(2, 10, now), Ok(Arrival::New));
-        assert_eq!(arrivals.arrive(1, 10, now), Ok(Arrival::Repeated));
-        assert_eq!(arrivals.arrive(4, 10, now), Err(Violation::Gap { got: 4, expected: 3 }));
+        assert_eq!(arrivals.arrive(1, 10, now), Arrival::New);
+        assert_eq!(arrivals.arrive(2, 10, now), Arrival::New);
+        assert_eq!(arrivals.arrive(1, 10, now), Arrival::Repeated);
+        assert_eq!(arrivals.arrive(4, 10, now), Arrival::Ahead { expected: 3 });
+        assert_eq!(arrivals.received(), 2);
     }
 
     #[test]
@@ -88,5 +106,14 @@ mod tests {
         assert!(arrivals.is_due(now));
         assert_eq!(arrivals.acknowledge(), 64);
         assert!(!arrivals.is_due(now + Arrivals::DELAY));
+    }
+
+    #[test]
+    fn what_is_sent_again_is_acknowledged_at_once() {
+        let (mut arrivals, now) = (Arrivals::default(), Instant::now());
+        drop(arrivals.arrive(1, 10, now));
+        arrivals.acknowledge();
+        drop(arrivals.arrive(1, 10, now));
+        assert!(arrivals.is_due(now));
     }
 }

@@ -11,6 +11,11 @@ impl Cost {
         Self(payload as u64 + Self::AROUND)
     }
 
+    /// One that was worked out before.
+    pub(crate) const fn exactly(cost: u64) -> Self {
+        Self(cost)
+    }
+
     /// In bytes.
     pub const fn get(self) -> u64 {
         self.0

@@ -1,25 +1,53 @@
-//! The numbered flow from one router to the other: exactly once, in order, and never more than the other end can hold.
+//! The numbered flow from one router to another: exactly once, in order, and never more than the other end can hold,
+//! whatever carries it.
 //!
 //! ```text
-//! cost      what a message counts for in a window
-//! window    how much may be sent before the other end has handled something
-//! outbox    the numbers of what was sent and is not acknowledged
+//! state     what either end of a channel knows
+//! send      what is to go: into the lanes
+//! transmit  what is written: numbered frames, made of what is in the lanes
+//! receive   what the other end's frames do
+//! resume    another transport; frames that are missing; a router that has forgotten
+//! clock     when to acknowledge alone, and when to ask
+//! frames    what goes over the wire
+//! kept      the frames that were made and are not acknowledged
 //! arrivals  the numbers of what has arrived, and when to acknowledge
+//! window    how much may be sent before the other end has handled something
+//! pace      how much may be sent where frames may be dropped
 //! parts     long messages, put together again
+//! cost      what a message counts for in a window
 //! ```
 //!
-//! Numbers are given when a frame is written, so that the order of numbers is the order on the wire, whatever lane a
-//! message came from. A link that lives has no gaps and no repetitions; a number that has been seen is dropped and one
-//! that leaves a gap closes the link.
+//! # Numbers
+//! Messages are put together into frames, and each frame is given the next number when it is made, whatever lane its
+//! messages came from: the order of numbers is the order on the wire. A frame arrives whole, so that its number stands
+//! for all of its messages. It is kept as it was written until it is acknowledged. A number that has been seen is dropped;
+//! one that leaves a gap is dropped, too, where frames may be missing, and all after the last that has arrived is sent
+//! again. Where none can be missing it is an error.
+//!
+//! # Sessions
+//! A channel is between two incarnations. It begins with session 1 at both ends, without a word. An end that has given it
+//! up, because the other was away for too long, begins with a higher number if it ever needs it again. Over every new
+//! transport either end says its session and how far it has come in it before it says anything numbered, and says it in
+//! front of everything until it is known to have been heard where frames may be missing. The higher session holds: the
+//! other end gives up the one before, as if it had been away for too long, too.
 
 mod arrivals;
+mod clock;
 mod cost;
-mod outbox;
+mod frames;
+mod kept;
+mod pace;
 mod parts;
+mod receive;
+mod resume;
+mod send;
+mod state;
+mod transmit;
 mod window;
 
-pub(crate) use arrivals::{Arrival, Arrivals};
 pub use cost::Cost;
-pub(crate) use outbox::Outbox;
-pub(crate) use parts::Parts;
+pub(crate) use frames::{MISMATCH, REJECT};
+pub(crate) use resume::Again;
+pub(crate) use send::TooLong;
+pub(crate) use state::{Channel, Ends, Way};
 pub(crate) use window::{Allowance, Grants};

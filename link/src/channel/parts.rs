@@ -1,4 +1,4 @@
-use crate::frame::Part;
+use super::frames::Part;
 use crate::violation::Violation;
 use crate::wire::Limits;
 

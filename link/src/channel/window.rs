@@ -14,6 +14,8 @@ pub(crate) struct Grants {
     granted: u64,
     arrived: u64,
     handled: u64,
+    /// What arrived in an earlier session and was not handled: it comes first.
+    earlier: u64,
 }
 
 impl Allowance {
@@ -40,7 +42,13 @@ impl Allowance {
 
 impl Grants {
     pub(crate) fn new(window: u32) -> Self {
-        Self { window: window.into(), granted: window.into(), arrived: 0, handled: 0 }
+        Self { window: window.into(), granted: window.into(), arrived: 0, handled: 0, earlier: 0 }
+    }
+
+    /// The same window for another session. What of this one has not been handled yet still will be.
+    pub(crate) fn begin_again(&self) -> Self {
+        let earlier = self.earlier + (self.arrived - self.handled);
+        Self { window: self.window, granted: self.window, arrived: 0, handled: 0, earlier }
     }
 
     /// Notes an arrival; `false` if it was not allowed.
@@ -52,7 +60,9 @@ impl Grants {
 
     /// That much of what has arrived needs no room any more. Whether the other end should be told.
     pub(crate) fn handle(&mut self, cost: Cost) -> bool {
-        self.handled = self.handled.saturating_add(cost.get()).min(self.arrived);
+        let earlier = self.earlier.min(cost.get());
+        self.earlier -= earlier;
+        self.handled = self.handled.saturating_add(cost.get() - earlier).min(self.arrived);
         // Where the other end is at a stand it has to hear at once; else half a window at a time is enough.
         let worth_it = self.due() - self.granted >= self.window.div_ceil(2);
         worth_it || self.arrived >= self.granted && self.due() > self.arrived
@@ -61,6 +71,11 @@ impl Grants {
     /// What is to be told, as a total.
     pub(crate) fn grant(&mut self) -> u64 {
         self.granted = self.due();
+        self.granted
+    }
+
+    /// What was told last.
+    pub(crate) fn granted(&self) -> u64 {
         self.granted
     }
 

@@ -1,68 +1,11 @@
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use super::event::Event;
 use super::state::{Endpoint, Phase};
-use crate::frame::{Close, CloseCode};
-use crate::handshake::Refused;
-use crate::message::{AnswerError, Ending, cut};
+use crate::closed::Closed;
+use crate::event::{Event, Undelivered};
+use crate::message::AnswerError;
+use crate::returned::undelivered;
 use crate::violation::Violation;
-
-/// How a link ended.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum Closed {
-    /// Both ends had sent all they had.
-    #[error("the link was closed in order")]
-    Orderly,
-    /// This end would not have the other.
-    #[error("this end refused the link: {0}")]
-    RefusedHere(Refused),
-    /// The other end would not have this one.
-    #[error("the other end refused the link: {0}")]
-    RefusedThere(Refused),
-    /// The other end did not finish its greeting.
-    #[error("the other end did not finish the handshake within {within:?}")]
-    HandshakeTimedOut {
-        /// How long this end waited.
-        within: Duration,
-    },
-    /// The other end is dead, or cut off.
-    #[error("nothing was heard from the other end for {silence:?}")]
-    Silent {
-        /// How long.
-        silence: Duration,
-    },
-    /// The other end broke the protocol.
-    #[error("the other end broke the link's protocol: {reason}")]
-    Violation {
-        /// How.
-        reason: String,
-    },
-    /// The other end says that this end broke the protocol.
-    #[error("the other end closed the link, because this end broke the protocol: {reason}")]
-    Accused {
-        /// How, as it says.
-        reason: String,
-    },
-    /// The other end gave the link up.
-    #[error("the other end gave the link up: {reason}")]
-    GivenUpThere {
-        /// Why.
-        reason: String,
-    },
-    /// This end gave the link up.
-    #[error("this end gave the link up: {reason}")]
-    GivenUpHere {
-        /// Why.
-        reason: String,
-    },
-    /// The pipe or the connection is gone.
-    #[error("the connection was lost: {reason}")]
-    Lost {
-        /// What is known of it.
-        reason: String,
-    },
-}
 
 impl Endpoint {
     /// Closes the link in order: nothing new is sent from here on; what waits still is, and then both ends stop.
@@ -71,33 +14,38 @@ impl Endpoint {
     /// [`closing`](crate::Settings::closing), the link is given up.
     pub fn close(&mut self, now: Instant) {
         match self.phase {
-            Phase::Open => {
-                self.phase = Phase::Closing;
+            Phase::Fresh => self.give_up_at("it was closed before it was open", now),
+            Phase::Open | Phase::Suspended(..) => {
                 self.closing_until = Some(now + self.settings.closing);
-                self.finish_closing();
+                if self.phase == Phase::Open {
+                    self.phase = Phase::Closing;
+                }
+                self.finish_closing(now);
             }
-            Phase::Greeting | Phase::Awaiting => self.give_up("it was closed before it was open"),
             Phase::Closing | Phase::Closed => {}
         }
     }
 
     /// Gives the link up at once; the other end is told why.
     pub fn give_up(&mut self, reason: &str) {
-        let reason = cut(reason.to_owned());
-        self.say_last(CloseCode::GivenUp, reason.clone());
-        self.end(Closed::GivenUpHere { reason });
+        self.give_up_at(reason, Instant::now());
     }
 
-    /// The transport is gone: nothing can be read or written any more.
+    pub(super) fn give_up_at(&mut self, reason: &str, now: Instant) {
+        let closed = Closed::GivenUpHere { reason: crate::message::cut(reason.to_owned()) };
+        if let Some(connection) = &mut self.connection {
+            connection.give_up(reason);
+        }
+        self.end(closed, now);
+    }
+
+    /// What carries the link is gone for good: nothing can be read or written any more, and the link has ended.
     pub fn lost(&mut self, reason: &str) {
-        // Both had said their last word: that its bearer is gone now is as it should be.
-        let closed = if self.phase == Phase::Closing && self.close_sent && self.close_received {
-            Closed::Orderly
-        } else {
-            Closed::Lost { reason: reason.to_owned() }
-        };
-        self.last_word = None;
-        self.end(closed);
+        if let Some(connection) = &mut self.connection {
+            connection.lost(reason);
+        }
+        let closed = self.connection.as_ref().and_then(|connection| connection.closed().cloned());
+        self.end(closed.unwrap_or_else(|| Closed::Lost { reason: reason.to_owned() }), Instant::now());
     }
 
     /// Whether the link has ended. The last words may still have to be [written](Endpoint::transmit).
@@ -105,58 +53,48 @@ impl Endpoint {
         self.phase == Phase::Closed
     }
 
-    pub(super) fn violated(&mut self, violation: &Violation) {
-        let reason = cut(violation.to_string());
-        self.say_last(CloseCode::Violation, reason.clone());
-        self.end(Closed::Violation { reason });
-    }
-
-    pub(super) fn say_last(&mut self, code: CloseCode, reason: String) {
-        if self.phase != Phase::Closed {
-            self.last_word = Some(crate::frame::Frame::Close(Close { code, reason }));
+    pub(super) fn violated(&mut self, violation: &Violation, now: Instant) {
+        if let Some(connection) = &mut self.connection {
+            connection.violated(violation);
+            self.connection_ended(now);
         }
     }
 
-    pub(super) fn close_received(&mut self, close: Close, now: Instant) {
-        match close.code {
-            CloseCode::Orderly => {
-                self.close_received = true;
-                if self.phase == Phase::Open {
-                    self.close(now);
-                }
-                self.finish_closing();
-            }
-            CloseCode::Violation => self.end(Closed::Accused { reason: cut(close.reason) }),
-            CloseCode::GivenUp => self.end(Closed::GivenUpThere { reason: cut(close.reason) }),
-        }
+    /// The other end sends nothing more.
+    pub(super) fn close_received(&mut self, now: Instant) {
+        self.close(now);
+        self.finish_closing(now);
     }
 
     /// Ends an orderly close when both have said their last word.
-    pub(super) fn finish_closing(&mut self) {
-        if self.phase == Phase::Closing && self.close_sent && self.close_received {
-            self.end(Closed::Orderly);
+    pub(super) fn finish_closing(&mut self, now: Instant) {
+        let said = |connection: &crate::connection::Connection| {
+            connection.is_close_sent() && connection.is_close_received()
+        };
+        if self.phase == Phase::Closing && self.connection.as_ref().is_some_and(said) {
+            if let Some(connection) = &mut self.connection {
+                connection.end(Closed::Orderly);
+            }
+            self.end(Closed::Orderly, now);
         }
     }
 
-    /// Answers what somebody waits for, and forgets the rest.
-    pub(super) fn end(&mut self, closed: Closed) {
+    /// Answers what somebody waits for, and gives back the rest.
+    pub(super) fn end(&mut self, closed: Closed, now: Instant) {
         if self.phase == Phase::Closed {
             return;
         }
         self.phase = Phase::Closed;
-        self.lanes.clear();
-        let reason = closed.to_string();
-        for call in self.calls.take_ours() {
-            let outcome = Err(AnswerError::LinkLost { peer: None, reason: reason.clone() });
-            self.events.push_back(Event::Answer { call, outcome });
+        let error = AnswerError::LinkLost { peer: None, reason: closed.to_string() };
+        self.returned.give_up(&mut self.channel, &error);
+        for again in self.channel.dissolve(&error, u64::MAX, now) {
+            // In order, all that was sent has arrived: only requests wait for something.
+            if again.call.is_some() || closed != Closed::Orderly {
+                let event = undelivered(again, Undelivered::LinkLost, error.clone());
+                self.channel.push_event(event);
+            }
         }
-        for call in self.calls.take_theirs() {
-            self.events.push_back(Event::Cancelled { call });
-        }
-        for tunnel in self.tunnels.clear() {
-            self.events.push_back(Event::TunnelStopped { tunnel, ending: Ending::Lost });
-            self.events.push_back(Event::TunnelEnded { tunnel, ending: Ending::Lost });
-        }
-        self.events.push_back(Event::Closed(closed));
+        self.channel.disconnect();
+        self.channel.push_event(Event::Closed(closed));
     }
 }

@@ -1,24 +1,24 @@
-//! One end of a link, without any I/O: bytes and the time go in; bytes, timers and events come out.
+//! One end of a link between two routers, without any I/O: bytes and the time go in; bytes, timers and events come out.
 //!
 //! ```text
 //! state      what an end knows, and how it begins
 //! send       what its program does: notify, ask, answer, open, send
 //! receive    what the other end's bytes do
+//! rejoin     the connection is lost, and there is another; the other router is gone, and is there again
 //! transmit   what is to be written
-//! clock      heartbeats, time-outs, acknowledgements
+//! clock      when what is due
 //! close      how it ends, in order or not
-//! event      what its program learns
 //! ```
 
 mod clock;
 mod close;
-mod event;
 mod receive;
+mod rejoin;
 mod send;
 mod state;
 mod transmit;
 
-pub use close::Closed;
-pub use event::Event;
-pub use send::SendError;
+pub(crate) use crate::closed::Closed;
+pub(crate) use crate::event::Event;
+pub(crate) use crate::line::SendError;
 pub use state::Endpoint;

@@ -1,22 +1,30 @@
 use std::collections::VecDeque;
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Instant;
 
-use super::event::Event;
-use crate::call::Calls;
-use crate::channel::{Allowance, Arrivals, Grants, Outbox, Parts};
-use crate::frame::{Frame, FrameReader};
-use crate::handshake::{FEATURES, Hello, MAGIC, VERSION};
-use crate::interest::{Consumer, Interest, Offered, Schema, Wanted};
-use crate::lanes::Lanes;
+use crate::channel::{Channel, Ends};
+use crate::connection::Connection;
+use crate::event::Event;
+use crate::handshake::{Expected, Peer};
+use crate::interest::{Consumer, Heard, Interest, Offered, Schema, Wanted};
+use crate::returned::Returned;
 use crate::settings::Settings;
-use crate::tunnel::Tunnels;
-use crate::wire::Limits;
+use crate::wire::{Learner, Limits};
 
-/// One end of a link, without any I/O.
+/// One end of a link between two routers, without any I/O.
 ///
 /// Whoever drives it hands in what was [received](Self::receive) and the [time](Self::handle_timeout), takes out
 /// [events](Self::poll_event), and writes what it has to [transmit](Self::transmit). After each of these calls, and after
 /// each of those that send, there may be events, something to transmit, and another [time-out](Self::next_timeout).
+/// Events are to be taken out before something is sent on the ground of earlier ones.
+///
+/// # The connection
+/// What carries a link may be lost. Where it cannot come back, as with a pipe, the link [is lost](Self::lost) with it.
+/// Where it may, it is [told so](Self::transport_lost): with [`Settings::rejoin`] the link is then *suspended*, and what is
+/// sent waits. A new connection of the connecting end begins with [`reconnect`](Self::reconnect); at the accepting end a
+/// new endpoint greets whoever comes, and is [taken over](Self::take_over) by the one that is suspended, if it is the same
+/// router. Nothing is lost then, nothing comes twice, and whatever was under way goes on. When the other router was
+/// started anew, what was under way ends, and goes on where that does no harm: see [`Event::Opened`].
 ///
 /// ```
 /// use std::time::Instant;
@@ -42,117 +50,123 @@ use crate::wire::Limits;
 /// ```
 #[derive(Debug)]
 pub struct Endpoint {
-    pub(super) settings: Settings,
+    pub(super) settings: Arc<Settings>,
+    pub(super) side: Side,
     pub(super) phase: Phase,
-    pub(super) began: Instant,
-    pub(super) reader: FrameReader,
-    pub(super) events: VecDeque<Event>,
-    /// What the other end is willing to hold; known when the link is open.
-    pub(super) peer: Limits,
-    /// Agreed upon by both ends.
-    pub(super) heartbeat: Duration,
-    pub(super) last_heard: Instant,
-    pub(super) last_spoke: Instant,
-    /// Greetings to be written, before everything else.
-    pub(super) greeting: Option<Frame<'static>>,
-    /// The last frame of this end, after which it writes nothing.
-    pub(super) last_word: Option<Frame<'static>>,
+    pub(super) connection: Option<Connection>,
+    /// Whom the channel is with.
+    pub(super) peer: Option<Peer>,
+    pub(super) channel: Channel,
+    pub(super) next_call: u64,
     pub(super) offered: Offered,
     pub(super) wanted: Wanted,
-    pub(super) lanes: Lanes,
-    /// The lengths of the long messages whose parts are being sent.
-    pub(super) parts_announced: u64,
-    /// Control, high, normal.
-    pub(super) allowances: [Allowance; 3],
-    pub(super) grants: [Grants; 3],
-    pub(super) outbox: Outbox,
-    pub(super) arrivals: Arrivals,
-    pub(super) parts: Parts,
-    pub(super) calls: Calls,
-    pub(super) tunnels: Tunnels,
+    pub(super) learner: Learner,
+    /// Of what the other end announced what is something else here, to be told.
+    pub(super) objections: VecDeque<(Interest, Schema)>,
+    /// What was sent to an earlier incarnation of the other router, until it is known what this one wants.
+    pub(super) returned: Returned,
     pub(super) closing_until: Option<Instant>,
-    pub(super) close_sent: bool,
-    pub(super) close_received: bool,
-    /// Where messages are encoded.
-    pub(super) scratch: Vec<u8>,
+}
+
+/// Which end of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Side {
+    Connecting,
+    Accepting,
 }
 
 /// How far a link has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Phase {
-    /// This end has said hello.
-    Greeting,
-    /// This end waits for a hello.
-    Awaiting,
+    /// The ends have not met.
+    Fresh,
     Open,
+    /// The connection is lost, for a reason; another is waited for until then.
+    Suspended(String, Instant),
     /// Nothing new is sent; what waits still is.
     Closing,
     Closed,
 }
 
+/// What another end may say of its interests takes at most so much room, in bytes.
+pub(super) const DICTIONARY: usize = 4 * 1024 * 1024;
+
 impl Endpoint {
     /// The end that connects: it says hello.
     pub fn connecting(settings: Settings, now: Instant) -> Self {
-        let hello = Hello {
-            magic: MAGIC,
-            versions: (VERSION, VERSION),
-            identity: settings.identity.clone(),
-            token: settings.token.clone(),
-            features: FEATURES,
-            limits: settings.limits,
-            heartbeat: settings.heartbeat_millis(),
-        };
-        Self::new(settings, Phase::Greeting, Some(Frame::Hello(hello)), now)
+        let settings = Arc::new(settings);
+        let connection = Connection::connecting(&settings, Expected::Router, now);
+        Self::new(settings, Side::Connecting, Some(connection))
     }
 
     /// The end that accepts: it waits for a hello.
     pub fn accepting(settings: Settings, now: Instant) -> Self {
-        Self::new(settings, Phase::Awaiting, None, now)
+        let settings = Arc::new(settings);
+        let connection = Connection::accepting(&settings, now);
+        Self::new(settings, Side::Accepting, Some(connection))
     }
 
-    fn new(settings: Settings, phase: Phase, greeting: Option<Frame<'static>>, now: Instant) -> Self {
+    /// The end that connects, before there is anything to connect over: [`reconnect`](Self::reconnect) follows.
+    pub fn unconnected(settings: Settings) -> Self {
+        Self::new(Arc::new(settings), Side::Connecting, None)
+    }
+
+    fn new(settings: Arc<Settings>, side: Side, connection: Option<Connection>) -> Self {
         let limits = settings.limits;
-        Self {
-            phase,
-            began: now,
-            reader: FrameReader::new(Limits::FRAME_BEFORE_WELCOME),
-            events: VecDeque::new(),
+        let nobody = Ends {
+            here: settings.identity.incarnation,
+            there: 0,
+            limits,
             peer: Limits::default(),
-            heartbeat: settings.heartbeat,
-            last_heard: now,
-            last_spoke: now,
-            greeting,
-            last_word: None,
+            outbox: settings.outbox,
+        };
+        Self {
+            side,
+            phase: Phase::Fresh,
+            connection,
+            peer: None,
+            channel: Channel::new(nobody, 1),
+            next_call: 0,
             offered: Offered::default(),
             wanted: Wanted::new(limits.interests),
-            lanes: Lanes::default(),
-            parts_announced: 0,
-            allowances: Default::default(),
-            grants: std::array::from_fn(|_| Grants::new(limits.window)),
-            outbox: Outbox::new(),
-            arrivals: Arrivals::default(),
-            parts: Parts::new(limits),
-            calls: Calls::default(),
-            tunnels: Tunnels::default(),
+            learner: Learner::new(DICTIONARY),
+            objections: VecDeque::new(),
+            returned: Returned::default(),
             closing_until: None,
-            close_sent: false,
-            close_received: false,
-            scratch: Vec::new(),
             settings,
         }
     }
 
     /// What the program is to learn next.
+    #[inline]
     pub fn poll_event(&mut self) -> Option<Event> {
-        self.events.pop_front()
+        loop {
+            let event = self.channel.poll_event()?;
+            if let Some(event) = self.check(event) {
+                return Some(event);
+            }
+        }
     }
 
-    /// This end consumes events of this schema from here on, shared with others of a group if there is one.
+    /// This end consumes events of this schema from here on; as a member of a group, if there is one: each event that goes
+    /// to the group goes to one of them.
     ///
-    /// A schema whose name is longer than about 4 KiB is not announced. What the other end has no room for (see
-    /// [`Limits::interests`](crate::Limits::interests)) is announced when others have been withdrawn.
-    pub fn announce(&mut self, schema: Schema, group: Option<String>, consumer: Consumer) -> Interest {
+    /// A schema whose name is longer than about 4 KiB, or a group's that is longer than 1 KiB, is not announced. What the
+    /// other end has no room for (see [`Limits::interests`](crate::Limits::interests)) is announced when others have been
+    /// withdrawn.
+    pub fn announce(&mut self, schema: Schema, group: Option<&str>, consumer: Consumer) -> Interest {
         self.offered.announce(schema, group, consumer)
+    }
+
+    /// What the other end announced as `interest` is another event here: it does not travel, and both ends
+    /// [learn](Event::Mismatch) of it.
+    pub fn differs(&mut self, interest: Interest, ours: Schema) {
+        let Some(mismatch) = self.wanted.differs(interest, ours) else { return };
+        // Beyond what could not be said yet, the other end is not told: it does not listen.
+        if self.objections.len() < self.settings.limits.interests as usize {
+            self.objections.push_back((interest, mismatch.ours.clone()));
+        }
+        self.channel.push_event(Event::Mismatch(mismatch));
     }
 
     /// This end consumes them no longer. Some may still be on their way; they are answered that nobody does.
@@ -160,22 +174,43 @@ impl Endpoint {
         self.offered.withdraw(interest);
     }
 
-    /// Says how loaded a consumer is.
+    /// Says how loaded a consumer is; of subscribers and observers, how many links there are to the nearest.
     pub fn set_load(&mut self, interest: Interest, load: u32) {
         self.offered.set_load(interest, load);
     }
 
-    /// Whether the handshake has ended well and the link has not been closed.
+    /// Whether the ends have met and the link has not been closed: also while it is [suspended](Self::is_suspended).
     pub fn is_open(&self) -> bool {
-        self.phase == Phase::Open
+        matches!(self.phase, Phase::Open | Phase::Suspended(..))
     }
 
-    /// What the other end announced as `interest` is another event here: it does not travel, and both ends
-    /// [learn](Event::Mismatch) of it.
-    pub fn differs(&mut self, interest: Interest, ours: Schema) {
-        if let Some(mismatch) = self.wanted.differs(interest, ours) {
-            self.offered.object(interest, mismatch.ours.clone(), self.settings.limits.interests);
-            self.events.push_back(Event::Mismatch(mismatch));
+    /// Whether the connection is lost and another is waited for.
+    pub fn is_suspended(&self) -> bool {
+        matches!(self.phase, Phase::Suspended(..))
+    }
+
+    /// Whether it has nothing that carries it, and waits for something: see [`reconnect`](Self::reconnect).
+    pub fn wants_connection(&self) -> bool {
+        self.connection.is_none() && matches!(self.phase, Phase::Fresh | Phase::Suspended(..))
+    }
+
+    /// The router at the other end, once the ends have met.
+    pub fn peer(&self) -> Option<&Peer> {
+        self.peer.as_ref()
+    }
+
+    /// Whether all that this end had to send has arrived, and all that came was acknowledged.
+    pub fn is_settled(&self) -> bool {
+        self.channel.is_settled()
+    }
+
+    pub(super) fn note(&mut self, heard: Heard) {
+        let complete = heard == Heard::Complete;
+        if let Some(event) = self.returned.hold(heard) {
+            self.channel.push_event(event);
+        }
+        if complete {
+            self.returned.send_again(&mut self.channel, &self.wanted);
         }
     }
 }

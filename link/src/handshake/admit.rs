@@ -1,36 +1,25 @@
-use super::greeting::{Hello, Welcome};
-use super::{FEATURES, Identity, MAGIC, Peer, Refusal, Refused, VERSION};
 use crate::settings::Settings;
-use crate::wire::Limits;
+use crate::wire::{
+    Credentials, FEATURES, Hello, Identity, Limits, Peer, Refusal, Refused, Station, VERSION, Welcome,
+};
 
-/// Whether whoever says `hello` may come in.
+/// Whether whoever says `hello`, which is of a version that is spoken here, may come in.
 pub(crate) fn admit(hello: Hello, ours: &Settings) -> Result<(Welcome, Peer), Refused> {
-    if hello.magic != MAGIC {
-        let reason = format!("the greeting began with {:?}: expected {MAGIC:?}", hello.magic);
-        return Err(Refused::new(Refusal::NoRouter, reason));
-    }
-    let (lowest, highest) = hello.versions;
-    if !(lowest..=highest).contains(&VERSION) {
-        let reason = format!(
-            "it speaks versions {lowest} to {highest} of the link protocol: expected one that includes {VERSION}"
-        );
-        return Err(Refused::new(Refusal::Version, reason));
-    }
     check_identity(&hello.identity, &ours.identity)?;
-    if let Some(token) = &ours.token {
-        let reason = match &hello.token {
-            Some(given) if given.matches(token) => None,
-            Some(_) => Some("the token is not the one that is expected"),
-            None => Some("no token was given: expected one"),
+    if let Some(token) = &ours.token
+        && !hello.credentials.match_token(token)
+    {
+        let reason = match &hello.credentials {
+            Credentials::None => "no token was given: expected one",
+            _ => "the token is not the one that is expected",
         };
-        if let Some(reason) = reason {
-            return Err(Refused::new(Refusal::Token, reason));
-        }
+        return Err(Refused::new(Refusal::Token, reason));
     }
     check_limits(&hello.limits)?;
     let welcome = Welcome {
         version: VERSION,
         identity: ours.identity.clone(),
+        station: Station::Router,
         features: hello.features & FEATURES,
         limits: ours.limits,
         heartbeat: ours.heartbeat_millis(),
@@ -38,15 +27,44 @@ pub(crate) fn admit(hello: Hello, ours: &Settings) -> Result<(Welcome, Peer), Re
     Ok((welcome, Peer { identity: hello.identity, version: VERSION, limits: hello.limits }))
 }
 
-/// Whether the end that says `welcome` is one to talk to.
-pub(crate) fn check_welcome(welcome: Welcome, ours: &Settings) -> Result<Peer, Refused> {
+/// Whether the end that says `welcome` is one to talk to: a router or a switch, as `expected`.
+pub(crate) fn check_welcome(
+    welcome: Welcome,
+    expected: Expected,
+    ours: &Settings,
+) -> Result<(Peer, Station), Refused> {
     if welcome.version != VERSION {
         let reason = format!("it chose version {} of the link protocol: expected {VERSION}", welcome.version);
         return Err(Refused::new(Refusal::Version, reason));
     }
+    let found = match welcome.station {
+        Station::Router => Expected::Router,
+        Station::Switch { .. } => Expected::Switch,
+    };
+    if found != expected {
+        let reason = format!("a {} is there: expected a {}", found.name(), expected.name());
+        return Err(Refused::new(Refusal::Station, reason));
+    }
     check_identity(&welcome.identity, &ours.identity)?;
     check_limits(&welcome.limits)?;
-    Ok(Peer { identity: welcome.identity, version: welcome.version, limits: welcome.limits })
+    let peer = Peer { identity: welcome.identity, version: welcome.version, limits: welcome.limits };
+    Ok((peer, welcome.station))
+}
+
+/// What is to be at the accepting end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Expected {
+    Router,
+    Switch,
+}
+
+impl Expected {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Router => "router",
+            Self::Switch => "switch",
+        }
+    }
 }
 
 fn check_identity(theirs: &Identity, ours: &Identity) -> Result<(), Refused> {
@@ -70,18 +88,14 @@ mod tests {
     use edri_event::RouterId;
 
     use super::*;
-    use crate::handshake::Token;
+    use crate::wire::Token;
 
     fn hello() -> Hello {
-        Hello {
-            magic: MAGIC,
-            versions: (VERSION, VERSION + 3),
-            identity: Identity::new(RouterId::from_bits(1), "there"),
-            token: Some(Token::new("not asked for")),
-            features: !0,
-            limits: Limits::default(),
-            heartbeat: 1,
-        }
+        let identity = Identity::new(RouterId::from_bits(1), "there");
+        let mut hello = Hello::new(identity, Credentials::Token(Token::new("unasked")), Limits::default(), 1);
+        hello.versions = (VERSION, VERSION + 3);
+        hello.features = !0;
+        hello
     }
 
     fn here() -> Settings {
@@ -95,24 +109,26 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_version_is_refused_with_the_one_that_is_spoken() {
-        let later = Hello { versions: (VERSION + 1, VERSION + 2), ..hello() };
-        let refused = admit(later, &here()).unwrap_err();
-        assert_eq!(refused.code, Refusal::Version);
-        assert!(refused.reason.contains(&format!("includes {VERSION}")), "{refused}");
-    }
-
-    #[test]
-    fn whoever_begins_otherwise_is_no_router() {
-        let other = Hello { magic: *b"HTTP", ..hello() };
-        assert_eq!(admit(other, &here()).unwrap_err().code, Refusal::NoRouter);
-    }
-
-    #[test]
     fn a_welcome_in_a_version_that_was_not_offered_is_not_accepted() {
         let (mut welcome, _) = admit(hello(), &here()).unwrap();
         welcome.version += 1;
         let there = Settings::new(hello().identity);
-        assert_eq!(check_welcome(welcome, &there).unwrap_err().code, Refusal::Version);
+        let refused = check_welcome(welcome, Expected::Router, &there).unwrap_err();
+        assert_eq!(refused.code, Refusal::Version);
+    }
+
+    #[test]
+    fn a_router_where_a_switch_is_expected_is_left_and_the_other_way_round() {
+        let (mut welcome, _) = admit(hello(), &here()).unwrap();
+        let there = Settings::new(hello().identity);
+        let refused = check_welcome(welcome.clone(), Expected::Switch, &there).unwrap_err();
+        assert_eq!(
+            (refused.code, &*refused.reason),
+            (Refusal::Station, "a router is there: expected a switch")
+        );
+        welcome.station = Station::Switch { member: 7 };
+        assert!(check_welcome(welcome.clone(), Expected::Switch, &there).is_ok());
+        let refused = check_welcome(welcome, Expected::Router, &there).unwrap_err();
+        assert_eq!(refused.reason, "a switch is there: expected a router");
     }
 }

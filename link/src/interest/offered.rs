@@ -1,98 +1,109 @@
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
+use std::sync::Arc;
 
-use super::change::Change;
-use crate::wire::{Consumer, Interest, Mismatch, Role, Schema};
+use super::{Consumer, Interest, Mismatch, Role, Schema};
+use crate::numbers::ByNumber;
+use crate::wire::{Change, Lexicon, Told};
 
-/// What this end consumes, and what of it the other end has still to be told.
+/// What this end consumes, and what of it is still to be said over the connection that there is.
 #[derive(Debug, Default)]
 pub(crate) struct Offered {
-    live: BTreeMap<Interest, (Schema, u32)>,
+    live: ByNumber<Interest, Live>,
     next: u32,
-    untold: VecDeque<Change>,
-    /// How many the other end knows of.
-    told: usize,
+    lexicon: Lexicon,
+    /// What the numbers mean has been said so far.
+    told: Told,
+    /// Which interests the other end knows of.
+    known: BTreeSet<Interest>,
+    untold: VecDeque<Untold>,
+}
+
+#[derive(Debug)]
+struct Live {
+    schema: Arc<Schema>,
+    role: Role,
+    /// Of the schema and the group; `None` for what cannot be spoken of.
+    numbers: Option<(u32, Option<u32>)>,
+    consumer: Consumer,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Untold {
+    Announce(Interest),
+    Withdraw(Interest),
+    Load(Interest),
+    Complete,
 }
 
 /// So many bytes of changes go into one frame, which is at most 16 KiB long, whatever the other end takes: one change
 /// more still fits.
 const TOGETHER: usize = 8 * 1024;
 
-/// A schema whose name and codec are longer than this is not spoken of.
-const LONGEST: usize = 4 * 1024;
-
 impl Offered {
-    pub(crate) fn announce(&mut self, schema: Schema, group: Option<String>, consumer: Consumer) -> Interest {
+    pub(crate) fn announce(&mut self, schema: Schema, group: Option<&str>, consumer: Consumer) -> Interest {
         let interest = Interest(self.next);
         self.next += 1;
-        if is_speakable(&schema) && group.as_ref().is_none_or(|group| group.len() <= LONGEST) {
-            let schema = schema.clone();
-            self.untold.push_back(Change::Announce { interest, schema, group, consumer });
+        let (role, schema) = (schema.role, Arc::new(schema));
+        let speakable = schema.weight() <= Schema::LONGEST && group.is_none_or(|group| group.len() <= 1024);
+        let numbers = speakable.then(|| {
+            let group = group.map(|group| self.lexicon.hold_group(&group.into()));
+            (self.lexicon.hold_schema(&schema), group)
+        });
+        self.live.insert(interest, Live { schema, role, numbers, consumer });
+        if speakable {
+            self.untold.push_back(Untold::Announce(interest));
         }
-        self.live.insert(interest, (schema, consumer.load));
         interest
     }
 
     pub(crate) fn withdraw(&mut self, interest: Interest) {
-        let Some((schema, _)) = self.live.remove(&interest) else { return };
-        let mut told = is_speakable(&schema);
-        self.untold.retain(|change| match change {
-            Change::Announce { interest: untold, .. } if *untold == interest => {
-                told = false;
-                false
-            }
-            Change::Load { interest: untold, .. } => *untold != interest,
-            _ => true,
-        });
-        if told {
-            self.untold.push_back(Change::Withdraw { interest });
+        let Some(live) = self.live.remove(&interest) else { return };
+        if let Some((schema, group)) = live.numbers {
+            self.lexicon.release_schema(schema);
+            group.into_iter().for_each(|group| self.lexicon.release_group(group));
+        }
+        self.untold
+            .retain(|untold| !matches!(untold, Untold::Announce(of) | Untold::Load(of) if *of == interest));
+        if self.known.contains(&interest) {
+            self.untold.push_back(Untold::Withdraw(interest));
         }
     }
 
     pub(crate) fn set_load(&mut self, interest: Interest, load: u32) {
-        if let Some((_, current)) = self.live.get_mut(&interest)
-            && *current != load
-        {
-            *current = load;
-            for change in &mut self.untold {
-                match change {
-                    Change::Announce { interest: untold, consumer: Consumer { load: old, .. }, .. }
-                    | Change::Load { interest: untold, load: old }
-                        if *untold == interest =>
-                    {
-                        *old = load;
-                        return;
-                    }
-                    _ => {}
-                }
-            }
-            self.untold.push_back(Change::Load { interest, load });
+        let Some(live) = self.live.get_mut(&interest) else { return };
+        let changed = std::mem::replace(&mut live.consumer.load, load) != load;
+        // An announcement that waits says the latest, and so does a load.
+        if changed && self.known.contains(&interest) && !self.untold.contains(&Untold::Load(interest)) {
+            self.untold.push_back(Untold::Load(interest));
         }
     }
 
-    /// The link begins: what has been announced so far is what it begins with.
+    /// A connection begins: all that there is has to be said.
     pub(crate) fn begin(&mut self) {
-        self.untold.push_back(Change::Complete);
+        self.told = Told::default();
+        self.known.clear();
+        let mut live: Vec<_> =
+            self.live.iter().filter(|(_, live)| live.numbers.is_some()).map(|(id, _)| *id).collect();
+        live.sort_unstable();
+        self.untold = live.into_iter().map(Untold::Announce).chain([Untold::Complete]).collect();
     }
 
-    /// Whether it is consumed, as one of those.
-    pub(crate) fn consumes(&self, interest: Interest, roles: &[Role]) -> bool {
-        self.live.get(&interest).is_some_and(|(schema, _)| roles.contains(&schema.role))
+    /// Whether it is consumed, as that.
+    #[inline]
+    pub(crate) fn consumes(&self, interest: Interest, role: Role) -> bool {
+        self.role(interest) == Some(role)
     }
 
-    /// The other end knows it as something else.
+    /// As what it is consumed, if it is.
+    #[inline]
+    pub(crate) fn role(&self, interest: Interest) -> Option<Role> {
+        self.live.get(&interest).map(|live| live.role)
+    }
+
+    /// Another router knows it as something else.
     pub(crate) fn mismatch(&self, interest: Interest, theirs: Schema) -> Option<Mismatch> {
-        let (ours, _) = self.live.get(&interest)?;
-        Some(Mismatch { ours: ours.clone(), theirs })
-    }
-
-    /// Says of one of the other end's interests that it does not match. Beyond `most` objections that could not be
-    /// sent yet, the other end is not told: it does not listen.
-    pub(crate) fn object(&mut self, interest: Interest, schema: Schema, most: u32) {
-        let objections =
-            self.untold.iter().filter(|change| matches!(change, Change::Mismatch { .. })).count();
-        if objections < most as usize && is_speakable(&schema) {
-            self.untold.push_back(Change::Mismatch { interest, schema });
-        }
+        let live = self.live.get(&interest)?;
+        Some(Mismatch { ours: Schema::clone(&live.schema), theirs })
     }
 
     /// What is to be told next, a frame's worth. Of announcements only as many as the other end takes: the rest waits
@@ -102,21 +113,39 @@ impl Offered {
         let mut bytes = 0;
         let mut index = 0;
         while bytes < TOGETHER
-            && let Some(change) = self.untold.get(index)
+            && let Some(untold) = self.untold.get(index)
         {
-            match change {
-                Change::Announce { .. } if self.told >= most as usize => {
-                    index += 1;
-                    continue;
-                }
-                Change::Announce { .. } => self.told += 1,
-                Change::Withdraw { .. } => self.told -= 1,
-                Change::Load { .. } | Change::Mismatch { .. } | Change::Complete => {}
+            if matches!(untold, Untold::Announce(_)) && self.known.len() >= most as usize {
+                index += 1;
+                continue;
             }
-            bytes += size(change);
-            changes.extend(self.untold.remove(index));
+            let Some(untold) = self.untold.remove(index) else { break };
+            let before = changes.len();
+            self.say(untold, &mut changes);
+            bytes += changes[before..].iter().map(size).sum::<usize>();
         }
         (!changes.is_empty()).then_some(changes)
+    }
+
+    fn say(&mut self, untold: Untold, changes: &mut Vec<Change>) {
+        match untold {
+            Untold::Announce(interest) => {
+                let Some(Live { numbers: Some(numbers), consumer, .. }) = self.live.get(&interest) else {
+                    return;
+                };
+                self.lexicon.announce(&mut self.told, interest, *numbers, *consumer, changes);
+                self.known.insert(interest);
+            }
+            Untold::Withdraw(interest) => {
+                self.known.remove(&interest);
+                changes.push(Change::Withdraw { interest });
+            }
+            Untold::Load(interest) => {
+                let load = self.live.get(&interest).map_or(0, |live| live.consumer.load);
+                changes.push(Change::Load { interest, load });
+            }
+            Untold::Complete => changes.push(Change::Complete),
+        }
     }
 
     pub(crate) fn has_untold(&self) -> bool {
@@ -124,27 +153,19 @@ impl Offered {
     }
 }
 
-fn is_speakable(schema: &Schema) -> bool {
-    schema.name.len() + schema.codec.len() <= LONGEST && schema.shapes.len() <= 16
-}
-
 /// Roughly.
 fn size(change: &Change) -> usize {
-    match change {
-        Change::Announce { schema, group, .. } => {
-            let group = group.as_ref().map_or(0, String::len);
-            64 + schema.name.len() + schema.codec.len() + 10 * schema.shapes.len() + group
-        }
-        Change::Mismatch { schema, .. } => {
-            64 + schema.name.len() + schema.codec.len() + 10 * schema.shapes.len()
-        }
-        Change::Withdraw { .. } | Change::Load { .. } | Change::Complete => 16,
+    16 + match change {
+        Change::Schema { schema, .. } => 64 + schema.weight(),
+        Change::Group { name, .. } => name.len(),
+        Change::Announce { .. } | Change::Withdraw { .. } | Change::Load { .. } | Change::Complete => 0,
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::{Frame, Interests, Learned, Learner, write};
 
     fn schema(name: &str) -> Schema {
         Schema {
@@ -156,54 +177,77 @@ mod tests {
         }
     }
 
-    fn announce(offered: &mut Offered, name: &str) -> Interest {
-        offered.announce(schema(name), None, Consumer::default())
+    /// What the other end learns.
+    fn learn(offered: &mut Offered, learner: &mut Learner, most: u32) -> Vec<Learned> {
+        let changes = std::iter::from_fn(|| offered.tell(most)).flatten();
+        changes.filter_map(|change| learner.learn(change).unwrap()).collect()
+    }
+
+    fn announced(learned: &[Learned]) -> Vec<u32> {
+        let announced = learned.iter().filter_map(|learned| match learned {
+            Learned::Announced { interest, .. } => Some(interest.0),
+            _ => None,
+        });
+        announced.collect()
     }
 
     #[test]
     fn what_was_never_told_is_not_withdrawn_on_the_wire() {
-        let mut offered = Offered::default();
-        let (early, late) = (announce(&mut offered, "early"), announce(&mut offered, "late"));
+        let (mut offered, mut learner) = (Offered::default(), Learner::new(10_000));
+        let (early, late) = (
+            offered.announce(schema("early"), None, Consumer::default()),
+            offered.announce(schema("late"), None, Consumer::default()),
+        );
         offered.withdraw(early);
-        let told = offered.tell(5_000).unwrap();
+        let told = learn(&mut offered, &mut learner, 5_000);
+        let schema = Arc::new(schema("late"));
         assert_eq!(
             told,
-            [Change::Announce {
-                interest: late,
-                schema: schema("late"),
-                group: None,
-                consumer: Consumer::default()
-            }]
+            [Learned::Announced { interest: late, schema, group: None, consumer: Consumer::default() }]
         );
         offered.set_load(late, 3);
         offered.set_load(late, 4);
+        assert_eq!(learn(&mut offered, &mut learner, 5_000), [Learned::Loaded { interest: late, load: 4 }]);
+        offered.set_load(late, 5);
         offered.withdraw(late);
-        assert_eq!(offered.tell(5_000).unwrap(), [Change::Withdraw { interest: late }]);
-        assert_eq!(offered.tell(5_000), None);
+        assert_eq!(learn(&mut offered, &mut learner, 5_000), [Learned::Withdrawn { interest: late }]);
     }
 
     #[test]
     fn a_name_that_fits_into_no_frame_is_not_spoken_of() {
-        let mut offered = Offered::default();
-        let unspeakable = announce(&mut offered, &"x".repeat(5_000));
-        let long = announce(&mut offered, &"x".repeat(4_000));
+        let (mut offered, mut learner) = (Offered::default(), Learner::new(10_000));
+        let unspeakable = offered.announce(schema(&"x".repeat(5_000)), None, Consumer::default());
+        let long = offered.announce(schema(&"x".repeat(4_000)), None, Consumer::default());
         offered.withdraw(unspeakable);
-        let told = offered.tell(10).unwrap();
-        assert!(matches!(told[..], [Change::Announce { interest, .. }] if interest == long), "{told:?}");
+        assert_eq!(announced(&learn(&mut offered, &mut learner, 10)), [long.0]);
+    }
+
+    #[test]
+    fn over_each_connection_all_is_said_again_and_what_numbers_mean_too() {
+        let mut offered = Offered::default();
+        let first = offered.announce(schema("a"), Some("workers"), Consumer::default());
+        let second = offered.announce(schema("a"), None, Consumer::default());
+        for _ in 0..3 {
+            offered.begin();
+            let told = learn(&mut offered, &mut Learner::new(10_000), 10);
+            assert_eq!(announced(&told), [first.0, second.0]);
+            assert_eq!(told.last(), Some(&Learned::Complete));
+            offered.set_load(first, 7);
+        }
     }
 
     #[test]
     fn many_announcements_are_spread_over_frames() {
         let mut offered = Offered::default();
         for index in 0..1_000 {
-            announce(&mut offered, &format!("an event of the number {index}"));
+            offered.announce(schema(&format!("an event of the number {index}")), None, Consumer::default());
         }
         let mut told = 0;
         while let Some(changes) = offered.tell(5_000) {
+            told += changes.iter().filter(|change| matches!(change, Change::Announce { .. })).count();
             let mut bytes = Vec::new();
-            crate::frame::write(&mut bytes, &crate::frame::Frame::Interest(changes.clone()));
+            write(&mut bytes, &Frame::Interest(Interests { member: 0, changes }));
             assert!(bytes.len() < 16 * 1024);
-            told += changes.len();
         }
         assert_eq!(told, 1_000);
     }

@@ -1,8 +1,7 @@
 //! Where messages wait to be sent: lanes, so that what is large or many does not hold up what is urgent.
 //!
 //! ```text
-//! body    what waits
-//! queue   one queue: what waits, and the long message that is being sent in parts
+//! queue   one queue: what waits, as it will be sent, and the long message that is being sent in parts
 //! pick    whose turn it is
 //! ```
 //!
@@ -10,10 +9,8 @@
 //! queues: what may have to wait for the other end (events, which it may handle slowly), and what never does (answers,
 //! cancellations, credit). An answer behind an event that waits could make two routers wait for each other for ever.
 
-mod body;
 mod pick;
 mod queue;
 
-pub(crate) use body::Body;
 pub(crate) use pick::{Lane, Lanes, Place};
-pub(crate) use queue::{Partial, What};
+pub(crate) use queue::{Late, Partial, Particulars, Queue, Taken, What};

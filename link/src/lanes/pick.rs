@@ -1,7 +1,10 @@
+use std::convert::Infallible;
+use std::time::Instant;
+
 use edri_event::Priority;
 
-use super::body::Body;
-use super::queue::Queue;
+use super::queue::{Late, Queue, What};
+use crate::message::LeftAt;
 
 /// The queues of all lanes, and whose turn it is.
 #[derive(Debug, Default)]
@@ -80,14 +83,38 @@ impl Place {
 }
 
 impl Lanes {
-    pub(crate) fn push(&mut self, place: Place, body: Body) {
-        self.queues[place.index()].push(body);
+    /// Appends a message: see [`Queue::push`].
+    #[inline]
+    pub(crate) fn push<E>(
+        &mut self,
+        place: Place,
+        what: What,
+        deadline: Option<Instant>,
+        write: impl FnOnce(&mut Vec<u8>) -> Result<(Option<LeftAt>, usize), E>,
+    ) -> Result<(), E> {
+        self.queues[place.index()].push(what, deadline, write)
+    }
+
+    /// Appends a message without a deadline; `write` tells how long its payload is.
+    pub(crate) fn push_encoded(
+        &mut self,
+        place: Place,
+        what: What,
+        write: impl FnOnce(&mut Vec<u8>) -> usize,
+    ) {
+        let Ok(()) = self.push::<Infallible>(place, what, None, |out| Ok((None, write(out))));
+    }
+
+    /// Appends one that is encoded when its turn has come.
+    pub(crate) fn push_late(&mut self, place: Place, late: Late) {
+        self.queues[place.index()].push_late(late);
     }
 
     pub(crate) fn queue(&mut self, place: Place) -> &mut Queue {
         &mut self.queues[place.index()]
     }
 
+    #[inline]
     pub(crate) fn cost(&self, place: Place) -> u64 {
         self.queues[place.index()].cost()
     }
@@ -96,8 +123,14 @@ impl Lanes {
         self.queues.iter().all(Queue::is_empty)
     }
 
-    pub(crate) fn clear(&mut self) {
-        self.queues.iter_mut().for_each(Queue::clear);
+    /// All queues, from the most urgent.
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Queue> {
+        self.queues.iter_mut()
+    }
+
+    /// Gives back what room empty queues have.
+    pub(crate) fn shrink(&mut self) {
+        self.queues.iter_mut().for_each(Queue::shrink);
     }
 
     /// The queue whose turn it is, among those that have something that may go now.
@@ -131,11 +164,19 @@ impl Lanes {
 mod tests {
     use super::*;
     use crate::call::CallId;
+    use crate::lanes::Taken;
+
+    fn push(lanes: &mut Lanes, place: Place, call: u64, bytes: &[u8]) {
+        lanes.push_encoded(place, What::Request(CallId::new(call)), |out| {
+            out.extend_from_slice(bytes);
+            bytes.len()
+        });
+    }
 
     fn full() -> Lanes {
         let mut lanes = Lanes::default();
         for place in [Lane::Control, Lane::High, Lane::Normal, Lane::Bulk].map(Place::Free) {
-            (0..10_000).for_each(|_| lanes.push(place, Body::Cancel { call: CallId::new(1) }));
+            (0..10_000).for_each(|_| push(&mut lanes, place, 1, &[7]));
         }
         lanes
     }
@@ -146,7 +187,7 @@ mod tests {
         let mut turns = [0; 4];
         for _ in 0..1_000 {
             let place = lanes.pick(|_, _| true).unwrap();
-            lanes.queue(place).pop();
+            lanes.queue(place).take();
             turns[place.lane() as usize] += 1;
         }
         assert!(turns[0] > 700, "{turns:?}");
@@ -162,19 +203,65 @@ mod tests {
     }
 
     #[test]
-    fn a_queue_knows_what_it_holds() {
-        let mut lanes = Lanes::default();
-        let place = Place::Free(Lane::Normal);
-        lanes.push(place, Body::Cancel { call: CallId::new(1) });
-        lanes.push(place, Body::Cancel { call: CallId::new(2) });
-        assert_eq!(lanes.cost(place), 128);
-        assert!(
-            lanes
-                .queue(place)
-                .remove(|body| matches!(body, Body::Cancel { call } if *call == CallId::new(1)))
-        );
-        assert_eq!(lanes.cost(place), 64);
-        lanes.queue(place).pop();
-        assert!(lanes.is_empty() && lanes.cost(place) == 0);
+    fn what_is_taken_back_is_gone_and_what_is_around_it_stays() {
+        let long = vec![9; 20_000];
+        for gone in 0..4 {
+            let mut lanes = Lanes::default();
+            let place = Place::Metered(Lane::Normal);
+            for call in 0..4 {
+                let short = [call as u8; 10];
+                push(&mut lanes, place, call, if call == 2 { &long } else { &short });
+                lanes.push_encoded(place, What::Plain, |out| {
+                    out.push(100 + call as u8);
+                    1
+                });
+            }
+            let queue = lanes.queue(place);
+            assert!(queue.remove(|what| *what == What::Request(CallId::new(gone))));
+            assert!(!queue.remove(|what| *what == What::Request(CallId::new(gone))));
+            let mut left = Vec::new();
+            while let Some((taken, _)) = queue.take() {
+                left.push(match taken {
+                    Taken::Short(bytes) => bytes.to_vec(),
+                    Taken::Long(bytes) => bytes.to_vec(),
+                });
+            }
+            let expected = (0..4).flat_map(|call| {
+                let bytes = if call == 2 { long.clone() } else { vec![call as u8; 10] };
+                let request = (u64::from(call as u8) != gone).then_some(bytes);
+                request.into_iter().chain([vec![100 + call as u8]])
+            });
+            assert!(left.into_iter().eq(expected));
+            assert!(lanes.is_empty() && lanes.cost(place) == 0);
+        }
+    }
+
+    #[test]
+    fn a_queue_that_goes_on_for_long_does_not_grow() {
+        let mut queue = Queue::default();
+        for round in 0..100_000_u32 {
+            let written = queue.push(What::Plain, None, |out| {
+                out.extend_from_slice(&round.to_le_bytes());
+                Ok::<_, ()>((None, 4))
+            });
+            assert_eq!(written, Ok(()));
+            if round >= 100 {
+                let Some((Taken::Short(bytes), None)) = queue.take() else { panic!("nothing is there") };
+                assert_eq!(bytes, (round - 100).to_le_bytes());
+            }
+        }
+        assert_eq!(queue.cost(), 100 * 68);
+        assert!(queue.room() < 64 * 1024, "{}", queue.room());
+    }
+
+    #[test]
+    fn what_could_not_be_written_leaves_nothing() {
+        let mut queue = Queue::default();
+        let failed = queue.push(What::Plain, None, |out| {
+            out.extend_from_slice(b"half");
+            Err("the codec fails")
+        });
+        assert_eq!(failed, Err("the codec fails"));
+        assert!(queue.is_empty() && queue.cost() == 0 && queue.take().is_none());
     }
 }

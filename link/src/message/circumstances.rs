@@ -1,7 +1,6 @@
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use edri_event::{EventId, Key, Origin, Priority, TraceContext};
-use serde::{Deserialize, Serialize};
 
 /// What travels beside an event.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -22,55 +21,19 @@ pub struct Circumstances {
     pub origin: Option<Origin>,
     /// Whether the requester wants to know how far a request has come.
     pub reports: Reports,
+    /// Whether it may have been delivered before, to a router that is not there any more.
+    pub redelivered: bool,
+    /// Whether it does no harm to ask a request twice: one that was sent to a router that is not there any more is then
+    /// sent again when that has started anew. It does not travel.
+    pub idempotent: bool,
 }
 
 /// Whether reports of progress are wanted.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Reports {
     /// Nobody would read them.
     #[default]
     Unwanted,
     /// They are.
     Wanted,
-}
-
-/// The same as it travels.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Header {
-    pub(crate) id: Option<EventId>,
-    pub(crate) key: Option<Key>,
-    pub(crate) priority: Priority,
-    /// Until the deadline, in microseconds.
-    pub(crate) left: Option<u64>,
-    pub(crate) trace: Option<TraceContext>,
-    pub(crate) origin: Option<Origin>,
-    pub(crate) reports: Reports,
-}
-
-impl Circumstances {
-    pub(crate) fn header(&self, now: Instant) -> Header {
-        let left = self.deadline.map(|deadline| deadline.saturating_duration_since(now).as_micros());
-        Header {
-            id: self.id,
-            key: self.key,
-            priority: self.priority,
-            left: left.map(|left| u64::try_from(left).unwrap_or(u64::MAX)),
-            trace: self.trace,
-            origin: self.origin,
-            reports: self.reports,
-        }
-    }
-
-    pub(crate) fn of(header: &Header, now: Instant) -> Self {
-        Self {
-            id: header.id,
-            key: header.key,
-            priority: header.priority,
-            // A deadline beyond all clocks is none.
-            deadline: header.left.and_then(|left| now.checked_add(Duration::from_micros(left))),
-            trace: header.trace,
-            origin: header.origin,
-            reports: header.reports,
-        }
-    }
 }

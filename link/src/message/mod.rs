@@ -2,16 +2,18 @@
 //!
 //! ```text
 //! wire            every kind of message, encoded and decoded
+//! bytes           numbers and payloads in them
 //! circumstances   what travels beside an event
 //! outcome         how a request ends, and how a direction of a tunnel does
 //! ```
 
+mod bytes;
 mod circumstances;
 mod outcome;
 mod wire;
 
-pub(crate) use circumstances::Header;
+pub(crate) use bytes::{Cursor, Malformed, put_number};
 pub use circumstances::{Circumstances, Reports};
 pub(crate) use outcome::cut;
 pub use outcome::{AnswerError, Ending};
-pub(crate) use wire::{Message, Outcome, Party, Route};
+pub(crate) use wire::{BESIDE, LeftAt, Message, Opening, Party, Route, put_answer, put_event, put_item};

@@ -54,6 +54,9 @@ pub enum AnswerError {
         /// Why it ended.
         reason: String,
     },
+    /// The router of the responder was started anew, and knows nothing of the request.
+    #[error("the responder's router was started anew before the answer came")]
+    Restarted,
 }
 
 /// How one direction of a tunnel ended.

@@ -280,7 +280,7 @@ pub fn write_relay(out: &mut Vec<u8>, member: u32, blob: &[u8]) {
 }
 
 /// Appends a frame with what `body` appends.
-fn framed(out: &mut Vec<u8>, kind: u8, body: impl FnOnce(&mut Vec<u8>)) {
+pub(crate) fn framed(out: &mut Vec<u8>, kind: u8, body: impl FnOnce(&mut Vec<u8>)) {
     let start = out.len();
     out.extend_from_slice(&[0, 0, 0, 0, kind]);
     body(out);
@@ -289,7 +289,7 @@ fn framed(out: &mut Vec<u8>, kind: u8, body: impl FnOnce(&mut Vec<u8>)) {
 }
 
 /// Appends a value of the link's own types: numbers, strings and enums, which postcard writes without fail.
-fn put<T: Serialize>(out: &mut Vec<u8>, value: &T) {
+pub(crate) fn put<T: Serialize>(out: &mut Vec<u8>, value: &T) {
     if let Err(error) = postcard::to_io(value, out) {
         unreachable!("writing to memory cannot fail, and the link's own types all have a form: {error}");
     }

@@ -69,7 +69,8 @@ pub struct Consumer {
     pub id: Option<u64>,
     /// How many links are between him and the router that announces him: 0 for one of its own.
     pub hops: u8,
-    /// How loaded he is, which counts where there are several: less is better.
+    /// How loaded he is, which counts where there are several: less is better. Of those who are announced together, how
+    /// many links there are to the nearest.
     pub load: u32,
 }
 

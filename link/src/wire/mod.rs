@@ -51,6 +51,7 @@ mod reader;
 
 pub use dictionary::{Learned, Learner, Lexicon, LexiconError, Told};
 pub use frame::{Close, CloseCode, Frame, FrameError, Relay, write, write_relay};
+pub(crate) use frame::{framed, put};
 pub use greeting::{Credentials, Hello, Refusal, Refused, Station, Welcome};
 pub use identity::{Identity, Peer, Token};
 pub use interest::{Change, Consumer, Interest, Interests, Mismatch, Role, Schema};
