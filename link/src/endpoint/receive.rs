@@ -59,7 +59,7 @@ impl Endpoint {
         }
         for change in interests.changes {
             if let Some(learned) = self.learner.learn(change)? {
-                for heard in self.wanted.hear(learned, &self.declared)? {
+                for heard in self.wanted.hear(learned)? {
                     self.note(heard);
                 }
             }

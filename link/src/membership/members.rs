@@ -143,7 +143,7 @@ impl Membership {
 
     /// A member is gone, and with it what was under way.
     pub(super) fn gone(&mut self, id: MemberId, cause: MemberGone) {
-        let error = AnswerError::LinkLost { reason: cause.to_string() };
+        let error = AnswerError::LinkLost { peer: self.name(id), reason: cause.to_string() };
         let Some(again) = self.dissolve(id, &error) else { return };
         let mut events: Vec<_> =
             again.into_iter().map(|again| undelivered(again, Undelivered::LinkLost, error.clone())).collect();
@@ -154,6 +154,10 @@ impl Membership {
             self.events.push_back(NetworkEvent::From { member: id, event });
         }
         self.remove(id, cause);
+    }
+
+    fn name(&self, id: MemberId) -> Option<String> {
+        self.members.get(&id).map(|member| member.peer.identity.name.clone())
     }
 
     /// Ends its channel, and tells of all that is said of it.

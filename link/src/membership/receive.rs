@@ -70,7 +70,7 @@ impl Membership {
     fn learned(&mut self, id: MemberId, learned: Learned, now: Instant) {
         let Some(member) = self.members.get_mut(&id) else { return };
         let complete = learned == Learned::Complete;
-        match member.wanted.hear(learned, &self.declared) {
+        match member.wanted.hear(learned) {
             Ok(heard) => heard.into_iter().for_each(|heard| self.note(id, heard)),
             Err(violation) => return self.reject(id, &violation),
         }

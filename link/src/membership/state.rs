@@ -9,7 +9,7 @@ use crate::channel::Channel;
 use crate::connection::Connection;
 use crate::event::Event;
 use crate::handshake::{Expected, Peer};
-use crate::interest::{Declared, Heard, Interest, Offered, Schema, Wanted};
+use crate::interest::{Consumer, Heard, Interest, Offered, Schema, Wanted};
 use crate::numbers::ByNumber;
 use crate::returned::Returned;
 use crate::settings::Settings;
@@ -31,7 +31,6 @@ pub struct Membership {
     pub(super) connection: Option<Connection>,
     pub(super) switch: Option<Peer>,
     pub(super) offered: Offered,
-    pub(super) declared: Declared,
     pub(super) learner: Learner,
     pub(super) members: ByNumber<MemberId, Member>,
     /// By the number that the switch has given over this connection.
@@ -113,7 +112,6 @@ impl Membership {
             connection: None,
             switch: None,
             offered: Offered::default(),
-            declared: Declared::default(),
             learner: Learner::new(DICTIONARY),
             members: ByNumber::default(),
             numbers: ByNumber::default(),
@@ -164,25 +162,23 @@ impl Membership {
         None
     }
 
-    /// This end may send events of this schema: where a member wants them, [`Event::Wanted`] says so.
-    pub fn declare(&mut self, schema: Schema) {
-        let Some(declared) = self.declared.add(schema).cloned() else { return };
-        let mut ids: Vec<_> = self.members.keys().copied().collect();
-        ids.sort_unstable();
-        for id in ids {
-            let heard = self.members.get_mut(&id).map(|member| member.wanted.declare(&declared));
-            heard.into_iter().flatten().for_each(|heard| self.note(id, heard));
+    /// This router consumes events of this schema from here on; as a member of a group, if there is one. See
+    /// [`Endpoint::announce`](crate::Endpoint::announce).
+    pub fn announce(&mut self, schema: Schema, group: Option<&str>, consumer: Consumer) -> Interest {
+        self.offered.announce(schema, group, consumer)
+    }
+
+    /// What a member announced as `interest` is another event here: it does not travel, and both ends
+    /// [learn](Event::Mismatch) of it.
+    pub fn differs(&mut self, id: MemberId, interest: Interest, ours: Schema) {
+        let Some(member) = self.members.get_mut(&id) else { return };
+        let Some(mismatch) = member.wanted.differs(interest, ours) else { return };
+        // Beyond what could not be said yet, it is not told: it does not listen.
+        if member.objections.len() < self.settings.limits.interests as usize {
+            member.objections.push_back((interest, mismatch.ours.clone()));
         }
-    }
-
-    /// This router consumes events of this schema from here on. See [`Endpoint::announce`](crate::Endpoint::announce).
-    pub fn announce(&mut self, schema: Schema, load: u32) -> Interest {
-        self.offered.announce(schema, None, load)
-    }
-
-    /// The same for a member of a group. See [`Endpoint::announce_in`](crate::Endpoint::announce_in).
-    pub fn announce_in(&mut self, schema: Schema, group: &str, load: u32) -> Interest {
-        self.offered.announce(schema, Some(group), load)
+        self.talk(id);
+        self.tell(id, Event::Mismatch(mismatch));
     }
 
     /// This router consumes them no longer. Some may still be on their way; they are answered that nobody does.
@@ -241,13 +237,6 @@ impl Membership {
     }
 
     pub(super) fn note(&mut self, id: MemberId, heard: Heard) {
-        let Some(member) = self.members.get_mut(&id) else { return };
-        if let Heard::Differs { interest, mismatch } = &heard
-            && member.objections.len() < self.settings.limits.interests as usize
-        {
-            member.objections.push_back((*interest, mismatch.ours.clone()));
-            self.talk(id);
-        }
         let Some(member) = self.members.get_mut(&id) else { return };
         if let Some(event) = member.returned.hold(heard) {
             self.tell(id, event);
