@@ -168,7 +168,8 @@ fn a_switch_that_is_killed_can_be_started_again_at_once_and_one_that_is_told_to_
 #[test]
 fn a_second_signal_ends_it_at_once() {
     let place = TempDir::new().unwrap();
-    let config = "listen = [\"127.0.0.1:0\"]\ndrain-time = \"10 min\"\n[limits]\nhandshake-time = \"10 min\"\n";
+    let config =
+        "listen = [\"127.0.0.1:0\"]\ndrain-time = \"10 min\"\n[limits]\nhandshake-time = \"10 min\"\n";
     fs::write(place.path().join("switch.toml"), config).unwrap();
     let switch = Switch::start(place.path(), &["--config", "switch.toml"]);
     // Somebody who does not go.

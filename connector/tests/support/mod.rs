@@ -29,7 +29,9 @@ pub async fn switch(change: impl FnOnce(&mut SwitchSettings)) -> RunningSwitch {
 }
 
 pub fn hello(name: &str) -> Hello {
-    Hello::new(Identity::new(RouterId::fresh(), name), Credentials::None, Limits::default(), 5_000)
+    let mut limits = Limits::default();
+    limits.frame = 256 * 1024;
+    Hello::new(Identity::new(RouterId::fresh(), name), Credentials::None, limits, 5_000)
 }
 
 pub fn hello_in(network: &str, name: &str) -> Hello {
@@ -113,7 +115,7 @@ impl Client {
                 interest: Interest::from_number(number),
                 schema: number,
                 group: None,
-                load: 0,
+                consumer: edri_link::Consumer::default(),
             },
         ];
         self.say(&Frame::Interest(Interests { member: 0, changes })).await;

@@ -1,7 +1,7 @@
 use std::time::Instant;
 
 use super::event::NetworkEvent;
-use super::state::{DICTIONARY, Membership, Phase};
+use super::state::{Membership, Phase};
 use crate::closed::Closed;
 use crate::connection::Connection;
 use crate::handshake::Peer;
@@ -19,7 +19,7 @@ impl Membership {
 
     /// A switch has let this router in.
     pub(super) fn joined(&mut self, switch: Peer) {
-        self.learner = Learner::new(DICTIONARY);
+        self.learner = Learner::new(Learner::OF_A_NETWORK);
         self.offered.begin();
         self.numbers.clear();
         self.rejected.clear();

@@ -93,9 +93,6 @@ pub(super) enum Phase {
     Closed,
 }
 
-/// What a switch may say of interests takes at most so much room, in bytes.
-pub(super) const DICTIONARY: usize = 16 * 1024 * 1024;
-
 impl Membership {
     /// Over a connection to a switch: it says hello.
     pub fn joining(settings: Settings, now: Instant) -> Self {
@@ -112,7 +109,7 @@ impl Membership {
             connection: None,
             switch: None,
             offered: Offered::default(),
-            learner: Learner::new(DICTIONARY),
+            learner: Learner::new(Learner::OF_A_NETWORK),
             members: ByNumber::default(),
             numbers: ByNumber::default(),
             routers: HashMap::new(),

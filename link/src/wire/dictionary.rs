@@ -94,9 +94,6 @@ impl Schema {
 /// How long the name of a group may be, in bytes.
 const LONGEST_GROUP: usize = 1024;
 
-/// What an entry of a dictionary counts for beside its texts, in bytes.
-const AROUND: usize = 64;
-
 #[derive(Debug)]
 struct Numbers<T: ?Sized> {
     of: HashMap<Arc<T>, u32>,
@@ -220,6 +217,12 @@ impl<T: ?Sized + Hash + Eq> Numbers<T> {
 }
 
 impl Learner {
+    /// What a router lets the dictionary of a network take, in bytes: a switch speaks of no more.
+    pub const OF_A_NETWORK: usize = 16 * 1024 * 1024;
+
+    /// What an entry counts for beside its texts, in bytes.
+    pub const AROUND: usize = 64;
+
     /// Knows nothing yet. What it learns takes `most_bytes` at most.
     pub fn new(most_bytes: usize) -> Self {
         Self { schemas: HashMap::new(), groups: HashMap::new(), bytes: 0, most_bytes }
@@ -233,15 +236,15 @@ impl Learner {
         Ok(Some(match change {
             Change::Schema { number, schema } => {
                 let weight = check("schema", schema.weight(), Schema::LONGEST)?;
-                let before = self.schemas.get(&number).map_or(0, |before| before.weight() + AROUND);
-                self.count(weight + AROUND, before)?;
+                let before = self.schemas.get(&number).map_or(0, |before| before.weight() + Self::AROUND);
+                self.count(weight + Self::AROUND, before)?;
                 self.schemas.insert(number, Arc::new(schema));
                 return Ok(None);
             }
             Change::Group { number, name } => {
                 let length = check("group", name.len(), LONGEST_GROUP)?;
-                let before = self.groups.get(&number).map_or(0, |before| before.len() + AROUND);
-                self.count(length + AROUND, before)?;
+                let before = self.groups.get(&number).map_or(0, |before| before.len() + Self::AROUND);
+                self.count(length + Self::AROUND, before)?;
                 self.groups.insert(number, name.into());
                 return Ok(None);
             }

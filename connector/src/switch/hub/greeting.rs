@@ -45,6 +45,13 @@ pub(crate) fn admit(
 ) -> Result<Newcomer, Refused> {
     let mut identity = hello.identity;
     hello.limits.check().map_err(|reason| Refused::new(Refusal::Limits, reason))?;
+    if hello.limits.interests < settings.limits.interests {
+        let reason = format!(
+            "it takes {} interests of each other router: expected {} at least, which is what others may have",
+            hello.limits.interests, settings.limits.interests
+        );
+        return Err(Refused::new(Refusal::Limits, reason));
+    }
     if u128::from(hello.heartbeat) < CLOSEST.as_millis() {
         let reason =
             format!("it wants a heartbeat every {} ms: expected {CLOSEST:?} at least", hello.heartbeat);

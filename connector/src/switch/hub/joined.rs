@@ -90,11 +90,13 @@ impl Joined {
         let table = self.network.table.read();
         let forwarded = loop {
             let relay = match split(bytes, limit) {
-                Ok(Some((frame, rest))) => as_relay(frame).map(|relay| relay.map(|relay| (relay, rest))),
+                Ok(Some((frame, rest))) => {
+                    as_relay(frame).map(|relay| relay.map(|relay| (relay, frame, rest)))
+                }
                 Ok(None) => Ok(None),
                 Err(error) => Err(error),
             };
-            let ((to, blob), rest) = match relay {
+            let ((to, blob), frame, rest) = match relay {
                 Ok(Some(relay)) => relay,
                 Ok(None) => break Ok(bytes),
                 Err(error) => break Err(error.into()),
@@ -102,6 +104,11 @@ impl Joined {
             relays += 1;
             length += (bytes.len() - rest.len()) as u64;
             match table.get(&to).filter(|_| to != own) {
+                // It would take the switch for one that breaks the protocol.
+                Some(member) if frame.len() > member.newcomer.limits.frame as usize => {
+                    let limit = member.newcomer.limits.frame;
+                    break Err(Violation::RelayTooLong { member: to, length: frame.len(), limit });
+                }
                 Some(member) => match member.push(own, blob, queue) {
                     Pushed::First => {
                         queued += bytes.len() - rest.len();

@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use bytes::Bytes;
 use edri_event::RouterId;
 use edri_link::wire::{
-    Change, Departure, Frame, Interest, Learned, Left, Lexicon, Permit, Role, Schema, write,
+    Change, Consumer, Departure, Frame, Interest, Learned, Learner, Left, Lexicon, Permit, Role, Schema,
+    write,
 };
 use parking_lot::{Mutex, RwLock};
 
@@ -36,6 +37,8 @@ struct State {
     types: HashMap<u32, u32>,
     /// How many numbers the lexicon has given to schemas and to groups.
     numbers: Numbers,
+    /// What they take in the dictionaries of routers.
+    weights: [Weights; 2],
     interests: usize,
     views: HashMap<Permit, Kept>,
     /// Loads that have changed since everybody was told: the latest counts.
@@ -44,6 +47,28 @@ struct State {
     abandoned: bool,
     /// There is something of which not everybody has been told.
     untold: bool,
+}
+
+/// What has been said of the numbers of a lexicon, in bytes: those who know it keep the last of each.
+#[derive(Debug, Default)]
+struct Weights {
+    of: Vec<u32>,
+    all: usize,
+}
+
+impl Weights {
+    /// How much there would be if a number meant something of this weight.
+    fn with(&self, number: u32, weight: usize) -> usize {
+        self.all + weight - self.of.get(number as usize).map_or(0, |before| *before as usize)
+    }
+
+    fn set(&mut self, number: u32, weight: usize) {
+        self.all = self.with(number, weight);
+        if self.of.len() <= number as usize {
+            self.of.resize(number as usize + 1, 0);
+        }
+        self.of[number as usize] = u32::try_from(weight).unwrap_or(u32::MAX);
+    }
 }
 
 /// How many numbers a lexicon has given.
@@ -68,7 +93,7 @@ struct Consumed {
     schema: Arc<Schema>,
     number: u32,
     group: Option<u32>,
-    load: u32,
+    consumer: Consumer,
 }
 
 /// Sums over those who have left.
@@ -284,7 +309,7 @@ impl State {
         // It has been removed, and its connection does not know yet.
         let Some(announced) = self.members.get_mut(&number) else { return Ok(()) };
         match learned {
-            Learned::Announced { interest, schema, group, load } => {
+            Learned::Announced { interest, schema, group, consumer } => {
                 if interest.number() < announced.next {
                     let next = announced.next;
                     return Err(Violation::InterestReused { number: interest.number(), next });
@@ -313,7 +338,24 @@ impl State {
                     deny(member, interest, reason, denied);
                     return Ok(());
                 }
+                let weight = schema.weight() + Learner::AROUND;
+                let group_weight = group.as_ref().map_or(0, |group| group.len() + Learner::AROUND);
                 let group = group.map(|group| self.lexicon.hold_group(&group));
+                let all = self.weights[0].with(schema_number, weight)
+                    + group.map_or(self.weights[1].all, |group| self.weights[1].with(group, group_weight));
+                if all > Learner::OF_A_NETWORK {
+                    self.release(&Consumed { schema, number: schema_number, group, consumer });
+                    let reason = format!(
+                        "the names of the network's events take {all} bytes: expected at most {}",
+                        Learner::OF_A_NETWORK
+                    );
+                    deny(member, interest, reason, denied);
+                    return Ok(());
+                }
+                self.weights[0].set(schema_number, weight);
+                if let Some(group) = group {
+                    self.weights[1].set(group, group_weight);
+                }
                 self.numbers.schemas = self.numbers.schemas.max(schema_number + 1);
                 self.numbers.groups = self.numbers.groups.max(group.map_or(0, |group| group + 1));
                 said.push(Said::Announced {
@@ -321,9 +363,11 @@ impl State {
                     schema: Arc::clone(&schema),
                     number: schema_number,
                     group,
-                    load,
+                    consumer,
                 });
-                announced.interests.insert(interest, Consumed { schema, number: schema_number, group, load });
+                announced
+                    .interests
+                    .insert(interest, Consumed { schema, number: schema_number, group, consumer });
                 self.interests += 1;
             }
             Learned::Withdrawn { interest } => {
@@ -343,9 +387,9 @@ impl State {
             }
             Learned::Loaded { interest, load } => {
                 if let Some(consumed) = announced.interests.get_mut(&interest)
-                    && consumed.load != load
+                    && consumed.consumer.load != load
                 {
-                    consumed.load = load;
+                    consumed.consumer.load = load;
                     self.loads.insert((number, interest), load);
                     self.untold = true;
                 }
@@ -428,7 +472,7 @@ impl Announced {
             interest: *interest,
             schema: consumed.number,
             group: consumed.group,
-            load: consumed.load,
+            consumer: consumed.consumer,
         });
         let complete = self.complete.then_some(Change::Complete);
         let changes = announced.chain(complete).collect();

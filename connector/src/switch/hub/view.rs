@@ -3,7 +3,9 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 use bytes::Bytes;
-use edri_link::wire::{Change, Frame, Interest, Interests, Lexicon, Permit, Role, Schema, Told, write};
+use edri_link::wire::{
+    Change, Consumer, Frame, Interest, Interests, Lexicon, Permit, Role, Schema, Told, write,
+};
 use parking_lot::Mutex;
 
 use super::log::Log;
@@ -36,8 +38,9 @@ pub(super) struct Kept {
 /// How many numbers of a lexicon are encoded together.
 const PAGE: u32 = 64;
 
-/// So many bytes of changes go into one frame, more or less.
-const TOGETHER: usize = 32 * 1024;
+/// So many bytes of changes go into one frame, which is no longer than the shortest that a router may take (16 KiB): one
+/// change more still fits.
+const TOGETHER: usize = 8 * 1024;
 
 impl View {
     /// Whether those who have it are told of interests in this.
@@ -68,9 +71,9 @@ impl Kept {
         let (mut definitions, mut about) = (Vec::new(), Vec::new());
         for said in changes {
             match said {
-                Said::Announced { interest, schema, number, group, load } if self.view.shows(schema) => {
+                Said::Announced { interest, schema, number, group, consumer } if self.view.shows(schema) => {
                     let before = about.len();
-                    lexicon.announce(&mut self.told, *interest, (*number, *group), *load, &mut about);
+                    lexicon.announce(&mut self.told, *interest, (*number, *group), *consumer, &mut about);
                     // The last of them is the announcement.
                     let announcement = about.len() - 1;
                     definitions.extend(about.drain(before..announcement));
@@ -133,7 +136,7 @@ impl Kept {
 /// A change in what a member consumes, with what is needed to see who is told of it.
 #[derive(Clone, Debug)]
 pub(super) enum Said {
-    Announced { interest: Interest, schema: Arc<Schema>, number: u32, group: Option<u32>, load: u32 },
+    Announced { interest: Interest, schema: Arc<Schema>, number: u32, group: Option<u32>, consumer: Consumer },
     Changed { change: Change, schema: Arc<Schema> },
     Complete,
 }

@@ -107,6 +107,13 @@ impl AccessList {
         (!these.is_empty()).then_some(Rights::These(these))
     }
 
+    /// How long all patterns of what may be sent are together, if that is longer than can be told.
+    pub(super) fn too_long_to_tell(&self) -> Option<usize> {
+        let patterns = self.0.iter().flat_map(|rule| &rule.publish);
+        let length = patterns.map(|pattern| pattern.as_str().len() + 2).sum();
+        (length > super::LONGEST_PERMIT).then_some(length)
+    }
+
     /// How many rules there are.
     pub fn len(&self) -> usize {
         self.0.len()

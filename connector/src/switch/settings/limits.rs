@@ -34,9 +34,11 @@ pub struct SwitchLimits {
     pub backlog: u64,
     /// How many networks there may be at a time. 1,024 by default.
     pub networks: usize,
-    /// How many interests a router may have. 16,384 by default.
+    /// How many interests a router may have. 4,096 by default, which is what routers expect of each other: one that expects
+    /// fewer is not let in.
     pub interests: u32,
-    /// How many event types a network may know. 262,144 by default.
+    /// How many event types a network may know. 131,072 by default. What they are called may take some 16 MiB, which is what
+    /// routers keep of it.
     pub types: u32,
 }
 
@@ -87,8 +89,8 @@ impl Default for SwitchLimits {
             stall: Duration::from_secs(30),
             backlog: 16 << 20,
             networks: 1_024,
-            interests: 16_384,
-            types: 262_144,
+            interests: 4_096,
+            types: 131_072,
         }
     }
 }

@@ -118,6 +118,9 @@ pub struct SettingsError {
 /// The longest name of a network or a router, in bytes.
 pub(crate) const LONGEST_NAME: usize = 256;
 
+/// How long the patterns of all that a router may send are together, in bytes.
+pub(crate) const LONGEST_PERMIT: usize = 8 * 1024;
+
 impl SwitchSettings {
     /// The defaults, for a switch that listens there.
     pub fn new<T: Into<String>>(listen: impl IntoIterator<Item = T>) -> Self {
@@ -172,6 +175,13 @@ impl SwitchSettings {
                 "plain-text",
                 "is \"anywhere\" and there are tokens: expected TLS, or tokens would travel in clear",
             );
+        }
+        if let Some(long) = self.access.too_long_to_tell() {
+            let reason = format!(
+                "has patterns in `publish` of {long} bytes together: expected at most {LONGEST_PERMIT}, since each router is \
+                 told what the others may send"
+            );
+            return wrong("access", &reason);
         }
         self.limits.check().map_err(|(key, reason)| SettingsError { key: format!("limits.{key}"), reason })
     }
@@ -269,6 +279,9 @@ mod tests {
         assert_eq!(clear.check(), Ok(()));
         clear.tokens.push(TokenRule::new(Secret::new("0123456789abcdef").unwrap()));
         refused(&clear, "plain-text");
+        let mut endless = good.clone();
+        endless.access = [Access::of([]).publish(Pattern::new("x".repeat(9_000)))].into_iter().collect();
+        refused(&endless, "access");
         let mut small = good;
         small.limits.queue = 1;
         refused(&small, "limits.queue");

@@ -246,6 +246,22 @@ fn a_relay_that_names_nobody_closes_the_connection() {
 }
 
 #[test]
+fn a_relay_that_is_longer_than_its_receiver_takes_ends_its_sender_and_not_its_receiver() {
+    let bench = Bench::new();
+    let now = bench.now;
+    let (mut a, mut b) = (bench.join("a"), bench.join("b"));
+    let most = Limits::default().frame as usize - 5;
+    a.relay(b.number(), &vec![0; most], now);
+    b.read(now);
+    assert_eq!(b.picture.relays.len(), 1);
+    a.relay(b.number(), &vec![0; most + 1], now);
+    bench.settle(&mut [&mut a, &mut b]);
+    assert_eq!(a.close_code(), Some(CloseCode::Violation));
+    assert!(a.close_reason().contains("expected at most 65536"), "{}", a.close_reason());
+    assert!(b.picture.closed.is_none() && b.picture.relays.len() == 1);
+}
+
+#[test]
 fn relays_that_came_before_garbage_are_forwarded_and_their_sender_is_expelled() {
     let bench = Bench::new();
     let now = bench.now;

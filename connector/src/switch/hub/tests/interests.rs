@@ -194,6 +194,30 @@ fn types_beyond_what_a_network_knows_are_denied_by_name_and_the_rest_goes_on() {
 }
 
 #[test]
+fn names_beyond_what_routers_keep_are_denied_and_the_rest_goes_on() {
+    let bench = Bench::with(|settings| {
+        settings.limits.interests = 16_384;
+        settings.limits.backlog = 64 << 20;
+    });
+    let now = bench.now;
+    let mut limits = Limits::default();
+    limits.interests = 16_384;
+    let mut a = bench.greet(Hello { limits, ..hello("a") });
+    let mut b = bench.greet(Hello { limits, ..hello("b") });
+    for number in 0..6_000 {
+        // The router's own dictionary is bounded, too: it says them all under one number.
+        let name = format!("{number} {}", "x".repeat(3_900));
+        a.say(&changes([defined(0, &name), announce(number, 0)]), now);
+        b.read(now);
+    }
+    bench.settle(&mut [&mut a, &mut b]);
+    let (told, denied) = (b.picture.consumed_by("a").len(), a.picture.denied.len());
+    assert!(told > 4_000 && told * 3_900 < 16 << 20, "{told}");
+    assert_eq!(told + denied, 6_000);
+    assert!(a.picture.denied[0].1.contains("expected at most 16777216"), "{:?}", a.picture.denied[0]);
+}
+
+#[test]
 fn what_breaks_the_protocol_of_interests_closes_the_connection_and_says_why() {
     let bench = Bench::new();
     let now = bench.now;

@@ -112,6 +112,10 @@ fn limits_that_would_stall_a_link_are_refused() {
     let mut limits = Limits::default();
     limits.window = 0;
     refused(&bench.greet(Hello { limits, ..hello("a") }), Refusal::Limits, "`window` is 0");
+    let mut limits = Limits::default();
+    limits.interests = 10;
+    let few = bench.greet(Hello { limits, ..hello("a") });
+    refused(&few, Refusal::Limits, "10 interests of each other router: expected 4096");
 }
 
 #[test]
