@@ -80,6 +80,7 @@ mod line;
 mod membership;
 mod message;
 mod numbers;
+mod permits;
 mod returned;
 mod settings;
 mod sift;

@@ -10,7 +10,7 @@ use crate::interest::{Consumer, Heard, Interest, Offered, Schema, Wanted};
 use crate::returned::Returned;
 use crate::settings::Settings;
 use crate::sift::sift;
-use crate::wire::{Learner, Limits};
+use crate::wire::{Learner, Limits, Proof};
 
 /// One end of a link between two routers, without any I/O.
 ///
@@ -57,6 +57,8 @@ pub struct Endpoint {
     pub(super) connection: Option<Connection>,
     /// Whom the channel is with.
     pub(super) peer: Option<Peer>,
+    /// By what that is known again, if it connected.
+    pub(super) proof: Proof,
     pub(super) channel: Channel,
     pub(super) next_call: u64,
     pub(super) offered: Offered,
@@ -126,6 +128,7 @@ impl Endpoint {
             phase: Phase::Fresh,
             connection,
             peer: None,
+            proof: Proof::default(),
             channel: Channel::new(nobody, 1),
             next_call: 0,
             offered: Offered::default(),

@@ -100,6 +100,11 @@ impl Offered {
         self.live.get(&interest).map(|live| live.role)
     }
 
+    /// What it is called that is consumed.
+    pub(crate) fn name(&self, interest: Interest) -> Option<&str> {
+        self.live.get(&interest).map(|live| live.schema.name.as_str())
+    }
+
     /// Another router knows it as something else.
     pub(crate) fn mismatch(&self, interest: Interest, theirs: Schema) -> Option<Mismatch> {
         let live = self.live.get(&interest)?;

@@ -11,6 +11,7 @@ use crate::event::Event;
 use crate::handshake::{Expected, Peer};
 use crate::interest::{Consumer, Heard, Interest, Offered, Schema, Wanted};
 use crate::numbers::ByNumber;
+use crate::permits::Permits;
 use crate::returned::Returned;
 use crate::settings::Settings;
 use crate::sift::sift;
@@ -52,6 +53,8 @@ pub struct Membership {
     /// The sessions of channels that were given up, of members that may come back all the same.
     pub(super) sessions: HashMap<(RouterId, u64), u64>,
     pub(super) closing_until: Option<Instant>,
+    /// How many channel frames were sent again.
+    pub(super) resent: u64,
 }
 
 /// A member of a network: one incarnation of a router. It is not given again while the membership lasts.
@@ -61,6 +64,7 @@ pub struct MemberId(pub(super) u32);
 #[derive(Debug)]
 pub(super) struct Member {
     pub(super) peer: Peer,
+    pub(super) permits: Permits,
     /// What the switch calls it, while it is there.
     pub(super) number: Option<u32>,
     /// How long it may still be away.
@@ -123,6 +127,7 @@ impl Membership {
             timers: BTreeSet::new(),
             sessions: HashMap::new(),
             closing_until: None,
+            resent: 0,
         }
     }
 
@@ -143,7 +148,8 @@ impl Membership {
                 while let Some(channel) = &mut member.channel
                     && let Some(event) = channel.poll_event()
                 {
-                    if let Some(event) = sift(event, &self.offered, channel) {
+                    let event = member.permits.check(event, &self.offered, channel);
+                    if let Some(event) = event.and_then(|event| sift(event, &self.offered, channel)) {
                         return Some(NetworkEvent::From { member: id, event });
                     }
                     // It was answered.
