@@ -250,7 +250,12 @@ async fn announce(writes: &Writes, of: usize, numbers: std::ops::Range<usize>) -
             let interest = Interest::from_number(number);
             [
                 Change::Schema { number, schema },
-                Change::Announce { interest, schema: number, group: None, load: 0 },
+                Change::Announce {
+                    interest,
+                    schema: number,
+                    group: None,
+                    consumer: edri_link::Consumer::default(),
+                },
             ]
         });
         let interests = Interests { member: 0, changes: changes.collect() };

@@ -7,7 +7,7 @@ use crate::call::{CallId, IncomingCall};
 use crate::closed::Closed;
 use crate::message::{AnswerError, Circumstances, Ending};
 use crate::tunnel::TunnelId;
-use crate::wire::{Interest, Mismatch, Peer, Schema};
+use crate::wire::{Consumer, Interest, Mismatch, Peer, Schema};
 
 /// What one end of a link learns.
 ///
@@ -29,7 +29,8 @@ pub enum Event {
     Resumed,
     /// All that the other end wanted when the link began is known.
     Informed,
-    /// The other end wants something that this end [may send](crate::Endpoint::declare).
+    /// The other end consumes something, whether or not this end has such an event. If it is another one here, this is
+    /// [to be said](crate::Endpoint::differs).
     Wanted {
         /// To be named when sending it.
         interest: Interest,
@@ -37,15 +38,15 @@ pub enum Event {
         schema: Schema,
         /// The group of subscribers that share it; without one each gets all of it.
         group: Option<Arc<str>>,
-        /// How loaded the consumer is: less is better.
-        load: u32,
+        /// Who consumes it.
+        consumer: Consumer,
     },
     /// The other end does not want it any more.
     Unwanted {
         /// What it was announced as.
         interest: Interest,
     },
-    /// How loaded a consumer is has changed.
+    /// How loaded a consumer is has changed; of subscribers and observers, how many links there are to the nearest.
     Load {
         /// What it was announced as.
         interest: Interest,

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! Link       a router's end of a link: what the other end wants is on its routes, what comes is dispatched
-//!  ├─ Events      what it has to say there, and what it wants to hear
+//!  ├─ Filter      which events may go over
 //!  ├─ Transport   any stream of bytes: a Unix socket, a connection in memory
 //!  └─ Endpoint    the protocol, without any I/O: bytes and the time go in; bytes, timers and events come out
 //!      ├─ wire       what goes over the wire: length, kind, body
@@ -35,7 +35,7 @@
 //!
 //! ```
 //! use edri_event::Notification;
-//! use edri_link::{End, Events, Identity, Link, Settings, memory};
+//! use edri_link::{End, Identity, Link, Settings, memory};
 //! use edri_router::Router;
 //! use serde::{Deserialize, Serialize};
 //!
@@ -49,13 +49,11 @@
 //! let settings = |router: &Router, name| Settings::new(Identity::new(router.id(), name));
 //! let (near, far) = memory::pair(memory::Conditions::default());
 //!
-//! let hears = Events::new().subscribes::<Added>();
-//! let says = Events::new().publishes::<Added>();
-//! let up = Link::start(&child, far, End::Connecting, settings(&child, "child"), says)?;
-//! let down = Link::start(&parent, near, End::Accepting, settings(&parent, "parent"), hears)?;
+//! let mut sums = parent.subscribe::<Added>();
+//! let up = Link::start(&child, far, End::Connecting, settings(&child, "child"));
+//! let down = Link::start(&parent, near, End::Accepting, settings(&parent, "parent"));
 //! up.opened().await?;
 //!
-//! let mut sums = parent.subscribe::<Added>();
 //! child.notify(Added { sum: 3 }).await?;
 //! assert_eq!(sums.recv().await.map(|added| added.sum), Some(3));
 //!
@@ -82,6 +80,7 @@ mod line;
 mod membership;
 mod message;
 mod numbers;
+mod permits;
 mod returned;
 mod settings;
 mod sift;
@@ -90,7 +89,7 @@ mod tunnel;
 mod violation;
 pub mod wire;
 
-pub use bridge::{End, Events, Link, NotShareable};
+pub use bridge::{End, Filter, Link};
 pub use call::{CallId, IncomingCall};
 pub use channel::Cost;
 pub use closed::Closed;
@@ -98,8 +97,10 @@ pub use endpoint::Endpoint;
 pub use event::{Event, Undelivered};
 pub use line::{Line, SendError, WriteError};
 pub use membership::{MemberGone, MemberId, Membership, NetworkEvent};
-pub use message::{AnswerError, Circumstances, Ending, Reports, Trace};
+pub use message::{AnswerError, Circumstances, Ending, Reports};
 pub use settings::Settings;
 pub use transport::{Transport, memory};
 pub use tunnel::TunnelId;
-pub use wire::{Identity, Interest, Limits, Mismatch, Peer, Refusal, Refused, Role, Schema, Token, VERSION};
+pub use wire::{
+    Consumer, Identity, Interest, Limits, Mismatch, Peer, Refusal, Refused, Role, Schema, Token, VERSION,
+};

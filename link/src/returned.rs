@@ -46,12 +46,11 @@ impl Returned {
     /// What the program is to learn of this now.
     pub(crate) fn hold(&mut self, heard: Heard) -> Option<Event> {
         let event = match heard {
-            Heard::Wanted { interest, schema, group, load } => {
-                Event::Wanted { interest, schema: Schema::clone(&schema), group, load }
+            Heard::Wanted { interest, schema, group, consumer } => {
+                Event::Wanted { interest, schema: Schema::clone(&schema), group, consumer }
             }
             Heard::Unwanted { interest } => Event::Unwanted { interest },
             Heard::Load { interest, load } => Event::Load { interest, load },
-            Heard::Differs { mismatch, .. } => Event::Mismatch(mismatch),
             Heard::Complete => Event::Informed,
         };
         if self.messages.is_empty() {

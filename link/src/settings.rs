@@ -1,8 +1,9 @@
 use std::time::Duration;
 
-use edri_router::InboxSettings;
+use edri_router::{Horizon, InboxSettings};
 
-use crate::wire::{Identity, Limits, Token};
+use crate::bridge::Filter;
+use crate::wire::{Identity, Limits, Proof, Token};
 
 /// How one end of a link is to behave.
 #[derive(Clone, Debug)]
@@ -29,8 +30,17 @@ pub struct Settings {
     pub rejoin: Option<Duration>,
     /// How long an orderly close may take. 5 s by default.
     pub closing: Duration,
+    /// What is at the other end, as a whole: nothing goes from one link of this router to another of the same horizon. That
+    /// of the [network's name](Identity::network) by default, so that the routers of a network, which are all linked with
+    /// each other, hear everything once. A link that leads elsewhere, such as to a child process, needs
+    /// [one of its own](Horizon::new).
+    pub horizon: Option<Horizon>,
+    /// Which events may go over it, in either direction. All that are shareable by default.
+    pub filter: Filter,
     /// What is given to the other end when connecting, and expected from it when accepting.
     pub token: Option<Token>,
+    /// By what this incarnation is known again when it connects anew. A fresh one by default.
+    pub proof: Proof,
 }
 
 impl Settings {
@@ -45,7 +55,10 @@ impl Settings {
             handshake: Duration::from_secs(5),
             rejoin: None,
             closing: Duration::from_secs(5),
+            horizon: None,
+            filter: Filter::all(),
             token: None,
+            proof: Proof::fresh(),
         }
     }
 

@@ -6,8 +6,8 @@ mod support;
 
 use std::time::Duration;
 
-use edri_event::{EventId, Key, Priority, Progress};
-use edri_link::{AnswerError, Event, Limits, Role, SendError, Trace};
+use edri_event::{EventId, Key, Priority, Progress, TraceContext, TraceFlags};
+use edri_link::{AnswerError, Consumer, Event, Limits, Role, SendError};
 use support::{LEFT, Pair, RIGHT, number, of, payload, schema, settings};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -58,8 +58,8 @@ fn an_event_that_differs_is_named_at_both_ends_and_everything_else_flows() {
     let mut pair = Pair::ordinary().open();
     let mut other = schema("note", Role::Subscriber);
     other.version = 2;
-    pair.ends[LEFT].declare(schema("note", Role::Subscriber));
-    let differs = pair.ends[RIGHT].announce(other, 0);
+    let differs = pair.want(RIGHT, &other);
+    pair.ends[LEFT].differs(differs, schema("note", Role::Subscriber));
     let good = pair.want(RIGHT, &schema("good", Role::Subscriber));
     for end in [LEFT, RIGHT] {
         let [Event::Mismatch(mismatch)] = &pair.take(end)[..] else { panic!("no mismatch at {end}") };
@@ -79,10 +79,8 @@ fn interests_beyond_what_the_other_end_takes_wait_until_others_are_withdrawn() {
     left.limits.interests = 2;
     let mut pair = Pair::new(left, settings(2, "right")).open();
     let names = ["a", "b", "c"];
-    let interests = names.map(|name| {
-        pair.ends[LEFT].declare(schema(name, Role::Subscriber));
-        pair.ends[RIGHT].announce(schema(name, Role::Subscriber), 0)
-    });
+    let interests = names
+        .map(|name| pair.ends[RIGHT].announce(schema(name, Role::Subscriber), None, Consumer::default()));
     pair.run(SECOND);
     assert_eq!(pair.take(LEFT).len(), 2);
     pair.ends[RIGHT].withdraw(interests[0]);
@@ -116,7 +114,7 @@ fn what_travels_beside_an_event_arrives_with_it() {
     let mut circumstances = of(Priority::High);
     circumstances.id = Some(EventId::fresh());
     circumstances.key = Some(Key::of("key"));
-    circumstances.trace = Some(Trace { trace: 7, span: 8, flags: 1 });
+    circumstances.trace = TraceContext::new(7, 8, TraceFlags::SAMPLED);
     circumstances.deadline = Some(pair.now + SECOND);
     pair.ends[LEFT].request(ask, circumstances, payload(1, 8)).unwrap();
     pair.run(Duration::from_millis(100));

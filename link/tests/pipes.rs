@@ -7,14 +7,14 @@ mod support;
 use std::sync::Arc;
 use std::time::Duration;
 
-use edri_event::Failure;
+use edri_event::{Event as _, Failure};
+use edri_link::Closed;
 use edri_link::memory::Conditions;
-use edri_link::{Closed, Events};
 use edri_router::{
     Inbox, InboxSettings, OpenError, Opening, Receiver, Registration, Router, ToInbox, TunnelError,
 };
 use proptest::prelude::*;
-use support::routers::{Ask, Blob, Ping, Pipe, Routers, all, both_ways, link_over, one_way};
+use support::routers::{Ask, Blob, Ping, Pipe, Routers, link_over, linked, until};
 use tokio::net::UnixStream;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -34,8 +34,9 @@ fn slow() -> Conditions {
 
 #[tokio::test(start_paused = true)]
 async fn a_tunnel_carries_items_both_ways_and_each_direction_ends_on_its_own() {
-    let Routers { left, right, links: _links } = one_way(slow()).await;
+    let Routers { left, right, links: _links } = linked(slow()).await;
     let (mut openings, _place) = acceptor(&right);
+    until(|| left.has_acceptors::<Pipe>()).await;
     let mut opened = left.open(Pipe(7)).await.unwrap();
     let opening = openings.recv().await.unwrap();
     assert_eq!(opening.event, Pipe(7));
@@ -71,7 +72,11 @@ async fn a_tunnel_carries_items_both_ways_and_each_direction_ends_on_its_own() {
 
 #[tokio::test(start_paused = true)]
 async fn a_tunnel_nobody_accepts_is_refused_with_the_reason() {
-    let Routers { left, right: _right, links } = one_way(slow()).await;
+    let Routers { left, right, links } = linked(slow()).await;
+    let (_openings, place) = acceptor(&right);
+    until(|| left.has_acceptors::<Pipe>()).await;
+    // What is on its way then is refused.
+    drop(place);
     let mut opened = left.open(Pipe(1)).await.unwrap();
     let Some(Err(TunnelError::Aborted(failure))) = opened.recv().await else { panic!("it was accepted") };
     assert_eq!(failure.code(), "no acceptor");
@@ -83,8 +88,9 @@ async fn a_tunnel_nobody_accepts_is_refused_with_the_reason() {
 
 #[tokio::test(start_paused = true)]
 async fn aborting_dropping_and_losing_the_link_show_at_the_other_end() {
-    let Routers { left, right, links } = one_way(slow()).await;
+    let Routers { left, right, links } = linked(slow()).await;
     let (mut openings, _place) = acceptor(&right);
+    until(|| left.has_acceptors::<Pipe>()).await;
     let mut pipe = async || {
         let opened = left.open(Pipe(1)).await.unwrap();
         (opened, openings.recv().await.unwrap().tunnel)
@@ -107,14 +113,15 @@ async fn aborting_dropping_and_losing_the_link_show_at_the_other_end() {
 
     let (mut opened, mut accepted) = pipe().await;
     drop(links);
-    assert!(matches!(opened.recv().await, Some(Err(TunnelError::Lost { .. }))));
-    assert!(matches!(accepted.recv().await, Some(Err(TunnelError::Lost { .. }))));
+    assert!(matches!(opened.recv().await, Some(Err(TunnelError::LinkLost { .. }))));
+    assert!(matches!(accepted.recv().await, Some(Err(TunnelError::LinkLost { .. }))));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_receiver_that_does_not_receive_stops_its_sender_within_the_windows() {
-    let Routers { left, right, links: _links } = one_way(Conditions::default()).await;
+    let Routers { left, right, links: _links } = linked(Conditions::default()).await;
     let (mut openings, _place) = acceptor(&right);
+    until(|| left.has_acceptors::<Pipe>()).await;
     let mut opened = left.open(Pipe(1)).await.unwrap();
     let mut accepted = openings.recv().await.unwrap().tunnel;
     let mut sent = 0;
@@ -124,6 +131,7 @@ async fn a_receiver_that_does_not_receive_stops_its_sender_within_the_windows() 
     }
     // Meanwhile other tunnels and requests go on.
     let _adder = right.respond(|ask: Ask| async move { Ok(ask.0) });
+    until(|| left.has_responders::<Ask>()).await;
     assert_eq!(left.request(Ask(3)).await, Ok(3));
     let mut other = left.open(Pipe(2)).await.unwrap();
     other.send(9).await.unwrap();
@@ -137,11 +145,14 @@ async fn a_receiver_that_does_not_receive_stops_its_sender_within_the_windows() 
 #[tokio::test]
 async fn everything_goes_over_a_unix_socket() {
     let (near, far) = UnixStream::pair().unwrap();
-    let ends = [(Router::new(), all(), near), (Router::new(), all(), far)];
+    let ends = [(Router::new(), near), (Router::new(), far)];
     let Routers { left, right, links } = link_over(ends, |_| {}).await;
     let mut blobs = left.subscribe::<Blob>();
     let mut pings = right.subscribe_with::<Ping>(InboxSettings::with_capacity(64));
     let _adder = right.respond(|ask: Ask| async move { Ok(ask.0 + 1) });
+    until(|| right.has_subscribers::<Blob>()).await;
+    until(|| left.has_subscribers::<Ping>()).await;
+    until(|| left.has_responders::<Ask>()).await;
     let publishing = tokio::spawn({
         let (left, right) = (left.clone(), right.clone());
         async move {
@@ -169,8 +180,7 @@ async fn a_socket_whose_peer_is_gone_ends_the_link() {
     let (near, far) = UnixStream::pair().unwrap();
     let router = Router::new();
     let settings = support::routers::settings_of(&router, "left");
-    let events = Events::new().publishes::<Ping>();
-    let link = edri_link::Link::start(&router, near, edri_link::End::Accepting, settings, events).unwrap();
+    let link = edri_link::Link::start(&router, near, edri_link::End::Accepting, settings);
     drop(far);
     let closed = link.opened().await.unwrap_err();
     assert!(matches!(closed, Closed::Lost { .. }), "{closed}");
@@ -200,7 +210,7 @@ proptest! {
             .unwrap();
         runtime.block_on(async move {
             let (near, far) = edri_link::memory::pair(conditions);
-            let ends = [(Router::new(), all(), near), (Router::new(), all(), far)];
+            let ends = [(Router::new(), near), (Router::new(), far)];
             let routers = link_over(ends, |settings| {
                 settings.limits.window = window;
                 settings.inbox = InboxSettings::with_capacity(inbox);
@@ -216,6 +226,13 @@ proptest! {
                     Ok(ask.0 + 1)
                 })
             });
+            for router in &sides {
+                let registered = |name: &str| {
+                    let routes = router.snapshot().routes;
+                    routes.iter().find(|route| route.event == name).map_or(0, |route| route.registered)
+                };
+                until(|| registered(Ping::name()) == 2 && registered(Ask::name()) == 2).await;
+            }
             let total = says.iter().filter(|(_, what)| *what < 3).count();
             let readers = heard.each_mut().map(|heard| async move {
                 let mut got = Vec::new();
@@ -255,11 +272,13 @@ proptest! {
 
 #[tokio::test(start_paused = true)]
 async fn a_responder_may_notify_across_the_link_before_it_answers() {
-    let Routers { left, right, links: _links } = both_ways(slow()).await;
+    let Routers { left, right, links: _links } = linked(slow()).await;
     let (inbox, mut asked) = Inbox::<edri_router::Asked<Ask>>::new(InboxSettings::default());
     let to = ToInbox::new("right".into(), inbox, std::convert::identity);
     let _place = right.attach_responder(Arc::new(to));
     let mut heard = left.subscribe::<Ping>();
+    until(|| left.has_responders::<Ask>()).await;
+    until(|| right.has_subscribers::<Ping>()).await;
     tokio::spawn(async move {
         while let Some(question) = asked.recv().await {
             right.notify(Ping(question.event.0)).await.unwrap();

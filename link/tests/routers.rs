@@ -8,15 +8,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use edri_event::{Event as _, Failure, Notification, Priority, Progress};
+use edri_event::{Failure, Notification, Priority, Progress};
 use edri_link::memory::{Conditions, pair};
-use edri_link::{Closed, End, Events, Link, NotShareable};
+use edri_link::{Closed, End, Link};
 use edri_router::{
     Asked, Inbox, InboxSettings, Overflow, Receiver, Registration, RequestError, Router, ToInbox,
 };
 use futures_util::future::join_all;
 use serde::{Deserialize, Serialize};
-use support::routers::{Ask, Blob, Local, Ping, Routers, all, both_ways, link_over, one_way, settings_of};
+use support::routers::{Ask, Blob, Local, Ping, Routers, link_over, linked, rest, settings_of};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -33,15 +33,11 @@ fn responder(router: &Router, settings: InboxSettings) -> (Receiver<Asked<Ask>>,
     (receiver, router.attach_responder(Arc::new(to)))
 }
 
-/// Lets everything that can happen without the clock happen, and a little more.
-async fn rest() {
-    tokio::time::sleep(Duration::from_millis(50)).await;
-}
-
 #[tokio::test(start_paused = true)]
 async fn notifications_arrive_once_in_order_and_do_not_come_back() {
-    let Routers { left, right, links: _links } = both_ways(slow()).await;
+    let Routers { left, right, links: _links } = linked(slow()).await;
     let (mut here, mut there) = (left.subscribe::<Ping>(), right.subscribe::<Ping>());
+    rest().await;
     for number in 0..500 {
         left.notify(Ping(number)).await.unwrap();
         right.notify(Ping(1_000 + number)).await.unwrap();
@@ -57,7 +53,7 @@ async fn notifications_arrive_once_in_order_and_do_not_come_back() {
 
 #[tokio::test(start_paused = true)]
 async fn a_handler_may_answer_a_notification_with_another_of_its_type() {
-    let Routers { left, right, links: _links } = both_ways(Conditions::default()).await;
+    let Routers { left, right, links: _links } = linked(Conditions::default()).await;
     let mut here = left.subscribe::<Ping>();
     let mut there = right.subscribe::<Ping>();
     let answering = right.clone();
@@ -68,6 +64,7 @@ async fn a_handler_may_answer_a_notification_with_another_of_its_type() {
             }
         }
     });
+    rest().await;
     left.notify(Ping(1)).await.unwrap();
     rest().await;
     assert_eq!(here.try_recv().map(|ping| ping.0), Some(1));
@@ -77,9 +74,10 @@ async fn a_handler_may_answer_a_notification_with_another_of_its_type() {
 
 #[tokio::test(start_paused = true)]
 async fn large_notifications_arrive_whole_while_small_urgent_ones_pass() {
-    let Routers { left, right, links: _links } = one_way(slow()).await;
+    let Routers { left, right, links: _links } = linked(slow()).await;
     let mut blobs = right.subscribe::<Blob>();
     let mut pings = right.subscribe::<Ping>();
+    rest().await;
     let blob: Vec<u8> = (0..3_000_000_u32).map(|byte| byte as u8).collect();
     left.notify(Blob(blob.clone())).await.unwrap();
     left.notify(Ping(1)).priority(Priority::Control).await.unwrap();
@@ -90,7 +88,7 @@ async fn large_notifications_arrive_whole_while_small_urgent_ones_pass() {
 
 #[tokio::test(start_paused = true)]
 async fn a_request_is_answered_across_the_link_with_every_outcome() {
-    let Routers { left, right, links: _links } = one_way(slow()).await;
+    let Routers { left, right, links: _links } = linked(slow()).await;
     assert!(matches!(left.request(Ask(0)).await, Err(RequestError::NoResponder { .. })));
     let adder = right.respond(|ask: Ask| async move {
         match ask.0 {
@@ -99,14 +97,17 @@ async fn a_request_is_answered_across_the_link_with_every_outcome() {
             number => Ok(number + 1),
         }
     });
+    rest().await;
     assert_eq!(left.request(Ask(7)).await, Ok(8));
     let failed = left.request(Ask(0)).await.unwrap_err();
     assert_eq!(failed.failure().map(Failure::code), Some("zero"));
     assert_eq!(left.request(Ask(1)).await, Err(RequestError::Panicked { message: "oh no".to_owned() }));
     drop(adder);
+    rest().await;
     assert!(matches!(left.request(Ask(7)).await, Err(RequestError::NoResponder { .. })));
 
     let (mut asked, place) = responder(&right, InboxSettings::with_capacity(1).overflow(Overflow::Reject));
+    rest().await;
     let waits = tokio::spawn({
         let left = left.clone();
         async move { left.request(Ask(2)).await }
@@ -126,19 +127,21 @@ async fn a_request_is_answered_across_the_link_with_every_outcome() {
 
 #[tokio::test(start_paused = true)]
 async fn many_requests_in_flight_each_get_their_own_answer() {
-    let Routers { left, right, links: _links } = one_way(slow()).await;
+    let Routers { left, right, links: _links } = linked(slow()).await;
     let _adder = right.respond(|ask: Ask| async move {
         tokio::time::sleep(Duration::from_millis(ask.0 * 7919 % 50)).await;
         Ok(ask.0 * 2)
     });
+    rest().await;
     let answers = join_all((0..2_000).map(|number| left.request(Ask(number)))).await;
     assert!(answers.into_iter().map(Result::unwrap).eq((0..2_000).map(|number| number * 2)));
 }
 
 #[tokio::test(start_paused = true)]
 async fn dropping_a_request_cancels_it_at_the_other_end() {
-    let Routers { left, right, links: _links } = one_way(slow()).await;
+    let Routers { left, right, links: _links } = linked(slow()).await;
     let (mut asked, _place) = responder(&right, InboxSettings::default());
+    rest().await;
     let asking = tokio::spawn({
         let left = left.clone();
         async move { left.request(Ask(1)).await }
@@ -152,8 +155,9 @@ async fn dropping_a_request_cancels_it_at_the_other_end() {
 
 #[tokio::test(start_paused = true)]
 async fn a_deadline_and_reports_of_progress_cross_the_link() {
-    let Routers { left, right, links: _links } = one_way(slow()).await;
+    let Routers { left, right, links: _links } = linked(slow()).await;
     let (mut asked, _place) = responder(&right, InboxSettings::default());
+    rest().await;
     let done = Arc::new(AtomicU64::new(0));
     let asking = tokio::spawn({
         let (left, done) = (left.clone(), Arc::clone(&done));
@@ -178,17 +182,14 @@ async fn a_deadline_and_reports_of_progress_cross_the_link() {
 async fn a_slow_subscriber_at_the_other_end_holds_up_the_sender_by_the_policy_of_the_link() {
     async fn sent(overflow: Overflow) -> (u64, u64) {
         let (near, far) = pair(Conditions::default());
-        let ends = [
-            (Router::new(), Events::new().publishes::<Ping>(), near),
-            (Router::new(), Events::new().subscribes::<Ping>(), far),
-        ];
-        let routers = link_over(ends, |settings| {
+        let routers = link_over([(Router::new(), near), (Router::new(), far)], |settings| {
             settings.inbox = InboxSettings::with_capacity(4).overflow(overflow);
             settings.limits.window = 10 * 65;
             settings.outbox = 10 * 65;
         })
         .await;
         let _slow = routers.right.subscribe_with::<Ping>(InboxSettings::with_capacity(3));
+        rest().await;
         let (mut accepted, mut dropped) = (0, 0);
         for number in 0..200 {
             let sending = tokio::time::timeout(SECOND, routers.left.notify(Ping(number)));
@@ -215,45 +216,27 @@ async fn a_slow_subscriber_at_the_other_end_holds_up_the_sender_by_the_policy_of
 
 #[tokio::test(start_paused = true)]
 async fn a_request_that_comes_over_a_link_is_not_sent_back_over_it() {
-    let Routers { left, right, links: _links } = both_ways(Conditions::default()).await;
+    let Routers { left, right, links: _links } = linked(Conditions::default()).await;
     // Each router has the other as its only responder.
     assert!(matches!(left.request(Ask(1)).await, Err(RequestError::NoResponder { .. })));
     let _adder = right.respond(|ask: Ask| async move { Ok(ask.0 + 1) });
+    rest().await;
     for number in 0..10 {
         assert_eq!(left.request(Ask(number)).await, Ok(number + 1));
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn events_cross_two_links_in_a_row() {
-    let [a, b, c] = [Router::new(), Router::new(), Router::new()];
-    let link = async |one: &Router, other: &Router| {
-        let (near, far) = pair(Conditions::default());
-        let ends = [(one.clone(), all(), near), (other.clone(), all(), far)];
-        link_over(ends, |_| {}).await.links
-    };
-    let _links = [link(&a, &b).await, link(&b, &c).await];
-    let mut pings = c.subscribe::<Ping>();
-    let mut own = a.subscribe::<Ping>();
-    a.notify(Ping(5)).await.unwrap();
-    assert_eq!(pings.recv().await.unwrap().0, 5);
-    let _adder = c.respond(|ask: Ask| async move { Ok(ask.0 + 1) });
-    assert_eq!(a.request(Ask(5)).await, Ok(6));
-    rest().await;
-    assert_eq!(own.try_recv().map(|ping| ping.0), Some(5));
-    assert!(own.try_recv().is_none(), "it came back");
-}
-
-#[tokio::test(start_paused = true)]
 async fn a_lost_link_fails_what_is_under_way_and_leaves_the_routes() {
     let (near, far) = pair(Conditions::default());
     let (left, right) = (Router::new(), Router::new());
-    let near = Link::start(&left, near, End::Connecting, settings_of(&left, "left"), all()).unwrap();
+    let near = Link::start(&left, near, End::Connecting, settings_of(&left, "left"));
     let mut settings = settings_of(&right, "right");
     settings.heartbeat = SECOND;
-    let far_link = Link::start(&right, far, End::Accepting, settings, all()).unwrap();
+    let far_link = Link::start(&right, far, End::Accepting, settings);
     near.opened().await.unwrap();
     let (mut asked, _place) = responder(&right, InboxSettings::default());
+    rest().await;
     let asking = tokio::spawn({
         let left = left.clone();
         async move { left.request(Ask(1)).await }
@@ -261,8 +244,8 @@ async fn a_lost_link_fails_what_is_under_way_and_leaves_the_routes() {
     let _asked = asked.recv().await.unwrap();
     drop(far_link);
     let outcome = asking.await.unwrap();
-    let code = outcome.as_ref().err().and_then(RequestError::failure).map(Failure::code);
-    assert_eq!(code, Some("link lost"), "{outcome:?}");
+    let Err(RequestError::LinkLost(lost)) = &outcome else { panic!("{outcome:?}") };
+    assert_eq!(lost.peer, "right");
     assert_eq!(near.closed().await, Closed::Orderly);
     assert!(matches!(left.request(Ask(1)).await, Err(RequestError::NoResponder { .. })));
     assert_eq!(left.notify(Ping(1)).await.unwrap().accepted, 0);
@@ -275,8 +258,9 @@ async fn a_connection_that_breaks_ends_both_links() {
         conditions.breaks_after = Some(after);
         conditions
     };
-    let Routers { left, right, links } = one_way(conditions(20_000)).await;
+    let Routers { left, right, links } = linked(conditions(20_000)).await;
     let mut there = right.subscribe::<Ping>();
+    rest().await;
     for number in 0..10_000 {
         left.notify(Ping(number)).await.unwrap();
     }
@@ -301,8 +285,9 @@ async fn a_transport_that_loses_or_swaps_is_noticed_and_nothing_wrong_is_deliver
         } else {
             conditions.loses = every;
         }
-        let Routers { left, right, links } = one_way(conditions).await;
+        let Routers { left, right, links } = linked(conditions).await;
         let mut there = right.subscribe::<Ping>();
+        rest().await;
         for number in 0..500 {
             left.notify(Ping(number)).await.unwrap();
             if number % 3 == 0 {
@@ -320,8 +305,9 @@ async fn a_transport_that_loses_or_swaps_is_noticed_and_nothing_wrong_is_deliver
 
 #[tokio::test(start_paused = true)]
 async fn an_orderly_close_loses_nothing_that_was_sent_before() {
-    let Routers { left, right, links } = one_way(slow()).await;
+    let Routers { left, right, links } = linked(slow()).await;
     let mut there = right.subscribe_with::<Ping>(InboxSettings::with_capacity(10_000));
+    rest().await;
     for number in 0..5_000 {
         left.notify(Ping(number)).await.unwrap();
     }
@@ -332,13 +318,14 @@ async fn an_orderly_close_loses_nothing_that_was_sent_before() {
     assert!(got.into_iter().eq(0..5_000));
 }
 
-#[tokio::test]
-async fn an_event_that_does_not_leave_its_process_is_refused_at_once() {
-    let router = Router::new();
-    let (near, _far) = pair(Conditions::default());
-    let events = Events::new().publishes::<Ping>().publishes::<Local>();
-    let refused = Link::start(&router, near, End::Connecting, settings_of(&router, "left"), events);
-    assert_eq!(refused.unwrap_err(), NotShareable { event: Local::name() });
+#[tokio::test(start_paused = true)]
+async fn an_event_that_is_not_shareable_stays_in_its_process() {
+    let Routers { left, right, links: _links } = linked(Conditions::default()).await;
+    let mut there = right.subscribe::<Local>();
+    rest().await;
+    assert_eq!(left.notify(Local).await.unwrap().accepted, 0);
+    rest().await;
+    assert!(there.try_recv().is_none());
 }
 
 #[derive(Notification, Serialize, Deserialize)]
@@ -357,9 +344,11 @@ struct After {
 #[tokio::test(start_paused = true)]
 async fn an_event_of_another_shape_is_named_on_both_sides_and_the_rest_flows() {
     let (near, far) = pair(Conditions::default());
-    let left = Events::new().publishes::<Before>().publishes::<Ping>();
-    let right = Events::new().subscribes::<After>().subscribes::<Ping>();
-    let routers = link_over([(Router::new(), left, near), (Router::new(), right, far)], |_| {}).await;
+    let routers = link_over([(Router::new(), near), (Router::new(), far)], |_| {}).await;
+    let mut there = routers.right.subscribe::<Ping>();
+    let _after = routers.right.subscribe::<After>();
+    rest().await;
+    assert_eq!(routers.left.notify(Before { number: 1 }).await.unwrap().accepted, 0);
     rest().await;
     for link in &routers.links {
         let mismatches = link.mismatches();
@@ -367,8 +356,6 @@ async fn an_event_of_another_shape_is_named_on_both_sides_and_the_rest_flows() {
         assert_eq!((&*mismatches[0].ours.name, &*mismatches[0].theirs.name), ("changed", "changed"));
         assert_ne!(mismatches[0].ours.shapes, mismatches[0].theirs.shapes);
     }
-    let mut there = routers.right.subscribe::<Ping>();
-    assert_eq!(routers.left.notify(Before { number: 1 }).await.unwrap().accepted, 0);
     routers.left.notify(Ping(3)).await.unwrap();
     assert_eq!(there.recv().await.unwrap().0, 3);
 }

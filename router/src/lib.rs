@@ -3,6 +3,7 @@
 //! ```text
 //! router         the face: notify, request, open, subscribe, respond
 //! route          the table from event type to those who are registered
+//! border         where events leave for other routers, and those of others come in
 //! inbox          where events wait: bounded, in lanes, with an overflow policy
 //! notify         sending to all
 //! request        asking one, and its answer
@@ -49,6 +50,7 @@
 //! This crate knows nothing of sockets, processes or managers.
 
 mod behalf;
+mod border;
 mod budget;
 mod context;
 mod dead_letter;
@@ -71,6 +73,11 @@ mod vitals;
 mod wait_graph;
 
 pub use behalf::{Membership, has_expired};
+pub use border::{
+    Addressee, Answered, Arrival, Arriving, Back, Border, ConsumerId, Demand, Departure, Description, Direct,
+    EncodedEnd, EncodedReceiver, EncodedSender, Horizon, InFlight, Load, Place, Ref, Role, Run, Shareable,
+    ShareableEvent, ShareableNotification, ShareableRequest, ShareableTunnel, Unsent, Way,
+};
 pub use context::Context;
 pub use dead_letter::{DeadLetter, DeadLetterCounts, DeadLetterOffice, Loss, Reason, Undelivered};
 pub use envelope::{Envelope, Shared};
@@ -82,7 +89,7 @@ pub use notify::{Delivered, Notify, NotifyError, Refusal};
 pub use overdue::{HandlerLimit, Overdue, Watched, Watching};
 pub use registration::Registration;
 pub use request::{
-    Answer, Asked, Asking, Observable, Reply, ReplyTo, RequestError, Requester, caught, caught_now,
+    Answer, Asked, Asking, LinkLost, Observable, Reply, ReplyTo, RequestError, Requester, caught, caught_now,
 };
 pub use route::{Answering, Deliver, Delivery, Patience, Respond, Running, Ticket, ToInbox, Wait};
 pub use router::Router;

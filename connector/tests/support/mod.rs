@@ -115,7 +115,7 @@ impl Client {
                 interest: Interest::from_number(number),
                 schema: number,
                 group: None,
-                load: 0,
+                consumer: edri_link::Consumer::default(),
             },
         ];
         self.say(&Frame::Interest(Interests { member: 0, changes })).await;

@@ -159,8 +159,8 @@ impl Picture {
         }
         let known = self.members.get_mut(&member).expect("interests are those of a member that is known");
         match learned {
-            Learned::Announced { interest, schema, group, load } => {
-                let consumed = Consumed { schema, group, load };
+            Learned::Announced { interest, schema, group, consumer } => {
+                let consumed = Consumed { schema, group, load: consumer.load };
                 assert!(known.interests.insert(interest, consumed).is_none(), "{interest:?} came twice");
             }
             Learned::Withdrawn { interest } => {

@@ -1,4 +1,3 @@
-use std::any::TypeId;
 use std::collections::{BTreeMap, HashMap};
 use std::future::Future;
 use std::pin::Pin;
@@ -6,18 +5,21 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
-use edri_event::{Failure, Priority, Progress};
-use edri_router::Router;
+use edri_event::{Failure, Meta, Origin, Priority, Progress, ProgressSink, RouterId};
+use edri_router::{
+    Arrival, Direct, EncodedEnd, Horizon, RequestError, Router, Shareable, ShareableRequest, Way,
+};
+use futures_util::StreamExt as _;
 use futures_util::future::{AbortHandle, Abortable};
 use futures_util::stream::{FuturesUnordered, Stream};
 use futures_util::task::AtomicWaker;
 use tokio::task::coop::{Unconstrained, unconstrained};
 
-use super::arrival::{Arrives, Dispatch, Report};
-use super::echo::{LinkId, arriving};
-use super::pump::Ends;
+use super::offers::{Offer, Offers};
+use super::outcome::{read_observed, to_wire};
 use super::pumps::Pumps;
 use crate::call::IncomingCall;
+use crate::channel::Cost;
 use crate::drive::Happened;
 use crate::endpoint::Endpoint;
 use crate::interest::Interest;
@@ -36,27 +38,36 @@ struct UnderWay<C, T> {
 }
 
 /// A tunnel that the other end opens, and what it grants.
-type Opened = UnderWay<(TunnelId, u64), Result<Ends, Failure>>;
+type Opened = UnderWay<(TunnelId, u64), Result<EncodedEnd, Failure>>;
 
 /// What comes in, and is under way on the local router. What the other end may have under way bounds it all.
 pub(super) struct Incoming {
     router: Router,
-    link: LinkId,
-    events: HashMap<Interest, Box<dyn Arrives>>,
+    horizon: Horizon,
+    /// The router at the other end, and what it is called.
+    peer: Option<(RouterId, Arc<str>)>,
+    way: Way,
+    direct: Option<Direct>,
+    run: Option<Running>,
     delivering: FuturesUnordered<UnderWay<(Priority, usize), ()>>,
-    answering: FuturesUnordered<Abortable<UnderWay<IncomingCall, Result<Bytes, AnswerError>>>>,
+    answering: FuturesUnordered<Abortable<UnderWay<IncomingCall, Result<Vec<u8>, RequestError>>>>,
     answers: HashMap<IncomingCall, AbortHandle>,
     opening: FuturesUnordered<Opened>,
     reports: Arc<Latest>,
 }
 
-/// What came, and how it is to be answered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Came {
-    Notification,
-    Request(IncomingCall),
-    Tunnel(TunnelId, u64),
+/// Notifications that came one after the other under one interest, and are handed over together.
+struct Running {
+    interest: Interest,
+    priority: Priority,
+    /// As what they count together.
+    size: usize,
+    /// What travels beside each that has nothing of its own.
+    beside: Meta,
 }
+
+/// So many are handed over together at most.
+const TOGETHER: usize = 256;
 
 /// The latest report on each request that came, from whatever thread.
 #[derive(Default)]
@@ -66,17 +77,14 @@ struct Latest {
 }
 
 impl Incoming {
-    pub(super) fn new(
-        router: &Router,
-        link: LinkId,
-        events: Vec<Box<dyn Arrives>>,
-        endpoint: &mut Endpoint,
-    ) -> Self {
-        let announced = events.into_iter().map(|event| (endpoint.announce(event.schema().clone(), 0), event));
+    pub(super) fn new(router: &Router, horizon: Horizon) -> Self {
         Self {
             router: router.clone(),
-            link,
-            events: announced.collect(),
+            horizon,
+            peer: None,
+            way: router.open_way(),
+            direct: None,
+            run: None,
             delivering: FuturesUnordered::new(),
             answering: FuturesUnordered::new(),
             answers: HashMap::new(),
@@ -85,54 +93,168 @@ impl Incoming {
         }
     }
 
-    /// Begins with an event that came, in the order in which they came: in its first poll it takes its place in the
-    /// inboxes, or in the lines before them.
-    pub(super) fn arrived(
+    pub(super) fn opened(&mut self, peer: RouterId, name: &Arc<str>) {
+        self.direct = Some(self.way.leads_to(peer));
+        self.peer = Some((peer, Arc::clone(name)));
+    }
+
+    /// A notification, or an answer to whoever observes it here. It is handed over with those that follow, and by
+    /// [`flush`](Self::flush) at the latest.
+    pub(super) fn notification(
         &mut self,
         endpoint: &mut Endpoint,
+        offers: &mut Offers,
         interest: Interest,
         circumstances: Circumstances,
         payload: &Bytes,
-        came: Came,
     ) {
         let (priority, size) = (circumstances.priority, payload.len());
-        let Some(event) = self.events.get(&interest) else { return endpoint.handled(priority, size) };
-        let dispatch =
-            event.dispatch(&self.router, circumstances, payload, self.reports.sink(came, &circumstances));
-        let (link, event) = (self.link, event.event());
-        match (dispatch, came) {
-            (Dispatch::Notification(doing), _) => match begin(link, event, (priority, size), doing) {
-                Ok(()) => endpoint.handled(priority, size),
-                Err(under_way) => self.delivering.push(under_way),
-            },
-            (Dispatch::Request(doing), Came::Request(call)) => {
-                // Those that are under way are bounded by the number of calls.
-                endpoint.handled(priority, size);
-                let under_way = match begin(link, event, call, doing) {
-                    Ok(outcome) if endpoint.has_room_for_answers() => {
-                        // There is room.
-                        let _ = endpoint.answer(call, outcome);
-                        return;
-                    }
-                    Ok(outcome) => UnderWay::new(call, Box::pin(std::future::ready(outcome))),
-                    Err(under_way) => under_way,
-                };
-                let (abort, registration) = AbortHandle::new_pair();
-                self.answers.insert(call, abort);
-                self.answering.push(Abortable::new(under_way, registration));
-            }
-            (Dispatch::Tunnel(doing), Came::Tunnel(tunnel, granted)) => {
-                // And these by the number of tunnels.
-                endpoint.handled(priority, size);
-                let came = (tunnel, granted);
-                self.opening.push(match begin(link, event, came, doing) {
-                    Ok(opened) => UnderWay::new(came, Box::pin(std::future::ready(opened))),
-                    Err(under_way) => under_way,
-                });
-            }
-            // The endpoint hands out what was announced in one role in that role only.
-            (Dispatch::Request(_) | Dispatch::Tunnel(_), _) => endpoint.handled(priority, size),
+        if !self.takes(circumstances.origin) && !offers.under.get(&interest).is_some_and(Offer::is_addressed)
+        {
+            return endpoint.handled(priority, size);
         }
+        if self.run.as_ref().is_some_and(|run| run.interest != interest || run.priority != priority) {
+            self.flush(endpoint, offers);
+        }
+        match offers.under.get_mut(&interest) {
+            Some(Offer::Notification { run, .. }) => {
+                let running = self.run.get_or_insert_with(|| {
+                    let mut beside = Meta::new();
+                    beside.set_origin(origin(self.peer.as_ref(), None));
+                    Running { interest, priority, size: 0, beside }
+                });
+                let meta = meta(self.peer.as_ref(), circumstances, &running.beside);
+                if let Err(error) = run.add(payload, meta) {
+                    tracing::error!(%error, "a notification that came over a link cannot be read");
+                    return endpoint.handled(priority, size);
+                }
+                running.size += Cost::of(size).get() as usize;
+                if run.len() >= TOGETHER {
+                    self.flush(endpoint, offers);
+                }
+            }
+            Some(Offer::Observer(Shareable::Request(event))) => {
+                let event = event.clone();
+                match self.observe(&*event, circumstances, payload) {
+                    Ok(doing) => self.deliver(endpoint, (priority, size), doing),
+                    Err(error) => {
+                        tracing::error!(%error, event = event.known_name(), "an answer that came over a link cannot be read");
+                        endpoint.handled(priority, size);
+                    }
+                }
+            }
+            _ => endpoint.handled(priority, size),
+        }
+    }
+
+    /// Whether it has not come by another way, and will not.
+    fn takes(&self, before: Option<Origin>) -> bool {
+        match before {
+            None => self.direct.as_ref().is_none_or(Direct::is_taken),
+            Some(_) => self.way.takes(origin(self.peer.as_ref(), before)),
+        }
+    }
+
+    fn observe(
+        &self,
+        event: &dyn ShareableRequest,
+        circumstances: Circumstances,
+        payload: &[u8],
+    ) -> Result<Doing<()>, String> {
+        let peer = self.peer.as_ref().map_or("the other router", |(_, name)| &**name);
+        let (request, outcome) =
+            read_observed(payload, event.known_name(), peer).map_err(|error| error.to_string())?;
+        let arrival = self.arrival(circumstances, None);
+        event
+            .observe(&self.router, self.horizon, request, outcome, arrival)
+            .map_err(|error| error.to_string())
+    }
+
+    /// Hands over the notifications that came.
+    pub(super) fn flush(&mut self, endpoint: &mut Endpoint, offers: &mut Offers) {
+        let Some(Running { interest, priority, size, .. }) = self.run.take() else { return };
+        let Some(Offer::Notification { run, to }) = offers.under.get_mut(&interest) else { return };
+        // As one that counts for as much as all of them.
+        let size = size.saturating_sub(Cost::of(0).get() as usize);
+        match run.hand_over(&self.router, self.horizon, to, priority) {
+            None => endpoint.handled(priority, size),
+            Some(waiting) => self.deliver(endpoint, (priority, size), waiting),
+        }
+    }
+
+    fn deliver(&mut self, endpoint: &mut Endpoint, came: (Priority, usize), doing: Doing<()>) {
+        match begin(came, doing) {
+            Ok(()) => endpoint.handled(came.0, came.1),
+            Err(under_way) => self.delivering.push(under_way),
+        }
+    }
+
+    /// Begins with a request that came, in the order in which they came: in its first poll it takes its place in the
+    /// inbox, or in the line before it.
+    pub(super) fn request(
+        &mut self,
+        endpoint: &mut Endpoint,
+        offers: &mut Offers,
+        call: IncomingCall,
+        interest: Interest,
+        circumstances: Circumstances,
+        payload: &Bytes,
+    ) {
+        self.flush(endpoint, offers);
+        // Those that are under way are bounded by the number of calls.
+        endpoint.handled(circumstances.priority, payload.len());
+        let Some(Offer::Responder(Shareable::Request(event), responder)) = offers.under.get(&interest) else {
+            // It is answered at once, and so there is room.
+            let _ = endpoint.answer(call, Err(AnswerError::NoResponder));
+            return;
+        };
+        let arrival = self.arrival(circumstances, Some(call));
+        let asking = event.ask(&self.router, *responder, payload, arrival);
+        let under_way = match begin(call, asking) {
+            Ok(outcome) if endpoint.has_room_for_answers() => {
+                // There is room.
+                let _ = endpoint.answer(call, answer(outcome));
+                return;
+            }
+            Ok(outcome) => UnderWay::new(call, Box::pin(std::future::ready(outcome))),
+            Err(under_way) => under_way,
+        };
+        let (abort, registration) = AbortHandle::new_pair();
+        self.answers.insert(call, abort);
+        self.answering.push(Abortable::new(under_way, registration));
+    }
+
+    /// Begins with a tunnel that the other end opens.
+    pub(super) fn tunnel(
+        &mut self,
+        endpoint: &mut Endpoint,
+        offers: &mut Offers,
+        (tunnel, granted): (TunnelId, u64),
+        interest: Interest,
+        circumstances: Circumstances,
+        payload: &Bytes,
+    ) {
+        self.flush(endpoint, offers);
+        // Bounded by the number of tunnels.
+        endpoint.handled(circumstances.priority, payload.len());
+        let Some(Offer::Acceptor(Shareable::Tunnel(event), acceptor)) = offers.under.get(&interest) else {
+            endpoint.refuse_tunnel(tunnel, Failure::new("no acceptor", "nobody accepts it any more"));
+            return;
+        };
+        let arrival = self.arrival(circumstances, None);
+        let came = (tunnel, granted);
+        self.opening.push(match begin(came, event.open(&self.router, *acceptor, payload, arrival)) {
+            Ok(opened) => UnderWay::new(came, Box::pin(std::future::ready(opened))),
+            Err(under_way) => under_way,
+        });
+    }
+
+    fn arrival(&self, circumstances: Circumstances, call: Option<IncomingCall>) -> Arrival {
+        let mut arrival = arrival(self.peer.as_ref(), circumstances);
+        if circumstances.reports == Reports::Wanted {
+            arrival.progress = call.map(|call| self.reports.sink(call));
+        }
+        arrival
     }
 
     /// The other end does not wait for the answer any more.
@@ -166,7 +288,7 @@ impl Incoming {
                 self.answers.remove(&call);
                 self.reports.forget(call);
                 // There is room.
-                let _ = endpoint.answer(call, outcome);
+                let _ = endpoint.answer(call, answer(outcome));
             }
             happened = Happened::Something;
         }
@@ -180,22 +302,59 @@ impl Incoming {
         happened
     }
 
-    /// The link has ended: requests that came are cancelled. Notifications stay where they stand.
+    /// The link has ended: requests that came are cancelled. Notifications stay where they stand, and are handled.
     pub(super) fn end(&mut self) {
+        let mut delivering = std::mem::take(&mut self.delivering);
+        if !delivering.is_empty() {
+            tokio::spawn(async move { while delivering.next().await.is_some() {} });
+        }
         self.answering.clear();
         self.answers.clear();
         self.opening.clear();
     }
 }
 
-/// Polls for the first time, while it is known where it came from: what it sends at once does not go back there.
-fn begin<C, T>(link: LinkId, event: TypeId, came: C, doing: Doing<T>) -> Result<T, UnderWay<C, T>> {
+/// Polls for the first time.
+fn begin<C, T>(came: C, doing: Doing<T>) -> Result<T, UnderWay<C, T>> {
     let mut under_way = UnderWay::new(came, doing);
     let mut cx = Context::from_waker(Waker::noop());
-    match arriving(link, event, || Pin::new(&mut under_way.doing).poll(&mut cx)) {
+    match Pin::new(&mut under_way.doing).poll(&mut cx) {
         Poll::Ready(done) => Ok(done),
         Poll::Pending => Err(under_way),
     }
+}
+
+fn answer(outcome: Result<Vec<u8>, RequestError>) -> Result<Bytes, AnswerError> {
+    outcome.map(Bytes::from).map_err(to_wire)
+}
+
+/// Where something came from that the other end got from elsewhere, or did not.
+fn origin(peer: Option<&(RouterId, Arc<str>)>, before: Option<Origin>) -> Origin {
+    match (before, peer) {
+        (Some(Origin { router, hops }), _) => Origin { router, hops: hops.saturating_add(1) },
+        (None, Some((router, _))) => Origin { router: *router, hops: 1 },
+        (None, None) => unreachable!("nothing comes before the greeting has ended"),
+    }
+}
+
+fn arrival(peer: Option<&(RouterId, Arc<str>)>, circumstances: Circumstances) -> Arrival {
+    let Circumstances { id, key, priority, deadline, trace, origin: before, .. } = circumstances;
+    let mut arrival = Arrival::new(origin(peer, before));
+    (arrival.id, arrival.key, arrival.priority) = (id, key, priority);
+    (arrival.deadline, arrival.trace) = (deadline, trace);
+    arrival
+}
+
+/// What travels beside a notification: shared with its neighbours, where it has nothing of its own.
+fn meta(peer: Option<&(RouterId, Arc<str>)>, circumstances: Circumstances, beside: &Meta) -> Meta {
+    let Circumstances { id, key: None, deadline: None, trace: None, origin: None, .. } = circumstances else {
+        return arrival(peer, circumstances).into_meta();
+    };
+    let mut meta = beside.clone();
+    if let Some(id) = id {
+        meta.set_id(id);
+    }
+    meta
 }
 
 impl<C, T> UnderWay<C, T> {
@@ -222,17 +381,13 @@ pub(super) fn next<F: Future>(doing: &mut FuturesUnordered<F>, cx: &mut Context<
 }
 
 impl Latest {
-    /// Where reports on what came go, if anybody wants them.
-    fn sink(self: &Arc<Self>, came: Came, circumstances: &Circumstances) -> Option<Report> {
-        let Came::Request(call) = came else { return None };
-        if circumstances.reports == Reports::Unwanted {
-            return None;
-        }
+    /// Where reports on a request go.
+    fn sink(self: &Arc<Self>, call: IncomingCall) -> ProgressSink {
         let latest = Arc::clone(self);
-        Some(Box::new(move |progress| {
+        ProgressSink::new(move |progress| {
             latest.reports.lock().unwrap_or_else(PoisonError::into_inner).insert(call, progress);
             latest.reader.wake();
-        }))
+        })
     }
 
     fn take(&self, cx: &mut Context<'_>) -> BTreeMap<IncomingCall, Progress> {

@@ -1,13 +1,9 @@
 use std::fmt;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use edri_router::Router;
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
-use super::echo::LinkId;
-use super::events::{Events, NotShareable};
 use super::program::Program;
 use crate::drive::Driver;
 use crate::endpoint::{Closed, Endpoint};
@@ -19,19 +15,21 @@ use crate::transport::Transport;
 /// A router's link to another router. It lives until either end closes it, or the connection is lost; dropping the
 /// handle closes it in order.
 ///
-/// Events go over as they go anywhere: the link is one more subscriber, responder or acceptor on this router's routes,
-/// for as long as the other end wants the event. An event that came over a link does not go back over it, and goes on
-/// over other links: links between routers should form a tree. A link keeps its router alive.
+/// Whatever is shareable goes over a link when the other end wants it: nothing has to be declared. The link is one more
+/// subscriber, responder or acceptor on this router's routes, for as long as somebody behind it wants the event. What came
+/// over a link does not go back over it, nor over others of its [horizon](Settings::horizon); it goes on over the rest.
+/// A link keeps its router alive.
 ///
 /// # Order and delivery
 /// While the link lives, what one sender sends in one priority lane arrives once and in the order sent, back-pressure
 /// included: where the other end's consumer is slow, events wait in the link's [inbox](Settings::inbox), and its overflow
-/// policy holds. When it ends, every request under way fails with the code `link lost`, both ends of every tunnel are
-/// lost, and what waited in the inbox is discarded. What had been sent and not been handled is not known.
+/// policy holds. When it ends, every request under way fails with [`RequestError::LinkLost`](edri_router::RequestError),
+/// both ends of every tunnel are lost, and what waited in the inbox are dead letters. What had been sent and not been
+/// handled is not known.
 ///
 /// ```
 /// use edri_event::Request;
-/// use edri_link::{End, Events, Identity, Link, Settings, memory};
+/// use edri_link::{End, Identity, Link, Settings, memory};
 /// use edri_router::Router;
 /// use serde::{Deserialize, Serialize};
 ///
@@ -46,8 +44,8 @@ use crate::transport::Transport;
 /// let (near, far) = memory::pair(memory::Conditions::default());
 ///
 /// let _adder = there.respond(|add: Add| async move { Ok(add.0 + add.1) });
-/// let _there = Link::start(&there, far, End::Accepting, settings(&there, "there"), Events::new().answers::<Add>())?;
-/// let link = Link::start(&here, near, End::Connecting, settings(&here, "here"), Events::new().asks::<Add>())?;
+/// let _there = Link::start(&there, far, End::Accepting, settings(&there, "there"));
+/// let link = Link::start(&here, near, End::Connecting, settings(&here, "here"));
 ///
 /// link.opened().await?;
 /// assert_eq!(here.request(Add(1, 2)).await?, 3);
@@ -75,6 +73,8 @@ pub(super) struct State {
     pub(super) peer: Option<Peer>,
     /// The other end has said what it wants.
     pub(super) informed: bool,
+    /// Why it has nothing that carries it, while another connection is waited for.
+    pub(super) suspended: Option<String>,
     pub(super) closed: Option<Closed>,
     pub(super) mismatches: Vec<Mismatch>,
 }
@@ -83,37 +83,21 @@ pub(super) struct State {
 #[derive(Debug)]
 pub(super) struct Close;
 
-static NEXT: AtomicU64 = AtomicU64::new(0);
-
 impl Link {
     /// Links `router` over `transport`, on a task of its own. Needs a tokio runtime, and its timer.
     ///
-    /// # Errors
-    /// If one of the events does not leave its process. Everything else shows in [`opened`](Self::opened) and
-    /// [`closed`](Self::closed).
-    pub fn start<T: Transport>(
-        router: &Router,
-        transport: T,
-        end: End,
-        settings: Settings,
-        events: Events,
-    ) -> Result<Self, NotShareable> {
-        if let Some(wrong) = events.wrong {
-            return Err(wrong);
-        }
+    /// How it goes shows in [`opened`](Self::opened) and [`closed`](Self::closed).
+    pub fn start<T: Transport>(router: &Router, transport: T, end: End, settings: Settings) -> Self {
         let now = Instant::now().into_std();
         let (tell, state) = watch::channel(State::default());
         let (commands, close) = mpsc::unbounded_channel();
-        let id = LinkId(NEXT.fetch_add(1, Ordering::Relaxed));
-        let name: Arc<str> = format!("a link of {}", settings.identity.name).into();
-        let inbox = settings.inbox;
-        let mut endpoint = match end {
+        let program = Program::new(router, &settings, (tell, close));
+        let endpoint = match end {
             End::Connecting => Endpoint::connecting(settings, now),
             End::Accepting => Endpoint::accepting(settings, now),
         };
-        let program = Program::new(router, (id, name), inbox, events, &mut endpoint, (tell, close));
         tokio::spawn(Driver::new(transport, endpoint, program));
-        Ok(Self { state, commands })
+        Self { state, commands }
     }
 
     /// Ready when both ends know each other, and this one knows what the other wants.
@@ -138,6 +122,11 @@ impl Link {
         self.reached(|state| state.closed.is_some()).await.closed.unwrap_or_else(vanished)
     }
 
+    /// Why nothing carries it at the moment, while another connection is waited for.
+    pub fn suspended(&self) -> Option<String> {
+        self.state.borrow().suspended.clone()
+    }
+
     /// The events that both ends know and mean different things by, so far: they do not travel.
     pub fn mismatches(&self) -> Vec<Mismatch> {
         self.state.borrow().mismatches.clone()
@@ -156,6 +145,7 @@ impl Link {
             Ok(state) => State {
                 peer: state.peer.clone(),
                 informed: state.informed,
+                suspended: state.suspended.clone(),
                 closed: state.closed.clone(),
                 mismatches: Vec::new(),
             },

@@ -3,29 +3,29 @@
 //!
 //! ```text
 //! link      the handle, and how it is started
-//! events    which events may go over, and which are wanted from there
-//! outlet    the link as a subscriber, responder and acceptor on the local routes
-//! departure one event on its way out, whatever its type
-//! arrival   one event on its way in, whatever its type
-//! calls     requests that went out, until they are answered
-//! pump      one tunnel: between its local end and the link
-//! outgoing  all that goes out; incoming: all that comes in; pumps: all tunnels
-//! echo      what came over a link does not go back over it
+//! seam      the link as its router knows it: places on the routes for what the other end wants
+//! filter    which events may go over
+//! exit      where what is to go out waits
+//! offers    what is consumed here, as the other end is told
+//! addresses which interest of the other end a place stands for
+//! outgoing  all that goes out; incoming: all that comes in
+//! pump      one tunnel: between its local end and the link; pumps: all of them
+//! outcome   how a request ended, as it travels
 //! program   all of it together, as the driver runs it
 //! ```
 
-mod arrival;
-mod calls;
-mod departure;
-mod echo;
-mod events;
+mod addresses;
+mod exit;
+mod filter;
 mod incoming;
 mod link;
+mod offers;
+mod outcome;
 mod outgoing;
-mod outlet;
 mod program;
 mod pump;
 mod pumps;
+mod seam;
 
-pub use events::{Events, NotShareable};
+pub use filter::Filter;
 pub use link::{End, Link};

@@ -1,112 +1,105 @@
-use std::any::TypeId;
 use std::collections::HashMap;
-use std::future::Future;
+use std::convert::Infallible;
+use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use edri_event::Progress;
+use edri_event::{Failure, Meta, Priority, Progress, ProgressSink};
 use edri_router::{
-    DeadLetterOffice, Inbox, InboxSettings, Loss, Message as _, Reason, Receiver, Registration, Router,
+    Answered, Back, DeadLetterOffice, Departure, Loss, Message as _, Reason, Receiver, Router, Shareable,
+    ShareableEvent as _,
 };
 use futures_util::future::{AbortHandle, Abortable};
 use futures_util::stream::FuturesUnordered;
 
-use super::calls::Pending;
-use super::departure::{Departed, Departure, Gone};
-use super::echo::LinkId;
-use super::events::Departs;
+use super::addresses::Addresses;
+use super::exit::LANES;
 use super::incoming::next;
-use super::outlet::{Inboxes, LANES};
+use super::outcome::{from_wire, write_observed};
 use super::pumps::Pumps;
 use crate::call::CallId;
 use crate::drive::Happened;
 use crate::endpoint::Endpoint;
-use crate::interest::{Interest, Schema};
-use crate::message::AnswerError;
+use crate::event::Undelivered;
+use crate::interest::Interest;
+use crate::line::{SendError, WriteError};
+use crate::message::{AnswerError, Circumstances, Reports};
 
-/// What goes out: the link's places on the router's routes, what waits there, and the requests that are under way.
+/// What goes out: what waits for the link, and the requests that are under way.
 pub(super) struct Outgoing {
-    router: Router,
-    events: Vec<Box<dyn Departs>>,
-    /// What the other end wants, and the link's place on the route for it.
-    wanted: HashMap<Interest, (TypeId, Registration)>,
-    /// Under which of the other end's interests an event goes there.
-    under: HashMap<TypeId, Interest>,
-    inboxes: Inboxes,
     receivers: [Receiver<Departure>; 3],
     /// The first of each lane, while the link has no room for it.
     first: [Option<Departure>; 3],
     office: DeadLetterOffice,
-    calls: HashMap<CallId, (Pending, AbortHandle)>,
+    calls: HashMap<CallId, Pending>,
     cancelled: FuturesUnordered<Abortable<Cancelled>>,
+    /// What the other end is called.
+    pub(super) peer: Arc<str>,
+    pub(super) addresses: Addresses,
 }
+
+/// A request that went out, until it is answered.
+struct Pending {
+    event: Shareable,
+    answered: Watched,
+    progress: Option<ProgressSink>,
+    watch: AbortHandle,
+}
+
+/// Shared with what waits for its requester to go away.
+type Watched = Arc<std::sync::Mutex<Option<Box<dyn Answered>>>>;
 
 /// Ready when nobody waits for the answer any more.
 type Cancelled = Pin<Box<dyn Future<Output = CallId> + Send>>;
 
+/// What became of an attempt to send something.
+enum Sent {
+    /// The link has it, or it could not be sent and whoever waited was told.
+    Done,
+    /// The link has no room now.
+    Waits(Departure),
+}
+
+/// How much of a tunnel may be on its way, in [cost](crate::Cost), in each direction.
+pub(super) const TUNNEL_WINDOW: u32 = 256 * 1024;
+
 impl Outgoing {
-    pub(super) fn new(
-        router: &Router,
-        link: LinkId,
-        name: Arc<str>,
-        inbox: InboxSettings,
-        events: Vec<Box<dyn Departs>>,
-        endpoint: &mut Endpoint,
-    ) -> Self {
-        let office = DeadLetterOffice::new(router, Arc::clone(&name));
-        let [normal, high, control] = LANES.map(|_| Inbox::reporting(inbox, office.clone()));
-        for event in &events {
-            endpoint.declare(event.schema().clone());
-        }
+    pub(super) fn new(receivers: [Receiver<Departure>; 3], office: DeadLetterOffice) -> Self {
         Self {
-            router: router.clone(),
-            events,
-            wanted: HashMap::new(),
-            under: HashMap::new(),
-            inboxes: Inboxes { lanes: [normal.0, high.0, control.0], link, name },
-            receivers: [normal.1, high.1, control.1],
+            receivers,
             first: [None, None, None],
             office,
             calls: HashMap::new(),
             cancelled: FuturesUnordered::new(),
-        }
-    }
-
-    /// The other end wants something. A second announcement of the same changes nothing.
-    pub(super) fn wanted(&mut self, interest: Interest, schema: &Schema) {
-        let event = self.events.iter().find(|event| event.schema() == schema);
-        if let Some(event) = event
-            && !self.under.contains_key(&event.event())
-        {
-            self.under.insert(event.event(), interest);
-            let place = event.attach(&self.router, &self.inboxes);
-            self.wanted.insert(interest, (event.event(), place));
-        }
-    }
-
-    pub(super) fn unwanted(&mut self, interest: Interest) {
-        if let Some((event, place)) = self.wanted.remove(&interest) {
-            drop(place);
-            self.under.remove(&event);
+            peer: Arc::from("the other router"),
+            addresses: Addresses::default(),
         }
     }
 
     pub(super) fn answer(&mut self, call: CallId, outcome: Result<Bytes, AnswerError>) {
-        if let Some((pending, watch)) = self.calls.remove(&call) {
+        if let Some(Pending { event, answered, watch, .. }) = self.calls.remove(&call) {
             watch.abort();
-            pending.answer(outcome);
+            let answered = answered.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
+            if let Some(answered) = answered {
+                match &outcome {
+                    Ok(response) => answered.answer(Ok(response)),
+                    Err(error) => {
+                        answered.answer(Err(from_wire(error.clone(), event.known_name(), &self.peer)))
+                    }
+                }
+            }
         }
     }
 
     pub(super) fn report(&self, call: CallId, progress: Progress) {
-        if let Some((pending, _)) = self.calls.get(&call) {
-            pending.report(progress);
+        if let Some(Pending { progress: Some(sink), .. }) = self.calls.get(&call) {
+            sink.report(progress);
         }
     }
 
-    /// Sends what waits in the inboxes, as far as there is room, and takes back what nobody waits for any more.
+    /// Sends what waits, as far as there is room, and takes back what nobody waits for any more.
     pub(super) fn poll(
         &mut self,
         endpoint: &mut Endpoint,
@@ -132,56 +125,172 @@ impl Outgoing {
                         Poll::Ready(None) | Poll::Pending => break,
                     },
                 };
-                let Some(to) = self.under.get(&departure.event()) else {
-                    departure.discard(Loss::unhandled(Reason::NoSubscriber), &self.office);
-                    continue;
-                };
-                match departure.depart(*to, lane, endpoint, &self.router, &self.office) {
-                    Departed::Waits(departure) => {
-                        self.first[index] = Some(departure);
-                        break;
-                    }
-                    Departed::Discarded | Departed::Gone(Gone::Notification) => {}
-                    Departed::Gone(Gone::Request(call, pending)) => self.await_answer(call, pending),
-                    Departed::Gone(Gone::Tunnel(tunnel, ends)) => pumps.opening(tunnel, ends),
+                if let Sent::Waits(departure) = self.send(departure, lane, endpoint, pumps) {
+                    self.first[index] = Some(departure);
+                    break;
                 }
                 happened = Happened::Something;
             }
         }
+        let (receivers, first) = (&self.receivers, &self.first);
+        self.addresses.forget_retired(|| is_empty(receivers, first));
         happened
     }
 
-    fn await_answer(&mut self, call: CallId, mut pending: Pending) {
-        let (watch, registration) = AbortHandle::new_pair();
-        if let Some(cancelled) = pending.cancelled.take() {
-            let cancelled: Cancelled = Box::pin(async move {
-                cancelled.await;
-                call
-            });
-            self.cancelled.push(Abortable::new(cancelled, registration));
+    fn send(
+        &mut self,
+        departure: Departure,
+        lane: Priority,
+        endpoint: &mut Endpoint,
+        pumps: &mut Pumps,
+    ) -> Sent {
+        if departure.is_abandoned() {
+            return Sent::Done;
         }
-        self.calls.insert(call, (pending, watch));
+        let room = match &departure.back {
+            Back::Answer(_) => endpoint.has_room_for_request(lane),
+            Back::Tunnel(..) => endpoint.has_room_for_tunnel(lane),
+            _ => endpoint.has_room(lane),
+        };
+        if !room {
+            return Sent::Waits(departure);
+        }
+        let Departure { event, to, meta, payload, back, .. } = departure;
+        let Some(interest) = self.addresses.find(to) else {
+            let lost = Departure::new(event, to, meta, payload, back);
+            lost.discard(Loss::unhandled(Reason::NoSubscriber), &self.office);
+            return Sent::Done;
+        };
+        let circumstances = circumstances(&meta, lane);
+        // What cannot be sent is lost, or answered.
+        let lost = match back {
+            Back::Nothing => match endpoint.notify_with(interest, &circumstances, put(&payload)) {
+                Ok(()) => return Sent::Done,
+                Err(error) => (not_sent(error), payload, Back::Nothing),
+            },
+            Back::Outcome(outcome) => {
+                let payload = write_observed(&payload, outcome);
+                match endpoint.notify(interest, circumstances, payload) {
+                    // Whoever observed there does so no more.
+                    Ok(()) | Err(SendError::Unwanted) => return Sent::Done,
+                    Err(error) => (error, Vec::new(), Back::Nothing),
+                }
+            }
+            Back::Answer(answered) => match endpoint.request_with(interest, &circumstances, put(&payload)) {
+                Ok(call) => {
+                    self.await_answer(call, event, answered, &meta);
+                    return Sent::Done;
+                }
+                Err(error) => (not_sent(error), Vec::new(), Back::Answer(answered)),
+            },
+            Back::Tunnel(end, in_flight) => {
+                match endpoint.open_tunnel(interest, circumstances, payload.into(), TUNNEL_WINDOW) {
+                    Ok(tunnel) => {
+                        pumps.opening(tunnel, end, in_flight);
+                        return Sent::Done;
+                    }
+                    Err(error) => (error, Vec::new(), Back::Tunnel(end, in_flight)),
+                }
+            }
+            _ => return Sent::Done,
+        };
+        let (error, payload, back) = lost;
+        let reason = match error {
+            SendError::Unwanted => Reason::NoSubscriber,
+            SendError::NotOpen => Reason::Stopped,
+            other => Reason::Failed(other.into()),
+        };
+        Departure::new(event, to, meta, payload, back).discard(Loss::unhandled(reason), &self.office);
+        Sent::Done
     }
 
-    /// Takes nothing more in; what waits still goes out.
-    pub(super) fn leave_routes(&mut self) {
-        self.wanted.clear();
-        self.inboxes.lanes.iter().for_each(Inbox::close);
+    fn await_answer(&mut self, call: CallId, event: Shareable, answered: Box<dyn Answered>, meta: &Meta) {
+        let (watch, registration) = AbortHandle::new_pair();
+        let answered: Watched = Arc::new(std::sync::Mutex::new(Some(answered)));
+        let watched = Arc::clone(&answered);
+        let cancelled: Cancelled = Box::pin(async move {
+            poll_fn(|cx| {
+                let mut answered = watched.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+                answered.as_mut().map_or(Poll::Pending, |answered| answered.poll_cancelled(cx))
+            })
+            .await;
+            call
+        });
+        self.cancelled.push(Abortable::new(cancelled, registration));
+        let progress = meta.progress().cloned();
+        self.calls.insert(call, Pending { event, answered, progress, watch });
+    }
+
+    /// A notification that was sent did not reach a consumer, or may not have: it is lost.
+    pub(super) fn undelivered(
+        &self,
+        router: &Router,
+        interest: Interest,
+        circumstances: Circumstances,
+        payload: &[u8],
+        cause: Undelivered,
+    ) {
+        let reason = match cause {
+            Undelivered::Unwanted => Reason::NoSubscriber,
+            Undelivered::TooLong => {
+                Reason::Failed(Failure::new("too long", "the other router takes nothing as long"))
+            }
+            _ => {
+                Reason::LinkLost { peer: self.peer.to_string(), reason: "it was not acknowledged".to_owned() }
+            }
+        };
+        let mut meta = Meta::new();
+        if let Some(id) = circumstances.id {
+            meta.set_id(id);
+        }
+        if let Some(key) = circumstances.key {
+            meta.set_key(key);
+        }
+        self.addresses.lose(interest, (payload.to_vec(), meta), reason, router, &self.office);
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.receivers.iter().all(Receiver::is_empty) && self.first.iter().all(Option::is_none)
+        is_empty(&self.receivers, &self.first)
     }
 
-    /// The link has ended: what waits is discarded, and its senders are told.
-    pub(super) fn end(&mut self) {
-        self.leave_routes();
-        self.under.clear();
+    /// The link has ended: what waits is lost, and its senders are told.
+    pub(super) fn end(&mut self, reason: &Reason) {
         let first = self.first.iter_mut().filter_map(Option::take);
         let waiting =
             self.receivers.iter_mut().flat_map(|receiver| std::iter::from_fn(|| receiver.try_recv()));
         for departure in first.chain(waiting) {
-            departure.discard(Loss::unhandled(Reason::Stopped), &self.office);
+            departure.discard(Loss::unhandled(reason.clone()), &self.office);
         }
+    }
+}
+
+fn is_empty(receivers: &[Receiver<Departure>; 3], first: &[Option<Departure>; 3]) -> bool {
+    receivers.iter().all(Receiver::is_empty) && first.iter().all(Option::is_none)
+}
+
+fn put(payload: &[u8]) -> impl FnOnce(&mut Vec<u8>) -> Result<(), Infallible> {
+    |out| {
+        out.extend_from_slice(payload);
+        Ok(())
+    }
+}
+
+fn not_sent(error: WriteError<Infallible>) -> SendError {
+    match error {
+        WriteError::NotSent(error) => error,
+        WriteError::NotWritten(never) => match never {},
+    }
+}
+
+fn circumstances(meta: &Meta, priority: Priority) -> Circumstances {
+    Circumstances {
+        id: meta.id(),
+        key: meta.key(),
+        priority,
+        deadline: meta.deadline(),
+        trace: meta.trace(),
+        origin: meta.origin(),
+        reports: if meta.progress().is_some() { Reports::Wanted } else { Reports::Unwanted },
+        ..Circumstances::default()
     }
 }

@@ -2,21 +2,29 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
-use edri_router::{InboxSettings, Router};
+use edri_router::{Border, DeadLetterOffice, Horizon, LinkLost, Reason, Registration, Router};
 use tokio::sync::{mpsc, watch};
 
-use super::echo::LinkId;
-use super::events::Events;
-use super::incoming::{Came, Incoming};
+use super::exit::Exit;
+use super::incoming::Incoming;
 use super::link::{Close, State};
+use super::offers::Offers;
 use super::outgoing::Outgoing;
 use super::pump::Heard;
 use super::pumps::Pumps;
+use super::seam::Seam;
 use crate::drive::{self, Happened};
-use crate::endpoint::{Endpoint, Event};
+use crate::endpoint::{Closed, Endpoint, Event};
+use crate::handshake::Peer;
+use crate::settings::Settings;
 
 /// All that a router has under way over one link, as the driver runs it.
 pub(super) struct Program {
+    router: Router,
+    seam: Arc<Seam>,
+    /// That the router knows it.
+    border: Option<Registration>,
+    offers: Offers,
     outgoing: Outgoing,
     incoming: Incoming,
     pumps: Pumps,
@@ -39,20 +47,68 @@ const MISMATCHES: usize = 256;
 impl Program {
     pub(super) fn new(
         router: &Router,
-        (link, name): (LinkId, Arc<str>),
-        inbox: InboxSettings,
-        events: Events,
-        endpoint: &mut Endpoint,
+        settings: &Settings,
         (tell, close): (watch::Sender<State>, mpsc::UnboundedReceiver<Close>),
     ) -> Self {
+        let name: Arc<str> = format!("a link of {}", settings.identity.name).into();
+        let office = DeadLetterOffice::new(router, Arc::clone(&name));
+        let (exit, receivers) = Exit::new(&name, settings.inbox, &office);
+        let horizon = settings.horizon.unwrap_or_else(|| Horizon::named(&settings.identity.network));
+        let seam = Arc::new(Seam::new(horizon, exit, office.clone(), settings.filter.clone()));
+        let border = router.attach_border(Arc::clone(&seam) as Arc<dyn Border>);
         Self {
-            outgoing: Outgoing::new(router, link, name, inbox, events.outward, endpoint),
-            incoming: Incoming::new(router, link, events.inward, endpoint),
+            router: router.clone(),
+            seam,
+            border: Some(border),
+            offers: Offers::default(),
+            outgoing: Outgoing::new(receivers, office),
+            incoming: Incoming::new(router, horizon),
             pumps: Pumps::new(),
             tell,
             close,
             closing: Closing::Not,
         }
+    }
+
+    fn opened(&mut self, peer: Peer) {
+        let name: Arc<str> = peer.identity.name.as_str().into();
+        self.incoming.opened(peer.identity.router, &name);
+        self.outgoing.peer = name;
+        self.tell.send_modify(|state| (state.peer, state.suspended) = (Some(peer), None));
+    }
+
+    /// Tells the other end what is consumed here, and what of its own wishes is something else here.
+    fn tell_interests(&mut self, endpoint: &mut Endpoint, cx: &mut Context<'_>) -> Happened {
+        let mut happened = Happened::Nothing;
+        if self.closing == Closing::Not {
+            for event in self.seam.take_changed(cx) {
+                self.offers.update(&self.router, &self.seam, endpoint, &event);
+                happened = Happened::Something;
+            }
+        }
+        for (interest, ours) in self.seam.take_differing() {
+            endpoint.differs(interest, ours);
+            happened = Happened::Something;
+        }
+        happened
+    }
+
+    fn ended(&mut self, closed: Closed) {
+        self.leave_routes();
+        let lost = LinkLost::new(&*self.outgoing.peer, closed.to_string());
+        let reason = match &closed {
+            Closed::Orderly => Reason::Stopped,
+            _ => Reason::LinkLost { peer: lost.peer.clone(), reason: lost.reason.clone() },
+        };
+        self.outgoing.end(&reason);
+        self.incoming.end();
+        self.pumps.end(&lost);
+        self.tell.send_modify(|state| state.closed = Some(closed));
+    }
+
+    fn leave_routes(&mut self) {
+        self.border = None;
+        self.seam.leave_routes();
     }
 
     fn poll_close(&mut self, endpoint: &mut Endpoint, cx: &mut Context<'_>, now: Instant) {
@@ -61,7 +117,7 @@ impl Program {
         {
             // Also when the handle was dropped. Nobody sends here any more, and what waits goes first.
             self.closing = Closing::Draining;
-            self.outgoing.leave_routes();
+            self.leave_routes();
         }
         if self.closing == Closing::Draining && (self.outgoing.is_empty() || !endpoint.is_open()) {
             self.closing = Closing::Asked;
@@ -73,18 +129,18 @@ impl Program {
 impl drive::Program for Program {
     fn learn(&mut self, endpoint: &mut Endpoint, event: Event) {
         match event {
-            Event::Opened(peer) => self.tell.send_modify(|state| state.peer = Some(peer)),
+            Event::Opened(peer) => self.opened(peer),
             Event::Informed => self.tell.send_modify(|state| state.informed = true),
-            Event::Wanted { interest, schema, .. } => {
-                if self.closing == Closing::Not {
-                    self.outgoing.wanted(interest, &schema);
+            Event::Wanted { interest, schema, group, consumer } => {
+                let address = self.outgoing.addresses.add(interest, schema.clone(), group.clone());
+                self.seam.wanted(&self.router, interest, address, (schema, group), consumer);
+            }
+            Event::Unwanted { interest } => {
+                if let Some(address) = self.seam.unwanted(interest) {
+                    self.outgoing.addresses.retire(address);
                 }
             }
-            Event::Unwanted { interest } => self.outgoing.unwanted(interest),
-            Event::Load { .. } | Event::Suspended { .. } | Event::Resumed => {}
-            Event::Undelivered { interest, cause, .. } => {
-                tracing::warn!(?interest, ?cause, "a notification was not delivered over a link");
-            }
+            Event::Load { interest, load } => self.seam.loaded(&self.router, interest, load),
             Event::Mismatch(mismatch) => {
                 tracing::error!(%mismatch, "an event is not the same at both ends of a link");
                 self.tell.send_modify(|state| {
@@ -94,27 +150,32 @@ impl drive::Program for Program {
                 });
             }
             Event::Notification { interest, circumstances, payload } => {
-                self.incoming.arrived(endpoint, interest, circumstances, &payload, Came::Notification);
+                self.incoming.notification(endpoint, &mut self.offers, interest, circumstances, &payload);
             }
             Event::Request { call, interest, circumstances, payload } => {
-                self.incoming.arrived(endpoint, interest, circumstances, &payload, Came::Request(call));
+                self.incoming.request(endpoint, &mut self.offers, call, interest, circumstances, &payload);
             }
             Event::TunnelOpened { tunnel, interest, circumstances, payload, granted } => {
-                let came = Came::Tunnel(tunnel, granted);
-                self.incoming.arrived(endpoint, interest, circumstances, &payload, came);
+                let came = (tunnel, granted);
+                self.incoming.tunnel(endpoint, &mut self.offers, came, interest, circumstances, &payload);
+            }
+            Event::Suspended { reason } => self.tell.send_modify(|state| state.suspended = Some(reason)),
+            Event::Resumed => self.tell.send_modify(|state| state.suspended = None),
+            Event::Undelivered { interest, circumstances, payload, cause } => {
+                self.outgoing.undelivered(&self.router, interest, circumstances, &payload, cause);
             }
             Event::Cancelled { call } => self.incoming.cancelled(call),
             Event::Answer { call, outcome } => self.outgoing.answer(call, outcome),
             Event::Progress { call, progress } => self.outgoing.report(call, progress),
             Event::TunnelGranted { tunnel, granted } => self.pumps.granted(tunnel, granted),
             Event::TunnelItem { tunnel, payload } => self.pumps.hear(tunnel, Heard::Item(payload)),
+            // When the link has ended, its tunnels end with it, and with its reason.
+            Event::TunnelEnded { .. } | Event::TunnelStopped { .. } if endpoint.is_closed() => {}
             Event::TunnelEnded { tunnel, ending } => self.pumps.hear(tunnel, Heard::End(ending)),
             Event::TunnelStopped { tunnel, .. } => self.pumps.stopped(tunnel),
             Event::Closed(closed) => {
-                self.outgoing.end();
-                self.incoming.end();
-                self.pumps.end();
-                self.tell.send_modify(|state| state.closed = Some(closed));
+                self.incoming.flush(endpoint, &mut self.offers);
+                self.ended(closed);
             }
         }
     }
@@ -123,9 +184,11 @@ impl drive::Program for Program {
         if endpoint.is_closed() {
             return Happened::Nothing;
         }
+        self.incoming.flush(endpoint, &mut self.offers);
         self.poll_close(endpoint, cx, now);
+        let told = self.tell_interests(endpoint, cx);
         let incoming = self.incoming.poll(endpoint, &mut self.pumps, cx);
         let outgoing = self.outgoing.poll(endpoint, &mut self.pumps, cx);
-        incoming.or(outgoing).or(self.pumps.poll(endpoint, cx))
+        told.or(incoming).or(outgoing).or(self.pumps.poll(endpoint, cx))
     }
 }

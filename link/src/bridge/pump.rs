@@ -4,12 +4,9 @@
 //! granted room and the link has taken the item before; inward, the other end is granted room as the local end takes
 //! items. So each holds one item, and a window's worth inward.
 
-use std::future::poll_fn;
-
 use bytes::Bytes;
-use edri_event::{Failure, Wire};
-use edri_router::{TunnelError, TunnelReceiver, TunnelSender};
-use futures_util::{FutureExt as _, SinkExt as _};
+use edri_router::{EncodedEnd, EncodedReceiver, EncodedSender, InFlight, LinkLost, TunnelError, Unsent};
+use futures_util::FutureExt as _;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::channel::{Allowance, Cost};
@@ -30,6 +27,8 @@ pub(super) enum Said {
 pub(super) enum Heard {
     Item(Bytes),
     End(Ending),
+    /// The link has ended.
+    Lost(LinkLost),
 }
 
 /// Where tunnels say it: items and ends in order, and bounded; the rest at once, bounded by what came.
@@ -39,27 +38,63 @@ pub(super) struct Mouth {
     pub(super) inward: mpsc::UnboundedSender<Said>,
 }
 
-/// A tunnel's ends, not pumped yet.
-pub(super) struct Ends(Box<dyn FnOnce(TunnelId, u64, Mouth) -> Pump + Send>);
-
 /// A tunnel that is being pumped, and what of it has not ended; dropped, its local ends get what came, and are lost.
 #[derive(Debug)]
 pub(super) struct Pump {
-    outward: Option<watch::Sender<u64>>,
+    outward: Option<watch::Sender<Leave>>,
     inward: Option<mpsc::UnboundedSender<Heard>>,
+    /// It counts as under way to whom it was opened.
+    _in_flight: Option<InFlight>,
 }
 
-impl Ends {
-    pub(super) fn start(self, tunnel: TunnelId, granted: u64, mouth: Mouth) -> Pump {
-        (self.0)(tunnel, granted, mouth)
-    }
+/// What the outward direction may do.
+#[derive(Debug)]
+enum Leave {
+    /// Send so much, in total.
+    Granted(u64),
+    /// Nothing any more: the link has ended.
+    Lost(LinkLost),
 }
 
 impl Pump {
+    /// Begins to pump what the local end gives outward, and what comes inward to it.
+    pub(super) fn start(
+        end: EncodedEnd,
+        tunnel: TunnelId,
+        granted: u64,
+        mouth: Mouth,
+        in_flight: Option<InFlight>,
+    ) -> Self {
+        let (sender, receiver) = end.split();
+        let (leave, may_send) = watch::channel(Leave::Granted(granted));
+        let (heard, hearing) = mpsc::unbounded_channel();
+        let (given_up, may_be_gone) = oneshot::channel();
+        let outward = outward(tunnel, receiver, may_send, mouth.outward);
+        tokio::spawn(async move {
+            if outward.await == LocalEnd::GivenUp {
+                // Gone, the other direction has ended, too.
+                let _ = given_up.send(());
+            }
+        });
+        tokio::spawn(inward(tunnel, sender, hearing, may_be_gone, mouth.inward));
+        Self { outward: Some(leave), inward: Some(heard), _in_flight: in_flight }
+    }
+
+    /// The link has ended: what has not ended before is lost, after what came.
+    pub(super) fn lose(self, lost: &LinkLost) {
+        if let Some(outward) = &self.outward {
+            outward.send_replace(Leave::Lost(lost.clone()));
+        }
+        if let Some(inward) = &self.inward {
+            // Gone, its local end has stopped.
+            let _ = inward.send(Heard::Lost(lost.clone()));
+        }
+    }
+
     /// So much may be sent, in total.
     pub(super) fn grant(&self, granted: u64) {
         if let Some(outward) = &self.outward {
-            outward.send_replace(granted);
+            outward.send_replace(Leave::Granted(granted));
         }
     }
 
@@ -90,29 +125,6 @@ impl Pump {
     }
 }
 
-/// Prepares to pump what `receiver` gives outward, and what comes inward to `sender`.
-pub(super) fn pump<O: Send + 'static, I: Send + 'static>(
-    receiver: TunnelReceiver<O>,
-    outward_wire: Wire<O>,
-    sender: TunnelSender<I>,
-    inward_wire: Wire<I>,
-) -> Ends {
-    Ends(Box::new(move |tunnel, first, mouth| {
-        let (granted, may_send) = watch::channel(first);
-        let (heard, hearing) = mpsc::unbounded_channel();
-        let (given_up, may_be_gone) = oneshot::channel();
-        let outward = outward(tunnel, receiver, outward_wire, may_send, mouth.outward);
-        tokio::spawn(async move {
-            if outward.await == LocalEnd::GivenUp {
-                // Gone, the other direction has ended, too.
-                let _ = given_up.send(());
-            }
-        });
-        tokio::spawn(inward(tunnel, sender, inward_wire, hearing, may_be_gone, mouth.inward));
-        Pump { outward: Some(granted), inward: Some(heard) }
-    }))
-}
-
 /// What a direction that has ended says of the local end.
 #[derive(Debug, PartialEq, Eq)]
 enum LocalEnd {
@@ -121,25 +133,34 @@ enum LocalEnd {
     GivenUp,
 }
 
-async fn outward<T>(
+async fn outward(
     tunnel: TunnelId,
-    mut receiver: TunnelReceiver<T>,
-    wire: Wire<T>,
-    mut granted: watch::Receiver<u64>,
+    mut receiver: EncodedReceiver,
+    mut leave: watch::Receiver<Leave>,
     said: mpsc::Sender<Said>,
 ) -> LocalEnd {
     let mut allowance = Allowance::default();
     let ending = loop {
-        allowance.raise(*granted.borrow_and_update());
+        let lost = match &*leave.borrow_and_update() {
+            Leave::Granted(granted) => {
+                allowance.raise(*granted);
+                None
+            }
+            Leave::Lost(lost) => Some(lost.clone()),
+        };
+        if let Some(lost) = lost {
+            receiver.lose(lost);
+            return LocalEnd::MayBeThere;
+        }
         if !allowance.is_open() {
-            if granted.changed().await.is_err() {
+            if leave.changed().await.is_err() {
                 return LocalEnd::MayBeThere;
             }
             continue;
         }
         let received = tokio::select! {
             received = receiver.recv() => received,
-            changed = granted.changed() => match changed {
+            changed = leave.changed() => match changed {
                 Ok(()) => continue,
                 Err(_) => return LocalEnd::MayBeThere,
             },
@@ -148,13 +169,12 @@ async fn outward<T>(
             None => break Ending::Finished,
             Some(Err(error)) => break ending_of(&error),
             Some(Ok(item)) => {
-                let mut bytes = Vec::new();
-                if let Err(error) = wire.encode(&item, &mut bytes) {
-                    break Ending::Aborted(Failure::new("codec", error.to_string()));
-                }
-                allowance.spend(Cost::of(bytes.len()));
-                if said.send(Said::Item(tunnel, bytes.into())).await.is_err() {
-                    return LocalEnd::MayBeThere;
+                allowance.spend(Cost::of(item.len()));
+                if said.send(Said::Item(tunnel, item.into())).await.is_err() {
+                    // The link has ended; why is said next.
+                    if leave.changed().await.is_err() {
+                        return LocalEnd::MayBeThere;
+                    }
                 }
             }
         }
@@ -165,10 +185,9 @@ async fn outward<T>(
     local
 }
 
-async fn inward<T>(
+async fn inward(
     tunnel: TunnelId,
-    mut sender: TunnelSender<T>,
-    wire: Wire<T>,
+    mut sender: EncodedSender,
     mut heard: mpsc::UnboundedReceiver<Heard>,
     may_be_gone: oneshot::Receiver<()>,
     said: mpsc::UnboundedSender<Said>,
@@ -180,7 +199,7 @@ async fn inward<T>(
             heard = heard.recv() => heard,
             Ok(()) = &mut may_be_gone => {
                 // Usually it shows with the next item only that the local end wants none.
-                if let Some(Err(error)) = poll_fn(|cx| sender.poll_ready_unpin(cx)).now_or_never() {
+                if let Some(Err(error)) = sender.ready().now_or_never() {
                     let _ = said.send(Said::Stop(tunnel, ending_of(&error)));
                     return;
                 }
@@ -192,17 +211,15 @@ async fn inward<T>(
             Heard::End(Ending::Finished) => return sender.finish(),
             Heard::End(Ending::Aborted(failure)) => return sender.abort(failure),
             Heard::End(Ending::Lost) => return,
+            Heard::Lost(lost) => return sender.lose(lost),
             Heard::Item(payload) => {
-                let ending = match wire.decode(&payload) {
-                    Ok(item) => match sender.send(item).await {
-                        Ok(()) => {
-                            let _ = said.send(Said::Handled(tunnel, payload.len()));
-                            continue;
-                        }
-                        Err(error) => ending_of(&error),
-                    },
-                    Err(error) => {
-                        let failure = Failure::new("codec", error.to_string());
+                let ending = match sender.send(&payload).await {
+                    Ok(()) => {
+                        let _ = said.send(Said::Handled(tunnel, payload.len()));
+                        continue;
+                    }
+                    Err(Unsent::Refused(error)) => ending_of(&error),
+                    Err(Unsent::Unreadable(failure)) => {
                         sender.abort(failure.clone());
                         let _ = said.send(Said::Stop(tunnel, Ending::Aborted(failure)));
                         return;

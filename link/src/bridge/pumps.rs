@@ -1,10 +1,11 @@
 use std::collections::HashMap;
 use std::task::{Context, Poll};
 
+use edri_router::{EncodedEnd, InFlight, LinkLost};
 use tokio::sync::mpsc;
 
-use super::departure::TUNNEL_WINDOW;
-use super::pump::{Ends, Heard, Mouth, Pump, Said};
+use super::outgoing::TUNNEL_WINDOW;
+use super::pump::{Heard, Mouth, Pump, Said};
 use crate::drive::Happened;
 use crate::endpoint::{Endpoint, SendError};
 use crate::message::Ending;
@@ -14,7 +15,7 @@ use crate::tunnel::TunnelId;
 pub(super) struct Pumps {
     pumped: HashMap<TunnelId, Pump>,
     /// Those that this end opens, until the other end has accepted.
-    opening: HashMap<TunnelId, Ends>,
+    opening: HashMap<TunnelId, (EncodedEnd, InFlight)>,
     mouth: Mouth,
     outward: mpsc::Receiver<Said>,
     inward: mpsc::UnboundedReceiver<Said>,
@@ -32,20 +33,26 @@ impl Pumps {
     }
 
     /// This end opens one.
-    pub(super) fn opening(&mut self, tunnel: TunnelId, ends: Ends) {
-        self.opening.insert(tunnel, ends);
+    pub(super) fn opening(&mut self, tunnel: TunnelId, end: EncodedEnd, in_flight: InFlight) {
+        self.opening.insert(tunnel, (end, in_flight));
     }
 
     /// This end accepts one, which may send so much.
-    pub(super) fn accept(&mut self, endpoint: &mut Endpoint, tunnel: TunnelId, granted: u64, ends: Ends) {
+    pub(super) fn accept(
+        &mut self,
+        endpoint: &mut Endpoint,
+        tunnel: TunnelId,
+        granted: u64,
+        end: EncodedEnd,
+    ) {
         endpoint.accept_tunnel(tunnel, TUNNEL_WINDOW);
-        self.start(tunnel, granted, ends);
+        self.start(tunnel, granted, end, None);
     }
 
     /// So much may be sent into it, in total; for the first time, that it was accepted.
     pub(super) fn granted(&mut self, tunnel: TunnelId, granted: u64) {
         match self.opening.remove(&tunnel) {
-            Some(ends) => self.start(tunnel, granted, ends),
+            Some((end, in_flight)) => self.start(tunnel, granted, end, Some(in_flight)),
             None => self.with(tunnel, |pump| pump.grant(granted)),
         }
     }
@@ -78,9 +85,11 @@ impl Pumps {
     }
 
     /// The link has ended: all of them are lost, after what came.
-    pub(super) fn end(&mut self) {
-        self.opening.clear();
-        self.pumped.clear();
+    pub(super) fn end(&mut self, lost: &LinkLost) {
+        for (_, (end, _)) in self.opening.drain() {
+            end.lose(lost.clone());
+        }
+        self.pumped.drain().for_each(|(_, pump)| pump.lose(lost));
         // Whoever waits to say something waits no longer.
         self.outward.close();
         while self.outward.try_recv().is_ok() {}
@@ -110,13 +119,14 @@ impl Pumps {
 
     /// The other end speaks through a tunnel whose acceptance has not been heard: that need not come first.
     fn begin(&mut self, tunnel: TunnelId) {
-        if let Some(ends) = self.opening.remove(&tunnel) {
-            self.start(tunnel, 0, ends);
+        if let Some((end, in_flight)) = self.opening.remove(&tunnel) {
+            self.start(tunnel, 0, end, Some(in_flight));
         }
     }
 
-    fn start(&mut self, tunnel: TunnelId, granted: u64, ends: Ends) {
-        self.pumped.insert(tunnel, ends.start(tunnel, granted, self.mouth.clone()));
+    fn start(&mut self, tunnel: TunnelId, granted: u64, end: EncodedEnd, in_flight: Option<InFlight>) {
+        let pump = Pump::start(end, tunnel, granted, self.mouth.clone(), in_flight);
+        self.pumped.insert(tunnel, pump);
     }
 
     fn with(&mut self, tunnel: TunnelId, change: impl FnOnce(&mut Pump)) {

@@ -114,8 +114,10 @@ impl Channel {
 
     /// Gives up what is under way, and goes on from nothing. What of it may be sent again is.
     fn begin_session(&mut self, session: u64) {
-        let lost =
-            AnswerError::LinkLost { reason: "the other end has given the link up meanwhile".to_owned() };
+        let lost = AnswerError::LinkLost {
+            peer: None,
+            reason: "the other end has given the link up meanwhile".to_owned(),
+        };
         let again = self.dissolve(&lost, session);
         self.session = session;
         self.allowances = std::array::from_fn(|_| Allowance::new(self.ends.peer.window));

@@ -33,6 +33,8 @@ pub(crate) struct Channel {
     /// The lengths of the long messages whose parts are being sent.
     pub(super) parts_announced: u64,
     pub(super) kept: Kept,
+    /// How many frames were written again because they had been lost.
+    pub(super) resent: u64,
     /// The long messages whose last parts are not acknowledged: the numbers of those, and all of them.
     pub(super) long: VecDeque<(u64, Bytes)>,
     /// Nothing numbered is made any more.
@@ -115,6 +117,7 @@ impl Channel {
             allowances: std::array::from_fn(|_| Allowance::new(ends.peer.window)),
             parts_announced: 0,
             kept: Kept::new(),
+            resent: 0,
             long: VecDeque::new(),
             finished: false,
             arrivals: Arrivals::default(),
@@ -162,6 +165,11 @@ impl Channel {
     pub(crate) fn is_idle(&self) -> bool {
         self.is_settled()
             && self.calls.ours() + self.calls.theirs() + self.tunnels.ours() + self.tunnels.theirs() == 0
+    }
+
+    /// How many frames were written again since this was asked last.
+    pub(crate) fn take_resent(&mut self) -> u64 {
+        std::mem::take(&mut self.resent)
     }
 
     /// Nothing more is sent but acknowledgements.

@@ -60,7 +60,9 @@ impl Channel {
 
     /// What has been written before over another path, or is missing.
     fn write_again(&mut self, out: &mut Vec<u8>, end: usize) {
-        while out.len() < end && self.may_go() && self.kept.write_next(out).is_some() {}
+        while out.len() < end && self.may_go() && self.kept.write_next(out).is_some() {
+            self.resent += 1;
+        }
     }
 
     fn write_new(&mut self, out: &mut Vec<u8>, now: Instant) {

@@ -96,6 +96,7 @@ impl Connection {
 
     fn hello(&mut self, hello: Hello) -> Arrived {
         let heartbeat = hello.heartbeat;
+        self.proof = hello.proof;
         match admit(hello, &self.settings) {
             Ok((welcome, peer)) => {
                 self.greeting = Some(Frame::Welcome(welcome));

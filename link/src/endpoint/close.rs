@@ -81,7 +81,7 @@ impl Endpoint {
             return;
         }
         self.phase = Phase::Closed;
-        let error = AnswerError::LinkLost { reason: closed.to_string() };
+        let error = AnswerError::LinkLost { peer: None, reason: closed.to_string() };
         for event in self.returned.give_up(&error) {
             self.channel.push_event(event);
         }

@@ -1,12 +1,13 @@
 use std::time::Instant;
 
-use super::state::{Endpoint, Phase};
+use super::state::Endpoint;
 use crate::channel::{ACKNOWLEDGE, MISMATCH};
+use crate::closed::Closed;
 use crate::connection::Arrived;
 use crate::event::Event;
 use crate::sift::read_mismatch;
 use crate::violation::Violation;
-use crate::wire::{Frame, Interests};
+use crate::wire::{Frame, Interests, Refusal, Refused};
 
 impl Endpoint {
     /// Takes in what the other end has written, however it was cut.
@@ -59,7 +60,7 @@ impl Endpoint {
         }
         for change in interests.changes {
             if let Some(learned) = self.learner.learn(change)? {
-                for heard in self.wanted.hear(learned, &self.declared)? {
+                for heard in self.wanted.hear(learned)? {
                     self.note(heard);
                 }
             }
@@ -75,16 +76,22 @@ impl Endpoint {
         Ok(())
     }
 
+    /// Refuses whoever connects: because there are [too many](Refusal::Busy) already, because somebody else
+    /// [is known](Refusal::Taken) as that router, or for reasons of the program's own. For the end that accepts, at the
+    /// latest when it has learned who comes, before it has transmitted anything. Later it does nothing.
+    pub fn refuse(&mut self, code: Refusal, reason: impl Into<String>) {
+        if let Some(connection) = &mut self.connection
+            && connection.may_refuse()
+        {
+            let refused = Refused::new(code, reason);
+            connection.refuse(refused.clone());
+            self.end(Closed::RefusedHere(refused));
+        }
+    }
+
     /// Refuses whoever comes, because there are too many already. For the end that accepts, before it has received
     /// anything.
     pub fn refuse_as_busy(&mut self, reason: impl Into<String>) {
-        if let Some(connection) = &mut self.connection
-            && self.phase == Phase::Fresh
-        {
-            connection.refuse_as_busy(reason.into());
-            if let Some(closed) = connection.closed().cloned() {
-                self.end(closed);
-            }
-        }
+        self.refuse(Refusal::Busy, reason);
     }
 }

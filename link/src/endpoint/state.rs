@@ -6,11 +6,11 @@ use crate::channel::{Channel, Ends};
 use crate::connection::Connection;
 use crate::event::Event;
 use crate::handshake::{Expected, Peer};
-use crate::interest::{Declared, Heard, Interest, Offered, Schema, Wanted};
+use crate::interest::{Consumer, Heard, Interest, Offered, Schema, Wanted};
 use crate::returned::Returned;
 use crate::settings::Settings;
 use crate::sift::sift;
-use crate::wire::{Learner, Limits};
+use crate::wire::{Learner, Limits, Proof};
 
 /// One end of a link between two routers, without any I/O.
 ///
@@ -57,10 +57,11 @@ pub struct Endpoint {
     pub(super) connection: Option<Connection>,
     /// Whom the channel is with.
     pub(super) peer: Option<Peer>,
+    /// By what that is known again, if it connected.
+    pub(super) proof: Proof,
     pub(super) channel: Channel,
     pub(super) next_call: u64,
     pub(super) offered: Offered,
-    pub(super) declared: Declared,
     pub(super) wanted: Wanted,
     pub(super) learner: Learner,
     /// Of what the other end announced what is something else here, to be told.
@@ -127,10 +128,10 @@ impl Endpoint {
             phase: Phase::Fresh,
             connection,
             peer: None,
+            proof: Proof::default(),
             channel: Channel::new(nobody, 1),
             next_call: 0,
             offered: Offered::default(),
-            declared: Declared::default(),
             wanted: Wanted::new(limits.interests),
             learner: Learner::new(DICTIONARY),
             objections: VecDeque::new(),
@@ -151,27 +152,25 @@ impl Endpoint {
         }
     }
 
-    /// This end may send events of this schema: where the other end wants them, [`Event::Wanted`] says so.
-    pub fn declare(&mut self, schema: Schema) {
-        if let Some(declared) = self.declared.add(schema) {
-            for heard in self.wanted.declare(declared) {
-                self.note(heard);
-            }
-        }
-    }
-
-    /// This end consumes events of this schema from here on. With how loaded the consumer is: less is better.
+    /// This end consumes events of this schema from here on; as a member of a group, if there is one: each event that goes
+    /// to the group goes to one of them.
     ///
-    /// A schema whose name is longer than about 4 KiB is not announced. What the other end has no room for (see
-    /// [`Limits::interests`](crate::Limits::interests)) is announced when others have been withdrawn.
-    pub fn announce(&mut self, schema: Schema, load: u32) -> Interest {
-        self.offered.announce(schema, None, load)
+    /// A schema whose name is longer than about 4 KiB, or a group's that is longer than 1 KiB, is not announced. What the
+    /// other end has no room for (see [`Limits::interests`](crate::Limits::interests)) is announced when others have been
+    /// withdrawn.
+    pub fn announce(&mut self, schema: Schema, group: Option<&str>, consumer: Consumer) -> Interest {
+        self.offered.announce(schema, group, consumer)
     }
 
-    /// The same for a member of a group: each event that goes to the group goes to one of them. Its name may be up to
-    /// 1 KiB long.
-    pub fn announce_in(&mut self, schema: Schema, group: &str, load: u32) -> Interest {
-        self.offered.announce(schema, Some(group), load)
+    /// What the other end announced as `interest` is another event here: it does not travel, and both ends
+    /// [learn](Event::Mismatch) of it.
+    pub fn differs(&mut self, interest: Interest, ours: Schema) {
+        let Some(mismatch) = self.wanted.differs(interest, ours) else { return };
+        // Beyond what could not be said yet, the other end is not told: it does not listen.
+        if self.objections.len() < self.settings.limits.interests as usize {
+            self.objections.push_back((interest, mismatch.ours.clone()));
+        }
+        self.channel.push_event(Event::Mismatch(mismatch));
     }
 
     /// This end consumes them no longer. Some may still be on their way; they are answered that nobody does.
@@ -179,7 +178,7 @@ impl Endpoint {
         self.offered.withdraw(interest);
     }
 
-    /// Says how loaded a consumer is.
+    /// Says how loaded a consumer is; of subscribers and observers, how many links there are to the nearest.
     pub fn set_load(&mut self, interest: Interest, load: u32) {
         self.offered.set_load(interest, load);
     }
@@ -210,11 +209,6 @@ impl Endpoint {
     }
 
     pub(super) fn note(&mut self, heard: Heard) {
-        if let Heard::Differs { interest, mismatch } = &heard
-            && self.objections.len() < self.settings.limits.interests as usize
-        {
-            self.objections.push_back((*interest, mismatch.ours.clone()));
-        }
         let complete = heard == Heard::Complete;
         if let Some(event) = self.returned.hold(heard) {
             self.channel.push_event(event);

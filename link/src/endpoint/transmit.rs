@@ -9,7 +9,7 @@ impl Endpoint {
     pub fn transmit(&mut self, out: &mut Vec<u8>, most: usize, now: Instant) {
         let before = out.len();
         let Some(connection) = &mut self.connection else { return };
-        connection.write_greeting(out);
+        connection.write_greeting(out, 0);
         if connection.is_open() && matches!(self.phase, Phase::Open | Phase::Closing) {
             let end = before.saturating_add(most);
             self.write_interests(out, end);

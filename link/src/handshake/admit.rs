@@ -1,6 +1,7 @@
 use crate::settings::Settings;
 use crate::wire::{
-    Credentials, FEATURES, Hello, Identity, Limits, Peer, Refusal, Refused, Station, VERSION, Welcome,
+    Credentials, FEATURES, Hello, Identity, Limits, Peer, Purpose, Refusal, Refused, Station, VERSION,
+    Welcome,
 };
 
 /// Whether whoever says `hello`, which is of a version that is spoken here, may come in.
@@ -14,6 +15,10 @@ pub(crate) fn admit(hello: Hello, ours: &Settings) -> Result<(Welcome, Peer), Re
             _ => "the token is not the one that is expected",
         };
         return Err(Refused::new(Refusal::Token, reason));
+    }
+    if hello.purpose != Purpose::Join {
+        let reason = "it came to look, and there is a router here: expected one that wants to join";
+        return Err(Refused::new(Refusal::Station, reason));
     }
     check_limits(&hello.limits)?;
     let welcome = Welcome {

@@ -1,7 +1,7 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use super::{Interest, Mismatch, Role, Schema};
+use super::{Consumer, Interest, Mismatch, Role, Schema};
 use crate::numbers::ByNumber;
 use crate::wire::{Change, Lexicon, Told};
 
@@ -24,7 +24,7 @@ struct Live {
     role: Role,
     /// Of the schema and the group; `None` for what cannot be spoken of.
     numbers: Option<(u32, Option<u32>)>,
-    load: u32,
+    consumer: Consumer,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,7 +40,7 @@ enum Untold {
 const TOGETHER: usize = 8 * 1024;
 
 impl Offered {
-    pub(crate) fn announce(&mut self, schema: Schema, group: Option<&str>, load: u32) -> Interest {
+    pub(crate) fn announce(&mut self, schema: Schema, group: Option<&str>, consumer: Consumer) -> Interest {
         let interest = Interest(self.next);
         self.next += 1;
         let (role, schema) = (schema.role, Arc::new(schema));
@@ -49,7 +49,7 @@ impl Offered {
             let group = group.map(|group| self.lexicon.hold_group(&group.into()));
             (self.lexicon.hold_schema(&schema), group)
         });
-        self.live.insert(interest, Live { schema, role, numbers, load });
+        self.live.insert(interest, Live { schema, role, numbers, consumer });
         if speakable {
             self.untold.push_back(Untold::Announce(interest));
         }
@@ -71,7 +71,7 @@ impl Offered {
 
     pub(crate) fn set_load(&mut self, interest: Interest, load: u32) {
         let Some(live) = self.live.get_mut(&interest) else { return };
-        let changed = std::mem::replace(&mut live.load, load) != load;
+        let changed = std::mem::replace(&mut live.consumer.load, load) != load;
         // An announcement that waits says the latest, and so does a load.
         if changed && self.known.contains(&interest) && !self.untold.contains(&Untold::Load(interest)) {
             self.untold.push_back(Untold::Load(interest));
@@ -98,6 +98,11 @@ impl Offered {
     #[inline]
     pub(crate) fn role(&self, interest: Interest) -> Option<Role> {
         self.live.get(&interest).map(|live| live.role)
+    }
+
+    /// What it is called that is consumed.
+    pub(crate) fn name(&self, interest: Interest) -> Option<&str> {
+        self.live.get(&interest).map(|live| live.schema.name.as_str())
     }
 
     /// Another router knows it as something else.
@@ -130,10 +135,10 @@ impl Offered {
     fn say(&mut self, untold: Untold, changes: &mut Vec<Change>) {
         match untold {
             Untold::Announce(interest) => {
-                let Some(Live { numbers: Some(numbers), load, .. }) = self.live.get(&interest) else {
+                let Some(Live { numbers: Some(numbers), consumer, .. }) = self.live.get(&interest) else {
                     return;
                 };
-                self.lexicon.announce(&mut self.told, interest, *numbers, *load, changes);
+                self.lexicon.announce(&mut self.told, interest, *numbers, *consumer, changes);
                 self.known.insert(interest);
             }
             Untold::Withdraw(interest) => {
@@ -141,7 +146,7 @@ impl Offered {
                 changes.push(Change::Withdraw { interest });
             }
             Untold::Load(interest) => {
-                let load = self.live.get(&interest).map_or(0, |live| live.load);
+                let load = self.live.get(&interest).map_or(0, |live| live.consumer.load);
                 changes.push(Change::Load { interest, load });
             }
             Untold::Complete => changes.push(Change::Complete),
@@ -195,12 +200,17 @@ mod tests {
     #[test]
     fn what_was_never_told_is_not_withdrawn_on_the_wire() {
         let (mut offered, mut learner) = (Offered::default(), Learner::new(10_000));
-        let (early, late) =
-            (offered.announce(schema("early"), None, 0), offered.announce(schema("late"), None, 0));
+        let (early, late) = (
+            offered.announce(schema("early"), None, Consumer::default()),
+            offered.announce(schema("late"), None, Consumer::default()),
+        );
         offered.withdraw(early);
         let told = learn(&mut offered, &mut learner, 5_000);
         let schema = Arc::new(schema("late"));
-        assert_eq!(told, [Learned::Announced { interest: late, schema, group: None, load: 0 }]);
+        assert_eq!(
+            told,
+            [Learned::Announced { interest: late, schema, group: None, consumer: Consumer::default() }]
+        );
         offered.set_load(late, 3);
         offered.set_load(late, 4);
         assert_eq!(learn(&mut offered, &mut learner, 5_000), [Learned::Loaded { interest: late, load: 4 }]);
@@ -212,8 +222,8 @@ mod tests {
     #[test]
     fn a_name_that_fits_into_no_frame_is_not_spoken_of() {
         let (mut offered, mut learner) = (Offered::default(), Learner::new(10_000));
-        let unspeakable = offered.announce(schema(&"x".repeat(5_000)), None, 0);
-        let long = offered.announce(schema(&"x".repeat(4_000)), None, 0);
+        let unspeakable = offered.announce(schema(&"x".repeat(5_000)), None, Consumer::default());
+        let long = offered.announce(schema(&"x".repeat(4_000)), None, Consumer::default());
         offered.withdraw(unspeakable);
         assert_eq!(announced(&learn(&mut offered, &mut learner, 10)), [long.0]);
     }
@@ -221,8 +231,8 @@ mod tests {
     #[test]
     fn over_each_connection_all_is_said_again_and_what_numbers_mean_too() {
         let mut offered = Offered::default();
-        let first = offered.announce(schema("a"), Some("workers"), 0);
-        let second = offered.announce(schema("a"), None, 0);
+        let first = offered.announce(schema("a"), Some("workers"), Consumer::default());
+        let second = offered.announce(schema("a"), None, Consumer::default());
         for _ in 0..3 {
             offered.begin();
             let told = learn(&mut offered, &mut Learner::new(10_000), 10);
@@ -236,7 +246,7 @@ mod tests {
     fn many_announcements_are_spread_over_frames() {
         let mut offered = Offered::default();
         for index in 0..1_000 {
-            offered.announce(schema(&format!("an event of the number {index}")), None, 0);
+            offered.announce(schema(&format!("an event of the number {index}")), None, Consumer::default());
         }
         let mut told = 0;
         while let Some(changes) = offered.tell(5_000) {

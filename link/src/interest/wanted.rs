@@ -1,15 +1,13 @@
 use std::sync::Arc;
 
-use super::declared::Declared;
-use super::{Interest, Mismatch, Role, Schema};
+use super::{Consumer, Interest, Mismatch, Role, Schema};
 use crate::numbers::ByNumber;
 use crate::violation::Violation;
 use crate::wire::Learned;
 
-/// What another router consumes, matched with what this end may send.
+/// What another router consumes.
 #[derive(Debug)]
 pub(crate) struct Wanted {
-    /// Whether or not this end has any of it.
     theirs: ByNumber<Interest, Theirs>,
     /// The lowest number that has not been used.
     next: u32,
@@ -25,19 +23,19 @@ struct Theirs {
     group: Option<Arc<str>>,
     load: u32,
     role: Role,
-    matched: bool,
+    /// It is another event here: it does not travel.
+    differs: bool,
     edition: u32,
 }
 
 /// What follows from a change.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Heard {
-    /// Something that this end may send is wanted.
     Wanted {
         interest: Interest,
         schema: Arc<Schema>,
         group: Option<Arc<str>>,
-        load: u32,
+        consumer: Consumer,
     },
     /// It is not wanted any more.
     Unwanted {
@@ -46,11 +44,6 @@ pub(crate) enum Heard {
     Load {
         interest: Interest,
         load: u32,
-    },
-    /// The other router announced an event that is another one here: it has to be told.
-    Differs {
-        interest: Interest,
-        mismatch: Mismatch,
     },
     /// All has been said that there was when the connection began.
     Complete,
@@ -66,28 +59,14 @@ impl Wanted {
         self.edition += 1;
     }
 
-    /// This end may send it from here on; what was announced already is gone through.
-    pub(crate) fn declare(&mut self, ours: &Schema) -> Vec<Heard> {
-        let waiting = self.theirs.iter_mut().filter(|(_, theirs)| {
-            !theirs.matched && theirs.role == ours.role && theirs.schema.name == ours.name
-        });
-        let mut heard: Vec<_> = waiting.map(|(interest, theirs)| theirs.compare(*interest, ours)).collect();
-        heard.sort_unstable_by_key(|heard| match heard {
-            Heard::Wanted { interest, .. } | Heard::Differs { interest, .. } => *interest,
-            _ => Interest(u32::MAX),
-        });
-        heard
-    }
-
     /// Takes in a change.
-    pub(crate) fn hear(&mut self, learned: Learned, declared: &Declared) -> Result<Vec<Heard>, Violation> {
+    pub(crate) fn hear(&mut self, learned: Learned) -> Result<Vec<Heard>, Violation> {
         let heard = match learned {
-            Learned::Announced { interest, schema, group, load } => {
-                self.announced(interest, schema, group, load, declared)?
+            Learned::Announced { interest, schema, group, consumer } => {
+                self.announced(interest, schema, group, consumer)?
             }
             Learned::Withdrawn { interest } => {
-                let theirs = self.theirs.remove(&interest);
-                theirs.filter(|theirs| theirs.matched).map(|_| Heard::Unwanted { interest })
+                self.theirs.remove(&interest).map(|_| Heard::Unwanted { interest })
             }
             Learned::Loaded { interest, load } => self.loaded(interest, load),
             Learned::Complete => return Ok(self.complete()),
@@ -105,8 +84,7 @@ impl Wanted {
         interest: Interest,
         schema: Arc<Schema>,
         group: Option<Arc<str>>,
-        load: u32,
-        declared: &Declared,
+        consumer: Consumer,
     ) -> Result<Option<Heard>, Violation> {
         let edition = self.edition;
         if let Some(known) = self.theirs.get_mut(&interest)
@@ -114,7 +92,7 @@ impl Wanted {
         {
             known.edition = edition;
             if known.schema == schema && known.group == group {
-                return Ok(self.loaded(interest, load));
+                return Ok(self.loaded(interest, consumer.load));
             }
             return Err(Violation::InterestReused { number: interest.0, next: self.next });
         }
@@ -126,25 +104,30 @@ impl Wanted {
         }
         self.next =
             interest.0.checked_add(1).ok_or(Violation::TooMany { what: "interests", limit: u32::MAX })?;
-        let mut theirs = Theirs { role: schema.role, schema, group, load, matched: false, edition };
-        let ours = declared.find(&theirs.schema.name, theirs.role);
-        let heard = ours.map(|ours| theirs.compare(interest, ours));
-        self.theirs.insert(interest, theirs);
-        Ok(heard)
+        let heard = Heard::Wanted { interest, schema: Arc::clone(&schema), group: group.clone(), consumer };
+        let (role, load) = (schema.role, consumer.load);
+        self.theirs.insert(interest, Theirs { schema, group, load, role, differs: false, edition });
+        Ok(Some(heard))
+    }
+
+    /// It is another event here, and does not travel.
+    pub(crate) fn differs(&mut self, interest: Interest, ours: Schema) -> Option<Mismatch> {
+        let theirs = self.theirs.get_mut(&interest)?;
+        theirs.differs = true;
+        Some(Mismatch { ours, theirs: Schema::clone(&theirs.schema) })
     }
 
     fn loaded(&mut self, interest: Interest, load: u32) -> Option<Heard> {
         let theirs = self.theirs.get_mut(&interest)?;
         let changed = std::mem::replace(&mut theirs.load, load) != load;
-        (changed && theirs.matched).then_some(Heard::Load { interest, load })
+        changed.then_some(Heard::Load { interest, load })
     }
 
     /// What was not said again is not wanted any more.
     fn complete(&mut self) -> Vec<Heard> {
         let edition = self.edition;
         let gone = self.theirs.extract_if(|_, theirs| theirs.edition != edition);
-        let mut gone: Vec<_> =
-            gone.filter(|(_, theirs)| theirs.matched).map(|(interest, _)| interest).collect();
+        let mut gone: Vec<_> = gone.map(|(interest, _)| interest).collect();
         gone.sort_unstable();
         let heard = gone.into_iter().map(|interest| Heard::Unwanted { interest });
         heard.chain([Heard::Complete]).collect()
@@ -152,8 +135,7 @@ impl Wanted {
 
     /// The other router is gone, and with it all that it wanted.
     pub(crate) fn clear(&mut self) -> Vec<Heard> {
-        let mut gone: Vec<_> =
-            self.theirs.drain().filter(|(_, theirs)| theirs.matched).map(|(id, _)| id).collect();
+        let mut gone: Vec<_> = self.theirs.drain().map(|(id, _)| id).collect();
         gone.sort_unstable();
         *self = Self::new(self.limit);
         gone.into_iter().map(|interest| Heard::Unwanted { interest }).collect()
@@ -162,34 +144,21 @@ impl Wanted {
     /// Whether something may be sent to it, as that.
     #[inline]
     pub(crate) fn wants(&self, interest: Interest, role: Role) -> bool {
-        self.theirs.get(&interest).is_some_and(|theirs| theirs.matched && theirs.role == role)
+        self.theirs.get(&interest).is_some_and(|theirs| !theirs.differs && theirs.role == role)
     }
 
     /// What it is that is wanted under a number, and by which group.
     pub(crate) fn find(&self, interest: Interest) -> Option<(&Arc<Schema>, Option<&Arc<str>>)> {
-        let theirs = self.theirs.get(&interest).filter(|theirs| theirs.matched)?;
+        let theirs = self.theirs.get(&interest).filter(|theirs| !theirs.differs)?;
         Some((&theirs.schema, theirs.group.as_ref()))
     }
 
     /// Under which number the same is wanted by the same group.
     pub(crate) fn number(&self, schema: &Schema, group: Option<&str>) -> Option<Interest> {
         let same = self.theirs.iter().filter(|(_, theirs)| {
-            theirs.matched && *theirs.schema == *schema && theirs.group.as_deref() == group
+            !theirs.differs && *theirs.schema == *schema && theirs.group.as_deref() == group
         });
         same.map(|(interest, _)| *interest).min()
-    }
-}
-
-impl Theirs {
-    fn compare(&mut self, interest: Interest, ours: &Schema) -> Heard {
-        if *self.schema == *ours {
-            self.matched = true;
-            let (schema, group) = (Arc::clone(&self.schema), self.group.clone());
-            Heard::Wanted { interest, schema, group, load: self.load }
-        } else {
-            let mismatch = Mismatch { ours: ours.clone(), theirs: Schema::clone(&self.schema) };
-            Heard::Differs { interest, mismatch }
-        }
     }
 }
 
@@ -208,68 +177,63 @@ mod tests {
     }
 
     fn announce(number: u32, schema: Arc<Schema>) -> Learned {
-        Learned::Announced { interest: Interest(number), schema, group: None, load: 7 }
-    }
-
-    fn declared(schemas: &[Arc<Schema>]) -> Declared {
-        let mut declared = Declared::default();
-        for schema in schemas {
-            declared.add(Schema::clone(schema));
+        Learned::Announced {
+            interest: Interest(number),
+            schema,
+            group: None,
+            consumer: Consumer::own(None, 7),
         }
-        declared
     }
 
     #[test]
-    fn what_was_announced_before_it_was_declared_is_matched_then() {
+    fn what_was_announced_is_wanted_as_that_until_it_is_withdrawn() {
         let mut wanted = Wanted::new(8);
-        assert_eq!(wanted.hear(announce(3, schema("a", 1)), &Declared::default()), Ok(vec![]));
         assert!(!wanted.wants(Interest(3), Role::Subscriber));
-        let heard = wanted.declare(&schema("a", 1));
-        let (interest, group) = (Interest(3), None);
-        assert_eq!(heard, [Heard::Wanted { interest, schema: schema("a", 1), group, load: 7 }]);
+        let heard = wanted.hear(announce(3, schema("a", 1))).unwrap();
+        let (interest, group, consumer) = (Interest(3), None, Consumer::own(None, 7));
+        assert_eq!(heard, [Heard::Wanted { interest, schema: schema("a", 1), group, consumer }]);
         assert!(wanted.wants(Interest(3), Role::Subscriber));
         assert!(!wanted.wants(Interest(3), Role::Responder));
-        let withdrawn = wanted.hear(Learned::Withdrawn { interest }, &Declared::default());
+        let withdrawn = wanted.hear(Learned::Withdrawn { interest });
         assert_eq!(withdrawn, Ok(vec![Heard::Unwanted { interest }]));
+        assert!(!wanted.wants(Interest(3), Role::Subscriber));
     }
 
     #[test]
     fn another_version_is_a_mismatch_that_names_both_and_stops_that_event_alone() {
         let mut wanted = Wanted::new(8);
-        let declared = declared(&[schema("a", 1), schema("b", 1)]);
-        let heard = wanted.hear(announce(0, schema("a", 2)), &declared).unwrap();
-        let [Heard::Differs { mismatch, .. }] = &heard[..] else { panic!("{heard:?}") };
-        let text = mismatch.to_string();
+        wanted.hear(announce(0, schema("a", 2))).unwrap();
+        wanted.hear(announce(1, schema("b", 1))).unwrap();
+        let text = wanted.differs(Interest(0), Schema::clone(&schema("a", 1))).unwrap().to_string();
         assert!(text.contains("here version 1") && text.contains("there version 2"), "{text}");
         assert!(!wanted.wants(Interest(0), Role::Subscriber));
-        let heard = wanted.hear(announce(1, schema("b", 1)), &declared).unwrap();
-        assert!(matches!(heard[..], [Heard::Wanted { .. }]));
+        assert!(wanted.wants(Interest(1), Role::Subscriber));
     }
 
     #[test]
     fn numbers_are_not_given_twice_and_not_more_than_the_limit() {
-        let (mut wanted, declared) = (Wanted::new(1), Declared::default());
-        wanted.hear(announce(0, schema("a", 1)), &declared).unwrap();
-        let again = wanted.hear(announce(0, schema("b", 1)), &declared);
+        let mut wanted = Wanted::new(1);
+        wanted.hear(announce(0, schema("a", 1))).unwrap();
+        let again = wanted.hear(announce(0, schema("b", 1)));
         assert_eq!(again, Err(Violation::InterestReused { number: 0, next: 1 }));
-        let beyond = wanted.hear(announce(1, schema("b", 1)), &declared);
+        let beyond = wanted.hear(announce(1, schema("b", 1)));
         assert_eq!(beyond, Err(Violation::TooMany { what: "interests", limit: 1 }));
     }
 
     #[test]
     fn over_another_connection_the_same_is_nothing_new_and_what_is_missing_is_not_wanted() {
-        let (mut wanted, declared) = (Wanted::new(8), declared(&[schema("a", 1), schema("b", 1)]));
+        let mut wanted = Wanted::new(8);
         for (number, name) in [(0, "a"), (1, "b")] {
-            wanted.hear(announce(number, schema(name, 1)), &declared).unwrap();
+            wanted.hear(announce(number, schema(name, 1))).unwrap();
         }
         wanted.begin();
-        assert_eq!(wanted.hear(announce(1, schema("b", 1)), &declared), Ok(vec![]));
+        assert_eq!(wanted.hear(announce(1, schema("b", 1))), Ok(vec![]));
         assert!(wanted.wants(Interest(0), Role::Subscriber), "it may still be said");
-        let heard = wanted.hear(Learned::Complete, &declared).unwrap();
+        let heard = wanted.hear(Learned::Complete).unwrap();
         assert_eq!(heard, [Heard::Unwanted { interest: Interest(0) }, Heard::Complete]);
         // Its numbers hold for as long as it lives.
         wanted.begin();
-        let reused = wanted.hear(announce(1, schema("a", 1)), &declared);
+        let reused = wanted.hear(announce(1, schema("a", 1)));
         assert!(matches!(reused, Err(Violation::InterestReused { .. })));
     }
 }

@@ -1,7 +1,7 @@
 use super::state::MemberId;
 use crate::closed::Closed;
 use crate::event::Event;
-use crate::wire::Peer;
+use crate::wire::{Interest, Peer};
 
 /// What a router learns of its network.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,6 +14,13 @@ pub enum NetworkEvent {
     },
     /// Who is there, and what they consume, is known.
     Informed,
+    /// The switch tells nobody that this router consumes something.
+    Denied {
+        /// As it was announced.
+        interest: Interest,
+        /// Why, as it says.
+        reason: String,
+    },
     /// The connection to the switch is gone, and another is waited for. What is sent meanwhile waits.
     Suspended {
         /// What is known of it.

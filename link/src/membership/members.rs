@@ -8,9 +8,10 @@ use crate::event::{Event, Undelivered};
 use crate::handshake::Peer;
 use crate::interest::Wanted;
 use crate::message::AnswerError;
+use crate::permits::Permits;
 use crate::returned::{Returned, undelivered};
 use crate::violation::Violation;
-use crate::wire::{self, Departure, Left};
+use crate::wire::{self, Departure, Left, Permit};
 
 /// So many members of a network are known at a time.
 const MOST_MEMBERS: u32 = 64 * 1024;
@@ -21,7 +22,7 @@ const MOST_SESSIONS: usize = 64 * 1024;
 impl Membership {
     /// A router is in the network.
     pub(super) fn member_came(&mut self, came: wire::Member, now: Instant) -> Result<(), Violation> {
-        let wire::Member { member: number, version, identity, limits, .. } = came;
+        let wire::Member { member: number, version, identity, limits, permit, .. } = came;
         if identity.router == self.settings.identity.router {
             return Ok(());
         }
@@ -35,7 +36,7 @@ impl Membership {
             self.members.get(known).is_some_and(|known| known.peer.identity.incarnation == incarnation)
         });
         if let Some(known) = same {
-            self.back(known, number, now);
+            self.back(known, number, permit, now);
             return Ok(());
         }
         if self.members.len() >= MOST_MEMBERS as usize {
@@ -48,6 +49,7 @@ impl Membership {
         let id = MemberId(self.next_member);
         self.next_member += 1;
         let member = Member {
+            permits: Permits::new(permit),
             number: Some(number),
             away_until: None,
             is_told_away: false,
@@ -69,10 +71,11 @@ impl Membership {
     }
 
     /// It was away, or has another connection.
-    fn back(&mut self, id: MemberId, number: u32, now: Instant) {
+    fn back(&mut self, id: MemberId, number: u32, permit: Permit, now: Instant) {
         let frame = self.frame_to(id);
         let Some(member) = self.members.get_mut(&id) else { return };
         let before = member.number.replace(number);
+        member.permits = Permits::new(permit);
         member.away_until = None;
         let was_away = std::mem::take(&mut member.is_told_away);
         member.wanted.begin();
@@ -143,7 +146,7 @@ impl Membership {
 
     /// A member is gone, and with it what was under way.
     pub(super) fn gone(&mut self, id: MemberId, cause: MemberGone) {
-        let error = AnswerError::LinkLost { reason: cause.to_string() };
+        let error = AnswerError::LinkLost { peer: self.name(id), reason: cause.to_string() };
         let Some(again) = self.dissolve(id, &error) else { return };
         let mut events: Vec<_> =
             again.into_iter().map(|again| undelivered(again, Undelivered::LinkLost, error.clone())).collect();
@@ -156,10 +159,15 @@ impl Membership {
         self.remove(id, cause);
     }
 
+    fn name(&self, id: MemberId) -> Option<String> {
+        self.members.get(&id).map(|member| member.peer.identity.name.clone())
+    }
+
     /// Ends its channel, and tells of all that is said of it.
     fn dissolve(&mut self, id: MemberId, error: &AnswerError) -> Option<Vec<Again>> {
         let member = self.members.get_mut(&id)?;
         let Some(mut channel) = member.channel.take() else { return Some(Vec::new()) };
+        self.resent += channel.take_resent();
         let again = channel.dissolve(error, u64::MAX);
         if self.sessions.len() >= MOST_SESSIONS {
             self.sessions.clear();

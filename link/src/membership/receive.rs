@@ -55,12 +55,27 @@ impl Membership {
             // Also of one that is not there any more, since what numbers mean is said once.
             let Some(learned) = self.learner.learn(change)? else { continue };
             match id {
-                None if interests.member == 0 && learned == Learned::Complete => {
-                    self.tell_who_is_away();
-                    self.events.push_back(NetworkEvent::Informed);
-                }
-                None => {}
                 Some(id) => self.learned(id, learned, now),
+                None if interests.member == 0 => self.heard_of_itself(learned)?,
+                None => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// What a switch says of this router.
+    fn heard_of_itself(&mut self, learned: Learned) -> Result<(), Violation> {
+        match learned {
+            Learned::Complete => {
+                self.tell_who_is_away();
+                self.events.push_back(NetworkEvent::Informed);
+            }
+            Learned::Denied { interest, reason } => {
+                self.events.push_back(NetworkEvent::Denied { interest, reason: cut(reason) });
+            }
+            _ => {
+                let when = "of itself, from a switch, which consumes nothing";
+                return Err(Violation::Unexpected { frame: "interest", when });
             }
         }
         Ok(())
@@ -70,7 +85,7 @@ impl Membership {
     fn learned(&mut self, id: MemberId, learned: Learned, now: Instant) {
         let Some(member) = self.members.get_mut(&id) else { return };
         let complete = learned == Learned::Complete;
-        match member.wanted.hear(learned, &self.declared) {
+        match member.wanted.hear(learned) {
             Ok(heard) => heard.into_iter().for_each(|heard| self.note(id, heard)),
             Err(violation) => return self.reject(id, &violation),
         }

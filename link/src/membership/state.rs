@@ -9,8 +9,9 @@ use crate::channel::Channel;
 use crate::connection::Connection;
 use crate::event::Event;
 use crate::handshake::{Expected, Peer};
-use crate::interest::{Declared, Heard, Interest, Offered, Schema, Wanted};
+use crate::interest::{Consumer, Heard, Interest, Offered, Schema, Wanted};
 use crate::numbers::ByNumber;
+use crate::permits::Permits;
 use crate::returned::Returned;
 use crate::settings::Settings;
 use crate::sift::sift;
@@ -31,7 +32,6 @@ pub struct Membership {
     pub(super) connection: Option<Connection>,
     pub(super) switch: Option<Peer>,
     pub(super) offered: Offered,
-    pub(super) declared: Declared,
     pub(super) learner: Learner,
     pub(super) members: ByNumber<MemberId, Member>,
     /// By the number that the switch has given over this connection.
@@ -53,6 +53,8 @@ pub struct Membership {
     /// The sessions of channels that were given up, of members that may come back all the same.
     pub(super) sessions: HashMap<(RouterId, u64), u64>,
     pub(super) closing_until: Option<Instant>,
+    /// How many channel frames were sent again.
+    pub(super) resent: u64,
 }
 
 /// A member of a network: one incarnation of a router. It is not given again while the membership lasts.
@@ -62,6 +64,7 @@ pub struct MemberId(pub(super) u32);
 #[derive(Debug)]
 pub(super) struct Member {
     pub(super) peer: Peer,
+    pub(super) permits: Permits,
     /// What the switch calls it, while it is there.
     pub(super) number: Option<u32>,
     /// How long it may still be away.
@@ -110,7 +113,6 @@ impl Membership {
             connection: None,
             switch: None,
             offered: Offered::default(),
-            declared: Declared::default(),
             learner: Learner::new(Learner::OF_A_NETWORK),
             members: ByNumber::default(),
             numbers: ByNumber::default(),
@@ -125,6 +127,7 @@ impl Membership {
             timers: BTreeSet::new(),
             sessions: HashMap::new(),
             closing_until: None,
+            resent: 0,
         }
     }
 
@@ -145,7 +148,8 @@ impl Membership {
                 while let Some(channel) = &mut member.channel
                     && let Some(event) = channel.poll_event()
                 {
-                    if let Some(event) = sift(event, &self.offered, channel) {
+                    let event = member.permits.check(event, &self.offered, channel);
+                    if let Some(event) = event.and_then(|event| sift(event, &self.offered, channel)) {
                         return Some(NetworkEvent::From { member: id, event });
                     }
                     // It was answered.
@@ -161,25 +165,23 @@ impl Membership {
         None
     }
 
-    /// This end may send events of this schema: where a member wants them, [`Event::Wanted`] says so.
-    pub fn declare(&mut self, schema: Schema) {
-        let Some(declared) = self.declared.add(schema).cloned() else { return };
-        let mut ids: Vec<_> = self.members.keys().copied().collect();
-        ids.sort_unstable();
-        for id in ids {
-            let heard = self.members.get_mut(&id).map(|member| member.wanted.declare(&declared));
-            heard.into_iter().flatten().for_each(|heard| self.note(id, heard));
+    /// This router consumes events of this schema from here on; as a member of a group, if there is one. See
+    /// [`Endpoint::announce`](crate::Endpoint::announce).
+    pub fn announce(&mut self, schema: Schema, group: Option<&str>, consumer: Consumer) -> Interest {
+        self.offered.announce(schema, group, consumer)
+    }
+
+    /// What a member announced as `interest` is another event here: it does not travel, and both ends
+    /// [learn](Event::Mismatch) of it.
+    pub fn differs(&mut self, id: MemberId, interest: Interest, ours: Schema) {
+        let Some(member) = self.members.get_mut(&id) else { return };
+        let Some(mismatch) = member.wanted.differs(interest, ours) else { return };
+        // Beyond what could not be said yet, it is not told: it does not listen.
+        if member.objections.len() < self.settings.limits.interests as usize {
+            member.objections.push_back((interest, mismatch.ours.clone()));
         }
-    }
-
-    /// This router consumes events of this schema from here on. See [`Endpoint::announce`](crate::Endpoint::announce).
-    pub fn announce(&mut self, schema: Schema, load: u32) -> Interest {
-        self.offered.announce(schema, None, load)
-    }
-
-    /// The same for a member of a group. See [`Endpoint::announce_in`](crate::Endpoint::announce_in).
-    pub fn announce_in(&mut self, schema: Schema, group: &str, load: u32) -> Interest {
-        self.offered.announce(schema, Some(group), load)
+        self.talk(id);
+        self.tell(id, Event::Mismatch(mismatch));
     }
 
     /// This router consumes them no longer. Some may still be on their way; they are answered that nobody does.
@@ -238,13 +240,6 @@ impl Membership {
     }
 
     pub(super) fn note(&mut self, id: MemberId, heard: Heard) {
-        let Some(member) = self.members.get_mut(&id) else { return };
-        if let Heard::Differs { interest, mismatch } = &heard
-            && member.objections.len() < self.settings.limits.interests as usize
-        {
-            member.objections.push_back((*interest, mismatch.ours.clone()));
-            self.talk(id);
-        }
         let Some(member) = self.members.get_mut(&id) else { return };
         if let Some(event) = member.returned.hold(heard) {
             self.tell(id, event);

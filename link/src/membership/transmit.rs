@@ -16,7 +16,7 @@ impl Membership {
     pub fn transmit(&mut self, out: &mut Vec<u8>, most: usize, now: Instant) {
         let before = out.len();
         let Some(connection) = &mut self.connection else { return };
-        connection.write_greeting(out);
+        connection.write_greeting(out, self.resent);
         if connection.is_open() && !connection.is_close_sent() {
             let end = before.saturating_add(most);
             self.write_interests(out, end);
@@ -66,6 +66,7 @@ impl Membership {
             write_mismatch(out, interest, &ours);
         } else if let Some(channel) = &mut member.channel {
             channel.transmit(out, most, now);
+            self.resent += channel.take_resent();
         }
         let said_something = relayed.end(out);
         let events = member.channel.as_ref().is_some_and(|channel| channel.has_events());

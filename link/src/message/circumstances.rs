@@ -1,6 +1,6 @@
 use std::time::Instant;
 
-use edri_event::{EventId, Key, Priority};
+use edri_event::{EventId, Key, Origin, Priority, TraceContext};
 
 /// What travels beside an event.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -16,7 +16,9 @@ pub struct Circumstances {
     /// time; what the journey takes is not counted.
     pub deadline: Option<Instant>,
     /// Where it stands in a distributed trace.
-    pub trace: Option<Trace>,
+    pub trace: Option<TraceContext>,
+    /// The router that sent it first, of an event that its sender got over another link.
+    pub origin: Option<Origin>,
     /// Whether the requester wants to know how far a request has come.
     pub reports: Reports,
     /// Whether it may have been delivered before, to a router that is not there any more.
@@ -34,15 +36,4 @@ pub enum Reports {
     Unwanted,
     /// They are.
     Wanted,
-}
-
-/// A place in a distributed trace, as in W3C Trace Context.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Trace {
-    /// The trace.
-    pub trace: u128,
-    /// The span that sent the event.
-    pub span: u64,
-    /// As in the header `traceparent`.
-    pub flags: u8,
 }

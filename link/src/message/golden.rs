@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
-use edri_event::{EventId, Failure, Key, Priority, Progress};
+use edri_event::{EventId, Failure, Key, Origin, Priority, Progress, RouterId, TraceContext, TraceFlags};
 
 use super::*;
 use crate::wire::Interest;
@@ -67,7 +67,8 @@ fn everything_that_may_travel_beside_an_event() {
         key: postcard::from_bytes::<Key>(&[43]).ok(),
         priority: Priority::Control,
         deadline: Some(now + Duration::from_micros(1_000)),
-        trace: Some(Trace { trace: 1, span: 2, flags: 3 }),
+        trace: TraceContext::new(1, 2, TraceFlags::SAMPLED),
+        origin: None,
         reports: Reports::Wanted,
         redelivered: true,
         idempotent: false,
@@ -77,7 +78,7 @@ fn everything_that_may_travel_beside_an_event() {
     request.encode(&mut bytes, now);
     let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
     let expected =
-        "01 01 03 bf ac02 2b e803000000000000 01000000000000000000000000000000 0200000000000000 03 0107";
+        "01 01 03 bf ac02 2b e803000000000000 01000000000000000000000000000000 0200000000000000 01 0107";
     assert_eq!(hex, expected.replace(' ', ""));
     let later = now + Duration::from_secs(7);
     let decoded = Message::decode(&mut Cursor::new(&bytes), Some(later));
@@ -91,6 +92,16 @@ fn everything_that_may_travel_beside_an_event() {
     request.encode(&mut bytes, later);
     let again = &bytes[bytes.len() / 2..];
     assert_eq!(again[7..15], [0; 8]);
+}
+
+#[test]
+fn an_event_that_came_from_further_away_says_from_where() {
+    let origin = Some(Origin { router: RouterId::from_bits(5), hops: 2 });
+    let circumstances = Circumstances { origin, priority: Priority::High, ..Circumstances::default() };
+    message(
+        &Message::Notify { to: Interest(3), circumstances, payload: &[7] },
+        "00 03 c0 41 05000000000000000000000000000000 02 0107",
+    );
 }
 
 #[test]
@@ -109,7 +120,8 @@ fn answers() {
         (AnswerError::Expired, "07"),
         (AnswerError::Cancelled, "08"),
         (AnswerError::Codec { reason: "r".to_owned() }, "09 0172"),
-        (AnswerError::LinkLost { reason: "r".to_owned() }, "0a 0172"),
+        (AnswerError::LinkLost { peer: None, reason: "r".to_owned() }, "0a 00 0172"),
+        (AnswerError::LinkLost { peer: Some("p".to_owned()), reason: "r".to_owned() }, "0a 010170 0172"),
         (AnswerError::Restarted, "0b"),
     ];
     for (error, expected) in errors {

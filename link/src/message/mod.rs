@@ -15,7 +15,7 @@ mod outcome;
 mod wire;
 
 pub(crate) use bytes::{Cursor, Malformed, put_number};
-pub use circumstances::{Circumstances, Reports, Trace};
+pub use circumstances::{Circumstances, Reports};
 pub(crate) use outcome::cut;
 pub use outcome::{AnswerError, Ending};
 pub(crate) use wire::{BESIDE, LeftAt, Message, Opening, Party, Route, put_answer, put_event, put_item};

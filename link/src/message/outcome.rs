@@ -46,9 +46,11 @@ pub enum AnswerError {
         /// What the codec says.
         reason: String,
     },
-    /// The link ended before the answer came.
-    #[error("the link was lost before the answer came: {reason}")]
+    /// A link ended before the answer came.
+    #[error("the link{} was lost before the answer came: {reason}", .peer.as_ref().map(|peer| format!(" to {peer}")).unwrap_or_default())]
     LinkLost {
+        /// What the router at its other end is called, if it was not this link.
+        peer: Option<String>,
         /// Why it ended.
         reason: String,
     },
@@ -79,7 +81,10 @@ impl AnswerError {
             Self::Failed(failure) => Self::Failed(cut_failure(failure)),
             Self::Panicked { message } => Self::Panicked { message: cut(message) },
             Self::Codec { reason } => Self::Codec { reason: cut(reason) },
-            Self::LinkLost { reason } => Self::LinkLost { reason: cut(reason) },
+            Self::LinkLost { peer, reason } => Self::LinkLost {
+                peer: peer.map(|peer| cut_to(peer, LONGEST_TEXT / 4)),
+                reason: cut_to(reason, LONGEST_TEXT / 2),
+            },
             short => short,
         }
     }

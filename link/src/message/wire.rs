@@ -1,9 +1,9 @@
 use std::time::{Duration, Instant};
 
-use edri_event::{Priority, Progress};
+use edri_event::{Origin, Priority, Progress, RouterId, TraceContext, TraceFlags};
 
 use super::bytes::{Cursor, Malformed, put_number, put_payload};
-use super::circumstances::{Circumstances, Reports, Trace};
+use super::circumstances::{Circumstances, Reports};
 use super::outcome::{AnswerError, Ending};
 use crate::wire::{Interest, put};
 
@@ -102,6 +102,10 @@ const REPORTS: u8 = 0x10;
 const REDELIVERED: u8 = 0x20;
 const PRIORITY_SHIFT: u8 = 6;
 
+/// In the place of the priority: that is in the byte that follows, with more flags.
+const MORE: u8 = 3;
+const ORIGIN: u8 = 0x01;
+
 /// How long a message may be beside its payload, in bytes.
 pub(crate) const BESIDE: usize = 256;
 
@@ -160,8 +164,9 @@ pub(crate) fn put_event<E>(
 }
 
 fn put_circumstances(out: &mut Vec<u8>, start: usize, circumstances: &Circumstances) -> Option<LeftAt> {
-    let Circumstances { id, key, priority, deadline, trace, reports, redelivered, idempotent: _ } =
+    let Circumstances { id, key, priority, deadline, trace, origin, reports, redelivered, idempotent: _ } =
         circumstances;
+    let first = if origin.is_some() { MORE } else { *priority as u8 };
     let flags = |set: bool, flag: u8| if set { flag } else { 0 };
     out.push(
         flags(id.is_some(), ID)
@@ -170,8 +175,11 @@ fn put_circumstances(out: &mut Vec<u8>, start: usize, circumstances: &Circumstan
             | flags(trace.is_some(), TRACE)
             | flags(*reports == Reports::Wanted, REPORTS)
             | flags(*redelivered, REDELIVERED)
-            | (*priority as u8) << PRIORITY_SHIFT,
+            | first << PRIORITY_SHIFT,
     );
+    if origin.is_some() {
+        out.push(ORIGIN | (*priority as u8) << PRIORITY_SHIFT);
+    }
     if let Some(id) = id {
         put_number(out, id.get());
     }
@@ -183,24 +191,30 @@ fn put_circumstances(out: &mut Vec<u8>, start: usize, circumstances: &Circumstan
         out.extend_from_slice(&[0; size_of::<u64>()]);
         at
     });
-    if let Some(Trace { trace, span, flags }) = trace {
-        out.extend_from_slice(&trace.to_le_bytes());
-        out.extend_from_slice(&span.to_le_bytes());
-        out.push(*flags);
+    if let Some(trace) = trace {
+        out.extend_from_slice(&trace.trace_id().to_le_bytes());
+        out.extend_from_slice(&trace.span_id().to_le_bytes());
+        out.push(trace.flags().bits());
+    }
+    if let Some(Origin { router, hops }) = origin {
+        out.extend_from_slice(&router.to_bits().to_le_bytes());
+        out.push(*hops);
     }
     left_at
 }
 
 fn circumstances(cursor: &mut Cursor<'_>, now: Option<Instant>) -> Result<Circumstances, Malformed> {
     let flags = cursor.byte()?;
-    let priority = match flags >> PRIORITY_SHIFT {
+    let more =
+        if flags >> PRIORITY_SHIFT == MORE { cursor.byte()? } else { flags & (MORE << PRIORITY_SHIFT) };
+    let priority = match more >> PRIORITY_SHIFT {
         0 => Priority::Normal,
         1 => Priority::High,
         2 => Priority::Control,
         unknown => return Err(Malformed::UnknownPriority(unknown)),
     };
     let mut circumstances = Circumstances { priority, ..Circumstances::default() };
-    if flags & !(0b11 << PRIORITY_SHIFT) == 0 {
+    if flags & !(MORE << PRIORITY_SHIFT) == 0 && more & ORIGIN == 0 {
         return Ok(circumstances);
     }
     if flags & ID != 0 {
@@ -217,7 +231,13 @@ fn circumstances(cursor: &mut Cursor<'_>, now: Option<Instant>) -> Result<Circum
     if flags & TRACE != 0 {
         let trace = u128::from_le_bytes(cursor.array()?);
         let span = u64::from_le_bytes(cursor.array()?);
-        circumstances.trace = Some(Trace { trace, span, flags: cursor.byte()? });
+        let flags = TraceFlags::from_bits(cursor.byte()?);
+        // Of those that no sender writes.
+        circumstances.trace = Some(TraceContext::new(trace, span, flags).ok_or(Malformed::Value)?);
+    }
+    if more & ORIGIN != 0 {
+        let router = RouterId::from_bits(u128::from_le_bytes(cursor.array()?));
+        circumstances.origin = Some(Origin { router, hops: cursor.byte()? });
     }
     if flags & REPORTS != 0 {
         circumstances.reports = Reports::Wanted;
@@ -376,5 +396,50 @@ impl Route {
         let number = cursor.number()?;
         let opener = if number & 1 == 0 { Party::Sender } else { Party::Receiver };
         Ok(Self { opener, number: number >> 1 })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use edri_event::{EventId, Key};
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn what_travels_beside_an_event_is_read_as_it_was_written(
+            priority in 0..3_u8,
+            id in prop::option::of(1_u64..),
+            key in prop::option::of(any::<u64>()),
+            left in prop::option::of(0..1_000_000_u64),
+            trace in prop::option::of((1_u128.., 1_u64.., 0..2_u8)),
+            origin in prop::option::of((any::<u128>(), any::<u8>())),
+            reports in any::<bool>(),
+            redelivered in any::<bool>(),
+        ) {
+            let now = Instant::now();
+            let number = |number: u64| postcard::to_stdvec(&number).unwrap();
+            let circumstances = Circumstances {
+                id: id.map(|id| postcard::from_bytes::<EventId>(&number(id)).unwrap()),
+                key: key.map(|key| postcard::from_bytes::<Key>(&number(key)).unwrap()),
+                priority: [Priority::Normal, Priority::High, Priority::Control][usize::from(priority)],
+                deadline: left.map(|left| now + Duration::from_micros(left)),
+                trace: trace.and_then(|(trace, span, flags)| TraceContext::new(trace, span, TraceFlags::from_bits(flags))),
+                origin: origin.map(|(router, hops)| Origin { router: RouterId::from_bits(router), hops }),
+                reports: if reports { Reports::Wanted } else { Reports::Unwanted },
+                redelivered,
+                idempotent: false,
+            };
+            let message = Message::Notify { to: Interest::from_number(300), circumstances, payload: &[7, 8] };
+            let mut bytes = Vec::new();
+            message.encode(&mut bytes, now);
+            let mut cursor = Cursor::new(&bytes);
+            prop_assert_eq!(Message::decode(&mut cursor, Some(now)), Ok(message));
+            prop_assert!(cursor.is_at_end());
+            for length in 0..bytes.len() {
+                prop_assert!(Message::decode(&mut Cursor::new(&bytes[..length]), Some(now)).is_err());
+            }
+        }
     }
 }

@@ -3,7 +3,7 @@ use std::hash::Hash;
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::interest::{Change, Interest, Schema};
+use super::interest::{Change, Consumer, Interest, Schema};
 
 /// The numbers of what is spoken of: events with all that they mean, and groups. Of whoever announces interests.
 ///
@@ -36,7 +36,7 @@ pub struct Learner {
 #[allow(missing_docs, reason = "each is that of `Change`")]
 pub enum Learned {
     /// It is consumed from here on.
-    Announced { interest: Interest, schema: Arc<Schema>, group: Option<Arc<str>>, load: u32 },
+    Announced { interest: Interest, schema: Arc<Schema>, group: Option<Arc<str>>, consumer: Consumer },
     /// It is consumed no longer.
     Withdrawn { interest: Interest },
     /// The consumer's load has changed.
@@ -147,7 +147,7 @@ impl Lexicon {
         told: &mut Told,
         interest: Interest,
         (schema, group): (u32, Option<u32>),
-        load: u32,
+        consumer: Consumer,
         changes: &mut Vec<Change>,
     ) {
         if let Some(value) = self.schemas.untold(schema, &mut told.schemas) {
@@ -158,7 +158,7 @@ impl Lexicon {
         {
             changes.push(Change::Group { number, name: value.to_string() });
         }
-        changes.push(Change::Announce { interest, schema, group, load });
+        changes.push(Change::Announce { interest, schema, group, consumer });
     }
 }
 
@@ -248,10 +248,10 @@ impl Learner {
                 self.groups.insert(number, name.into());
                 return Ok(None);
             }
-            Change::Announce { interest, schema, group, load } => {
+            Change::Announce { interest, schema, group, consumer } => {
                 let schema = known("schema", &self.schemas, schema)?;
                 let group = group.map(|group| known("group", &self.groups, group)).transpose()?;
-                Learned::Announced { interest, schema, group, load }
+                Learned::Announced { interest, schema, group, consumer }
             }
             Change::Withdraw { interest } => Learned::Withdrawn { interest },
             Change::Load { interest, load } => Learned::Loaded { interest, load },
@@ -310,12 +310,12 @@ mod tests {
         let mut lexicon = Lexicon::default();
         let (a, workers) = (lexicon.hold_schema(&schema("a")), lexicon.hold_group(&"workers".into()));
         let (mut told, mut changes) = (Told::default(), Vec::new());
-        lexicon.announce(&mut told, Interest(0), (a, Some(workers)), 0, &mut changes);
-        lexicon.announce(&mut told, Interest(1), (a, Some(workers)), 0, &mut changes);
+        lexicon.announce(&mut told, Interest(0), (a, Some(workers)), Consumer::default(), &mut changes);
+        lexicon.announce(&mut told, Interest(1), (a, Some(workers)), Consumer::default(), &mut changes);
         let kinds: Vec<_> = changes.iter().map(std::mem::discriminant).collect();
         assert_eq!((kinds.len(), kinds[2]), (4, kinds[3]), "{changes:?}");
         let mut elsewhere = Vec::new();
-        lexicon.announce(&mut Told::default(), Interest(0), (a, None), 0, &mut elsewhere);
+        lexicon.announce(&mut Told::default(), Interest(0), (a, None), Consumer::default(), &mut elsewhere);
         assert_eq!(elsewhere.len(), 2);
     }
 
@@ -328,12 +328,17 @@ mod tests {
             let number = lexicon.hold_schema(&schema);
             assert_eq!(number, 0);
             let mut changes = Vec::new();
-            lexicon.announce(&mut told, Interest(round), (number, None), 0, &mut changes);
+            lexicon.announce(&mut told, Interest(round), (number, None), Consumer::default(), &mut changes);
             let learned: Vec<_> =
                 changes.into_iter().filter_map(|change| learner.learn(change).unwrap()).collect();
             assert_eq!(
                 learned,
-                [Learned::Announced { interest: Interest(round), schema, group: None, load: 0 }]
+                [Learned::Announced {
+                    interest: Interest(round),
+                    schema,
+                    group: None,
+                    consumer: Consumer::default()
+                }]
             );
             lexicon.release_schema(number);
         }
@@ -354,7 +359,8 @@ mod tests {
 
     #[test]
     fn what_was_never_defined_is_an_error_that_says_so() {
-        let announce = Change::Announce { interest: Interest(0), schema: 7, group: None, load: 0 };
+        let announce =
+            Change::Announce { interest: Interest(0), schema: 7, group: None, consumer: Consumer::default() };
         let error = Learner::new(1_000).learn(announce).unwrap_err();
         assert_eq!(error, LexiconError::Undefined { what: "schema", number: 7, defined: 0 });
     }
@@ -388,12 +394,13 @@ mod tests {
                 let interest = Interest(index as u32);
                 let (told, learner) = &mut connections[connection % 2];
                 let mut changes = Vec::new();
-                lexicon.announce(told, interest, numbers, 7, &mut changes);
+                let consumer = Consumer::own(Some(index as u64), 7);
+                lexicon.announce(told, interest, numbers, consumer, &mut changes);
                 let mut learned = None;
                 for change in changes {
                     learned = learner.learn(change).unwrap();
                 }
-                prop_assert_eq!(learned, Some(Learned::Announced { interest, schema, group, load: 7 }));
+                prop_assert_eq!(learned, Some(Learned::Announced { interest, schema, group, consumer }));
                 held.push(numbers);
                 if release {
                     let (schema, group) = held.swap_remove(name % held.len());

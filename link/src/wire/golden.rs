@@ -91,8 +91,13 @@ fn interests() {
     let changes = vec![
         Change::Schema { number: 1, schema },
         Change::Group { number: 0, name: "g".to_owned() },
-        Change::Announce { interest: Interest(5), schema: 1, group: Some(0), load: 9 },
-        Change::Announce { interest: Interest(300), schema: 1, group: None, load: 0 },
+        Change::Announce {
+            interest: Interest(5),
+            schema: 1,
+            group: Some(0),
+            consumer: Consumer::own(Some(300), 9).away(2),
+        },
+        Change::Announce { interest: Interest(300), schema: 1, group: None, consumer: Consumer::default() },
         Change::Withdraw { interest: Interest(5) },
         Change::Load { interest: Interest(5), load: 1 },
         Change::Complete,
@@ -100,7 +105,8 @@ fn interests() {
     ];
     frame(
         &Frame::Interest(Interests { member: 300, changes }),
-        "2e000000 06 ac02 08 00 01 04613a3a42 02 01 027063 01ac02 01 00 0167 02 05 01 0100 09 02 ac02 01 00 00 \
+        "34000000 06 ac02 08 00 01 04613a3a42 02 01 027063 01ac02 01 00 0167 02 05 01 0100 01ac02 02 09 \
+         02 ac02 01 00 00 00 00 \
          03 05 04 05 01 05 06 05 026e6f",
     );
 }

@@ -40,19 +40,19 @@ pub enum Change {
         schema: u32,
         /// The group of subscribers that share it, as defined likewise; without one each gets all of it.
         group: Option<u32>,
-        /// How loaded the consumer is, which counts where there are several: less is better.
-        load: u32,
+        /// Who consumes it.
+        consumer: Consumer,
     },
     /// It is consumed no longer.
     Withdraw {
         /// As announced.
         interest: Interest,
     },
-    /// The consumer's load has changed.
+    /// What was said of the consumer has changed.
     Load {
         /// As announced.
         interest: Interest,
-        /// How loaded it is.
+        /// How loaded it is; of subscribers and observers, who are announced together, how many links there are to the nearest.
         load: u32,
     },
     /// All has been said that the member consumed when the connection began; from a switch of itself (0): all that the
@@ -65,6 +65,33 @@ pub enum Change {
         /// For people: why.
         reason: String,
     },
+}
+
+/// Who consumes an event: the router itself, or somebody of whom it has heard over another link.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Consumer {
+    /// Who, of those who are told from each other: members of a group, responders, acceptors. It is the same through
+    /// whatever routers he is heard of. Subscribers and observers are announced together.
+    pub id: Option<u64>,
+    /// How many links are between him and the router that announces him: 0 for one of its own.
+    pub hops: u8,
+    /// How loaded he is, which counts where there are several: less is better. Of those who are announced together, how
+    /// many links there are to the nearest.
+    pub load: u32,
+}
+
+impl Consumer {
+    /// One of the announcing router's own.
+    pub const fn own(id: Option<u64>, load: u32) -> Self {
+        Self { id, hops: 0, load }
+    }
+
+    /// The same, so many links away.
+    #[must_use]
+    pub const fn away(self, hops: u8) -> Self {
+        Self { hops, ..self }
+    }
 }
 
 /// The number under which a router announced that it consumes an event. It does not give it again while it lives.

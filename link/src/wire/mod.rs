@@ -56,7 +56,7 @@ pub use frame::{Close, CloseCode, Frame, FrameError, Pong, Relay, Relayed, as_re
 pub(crate) use frame::{framed, put};
 pub use greeting::{Credentials, Hello, Purpose, Refusal, Refused, Station, Welcome};
 pub use identity::{Identity, Peer, Proof, Token};
-pub use interest::{Change, Interest, Interests, Mismatch, Role, Schema};
+pub use interest::{Change, Consumer, Interest, Interests, Mismatch, Role, Schema};
 pub use limits::Limits;
 pub use members::{Departure, Left, Member};
 pub use pattern::{Pattern, Permit};

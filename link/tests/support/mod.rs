@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each test file uses its own part of it")]
 #![allow(clippy::unwrap_used, reason = "the helpers of tests are tests")]
 
+pub(crate) mod net;
 pub(crate) mod routers;
 
 use std::collections::VecDeque;
@@ -10,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use edri_event::{Priority, RouterId};
-use edri_link::{Circumstances, Endpoint, Event, Identity, Interest, Role, Schema, Settings};
+use edri_link::{Circumstances, Consumer, Endpoint, Event, Identity, Interest, Role, Schema, Settings};
 
 pub(crate) const LEFT: usize = 0;
 pub(crate) const RIGHT: usize = 1;
@@ -156,8 +157,7 @@ impl Pair {
 
     /// Has `end` consume `schema`, and the other end learn of it.
     pub(crate) fn want(&mut self, end: usize, schema: &Schema) -> Interest {
-        self.ends[1 - end].declare(schema.clone());
-        let interest = self.ends[end].announce(schema.clone(), 0);
+        let interest = self.ends[end].announce(schema.clone(), None, Consumer::default());
         self.run(Duration::from_millis(10));
         let events = &mut self.events[1 - end];
         let heard = events.iter().position(|event| matches!(event, Event::Wanted { .. })).unwrap();

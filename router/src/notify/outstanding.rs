@@ -75,7 +75,7 @@ impl Count {
                 self.refused += 1;
                 self.first_refusal.get_or_insert_with(|| taker.to_owned());
             }
-            Delivery::Declined | Delivery::Gone | Delivery::Waiting(_) | Delivery::Running(_) => {}
+            Delivery::Gone | Delivery::Waiting(_) | Delivery::Running(_) => {}
         }
     }
 

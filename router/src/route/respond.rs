@@ -5,6 +5,7 @@ use std::task::Waker;
 use edri_event::{Meta, Priority, Request};
 
 use super::deliver::{Running, Ticket};
+use crate::border::Place;
 use crate::request::{Reply, RequestError};
 
 /// Answers requests of one type. As [`Deliver`](super::Deliver), for requests.
@@ -29,7 +30,12 @@ pub trait Respond<R: Request>: Send + Sync {
 
     /// As [`Deliver::is_local`](super::Deliver::is_local).
     fn is_local(&self) -> bool {
-        true
+        self.place().is_none()
+    }
+
+    /// As [`Deliver::place`](super::Deliver::place).
+    fn place(&self) -> Option<&Place> {
+        None
     }
 
     /// The responder's name, for errors and logs.

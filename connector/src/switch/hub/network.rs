@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use bytes::Bytes;
 use edri_event::RouterId;
 use edri_link::wire::{
-    Change, Departure, Frame, Interest, Learned, Learner, Left, Lexicon, Permit, Role, Schema, write,
+    Change, Consumer, Departure, Frame, Interest, Learned, Learner, Left, Lexicon, Permit, Role, Schema,
+    write,
 };
 use parking_lot::{Mutex, RwLock};
 
@@ -92,7 +93,7 @@ struct Consumed {
     schema: Arc<Schema>,
     number: u32,
     group: Option<u32>,
-    load: u32,
+    consumer: Consumer,
 }
 
 /// Sums over those who have left.
@@ -308,7 +309,7 @@ impl State {
         // It has been removed, and its connection does not know yet.
         let Some(announced) = self.members.get_mut(&number) else { return Ok(()) };
         match learned {
-            Learned::Announced { interest, schema, group, load } => {
+            Learned::Announced { interest, schema, group, consumer } => {
                 if interest.number() < announced.next {
                     let next = announced.next;
                     return Err(Violation::InterestReused { number: interest.number(), next });
@@ -343,7 +344,7 @@ impl State {
                 let all = self.weights[0].with(schema_number, weight)
                     + group.map_or(self.weights[1].all, |group| self.weights[1].with(group, group_weight));
                 if all > Learner::OF_A_NETWORK {
-                    self.release(&Consumed { schema, number: schema_number, group, load });
+                    self.release(&Consumed { schema, number: schema_number, group, consumer });
                     let reason = format!(
                         "the names of the network's events take {all} bytes: expected at most {}",
                         Learner::OF_A_NETWORK
@@ -362,9 +363,11 @@ impl State {
                     schema: Arc::clone(&schema),
                     number: schema_number,
                     group,
-                    load,
+                    consumer,
                 });
-                announced.interests.insert(interest, Consumed { schema, number: schema_number, group, load });
+                announced
+                    .interests
+                    .insert(interest, Consumed { schema, number: schema_number, group, consumer });
                 self.interests += 1;
             }
             Learned::Withdrawn { interest } => {
@@ -384,9 +387,9 @@ impl State {
             }
             Learned::Loaded { interest, load } => {
                 if let Some(consumed) = announced.interests.get_mut(&interest)
-                    && consumed.load != load
+                    && consumed.consumer.load != load
                 {
-                    consumed.load = load;
+                    consumed.consumer.load = load;
                     self.loads.insert((number, interest), load);
                     self.untold = true;
                 }
@@ -469,7 +472,7 @@ impl Announced {
             interest: *interest,
             schema: consumed.number,
             group: consumed.group,
-            load: consumed.load,
+            consumer: consumed.consumer,
         });
         let complete = self.complete.then_some(Change::Complete);
         let changes = announced.chain(complete).collect();

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use edri_event::RouterId;
 use edri_link::wire::{
-    Change, Close, CloseCode, Credentials, Departure, Frame, Hello, Identity, Interest, Interests, Limits,
-    Permit, Pong, Proof, Purpose, Refusal, Role, Schema, Token, write, write_relay,
+    Change, Close, CloseCode, Consumer, Credentials, Departure, Frame, Hello, Identity, Interest, Interests,
+    Limits, Permit, Pong, Proof, Purpose, Refusal, Role, Schema, Token, write, write_relay,
 };
 use picture::Picture;
 
@@ -121,7 +121,7 @@ impl Peer {
                 interest: Interest::from_number(interest),
                 schema: number,
                 group: None,
-                load: 0,
+                consumer: Consumer::default(),
             },
         ];
         self.say(&Frame::Interest(Interests { member: 0, changes }), now);

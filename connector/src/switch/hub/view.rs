@@ -3,7 +3,9 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 use bytes::Bytes;
-use edri_link::wire::{Change, Frame, Interest, Interests, Lexicon, Permit, Role, Schema, Told, write};
+use edri_link::wire::{
+    Change, Consumer, Frame, Interest, Interests, Lexicon, Permit, Role, Schema, Told, write,
+};
 use parking_lot::Mutex;
 
 use super::log::Log;
@@ -69,9 +71,9 @@ impl Kept {
         let (mut definitions, mut about) = (Vec::new(), Vec::new());
         for said in changes {
             match said {
-                Said::Announced { interest, schema, number, group, load } if self.view.shows(schema) => {
+                Said::Announced { interest, schema, number, group, consumer } if self.view.shows(schema) => {
                     let before = about.len();
-                    lexicon.announce(&mut self.told, *interest, (*number, *group), *load, &mut about);
+                    lexicon.announce(&mut self.told, *interest, (*number, *group), *consumer, &mut about);
                     // The last of them is the announcement.
                     let announcement = about.len() - 1;
                     definitions.extend(about.drain(before..announcement));
@@ -134,7 +136,7 @@ impl Kept {
 /// A change in what a member consumes, with what is needed to see who is told of it.
 #[derive(Clone, Debug)]
 pub(super) enum Said {
-    Announced { interest: Interest, schema: Arc<Schema>, number: u32, group: Option<u32>, load: u32 },
+    Announced { interest: Interest, schema: Arc<Schema>, number: u32, group: Option<u32>, consumer: Consumer },
     Changed { change: Change, schema: Arc<Schema> },
     Complete,
 }

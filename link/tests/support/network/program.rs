@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use edri_event::{Priority, RouterId};
 use edri_link::{
-    AnswerError, CallId, Circumstances, Ending, Event, Identity, IncomingCall, Interest, MemberGone,
-    MemberId, Membership, NetworkEvent, Role, Schema, Settings, TunnelId,
+    AnswerError, CallId, Circumstances, Consumer, Ending, Event, Identity, IncomingCall, Interest,
+    MemberGone, MemberId, Membership, NetworkEvent, Role, Schema, Settings, TunnelId,
 };
 
 use super::books::{Books, Life};
@@ -86,8 +86,7 @@ impl Program {
         let mut membership = Membership::unconnected(settings);
         let mut own = BTreeMap::new();
         for (name, role) in EVENTS {
-            membership.declare(schema(name, role));
-            own.insert(membership.announce(schema(name, role), 0), name);
+            own.insert(membership.announce(schema(name, role), None, Consumer::default()), name);
         }
         Self {
             life,

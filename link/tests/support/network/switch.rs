@@ -7,7 +7,7 @@ use edri_link::wire::{
     Change, Close, CloseCode, Departure, Frame, Interests, Learned, Learner, Left, Lexicon, Member, Permit,
     Reader, Relay, Station, Told, Welcome, write, write_relay,
 };
-use edri_link::{Identity, Interest, Limits, Schema, VERSION};
+use edri_link::{Consumer, Identity, Interest, Limits, Schema, VERSION};
 
 /// The least that a switch does: it lets everybody in, says who is there and what they consume, and passes on relays, unless
 /// there is no room for them.
@@ -40,7 +40,7 @@ struct Connection {
 #[derive(Clone, Debug)]
 struct Consumed {
     numbers: (u32, Option<u32>),
-    load: u32,
+    consumer: Consumer,
 }
 
 pub(crate) const HEARTBEAT: Duration = Duration::from_millis(500);
@@ -180,8 +180,8 @@ impl Switch {
             write(&mut out, &Frame::Member(present.clone()));
             let mut changes = Vec::new();
             for (interest, consumed) in &other.interests {
-                let Consumed { numbers, load } = consumed;
-                self.lexicon.announce(&mut told, *interest, *numbers, *load, &mut changes);
+                let Consumed { numbers, consumer } = consumed;
+                self.lexicon.announce(&mut told, *interest, *numbers, *consumer, &mut changes);
             }
             changes.extend(other.complete.then_some(Change::Complete));
             write(&mut out, &Frame::Interest(Interests { member: present.member, changes }));
@@ -203,8 +203,8 @@ impl Switch {
             .collect();
         for learned in learned {
             match learned {
-                Learned::Announced { interest, schema, group, load } => {
-                    self.announced(link, member, interest, &schema, group.as_ref(), load);
+                Learned::Announced { interest, schema, group, consumer } => {
+                    self.announced(link, member, interest, (&schema, group.as_ref()), consumer);
                 }
                 Learned::Withdrawn { interest } => {
                     let consumed =
@@ -215,7 +215,7 @@ impl Switch {
                 Learned::Loaded { interest, load } => {
                     let connection = self.connections.get_mut(&link).expect("it is there");
                     if let Some(consumed) = connection.interests.get_mut(&interest) {
-                        consumed.load = load;
+                        consumed.consumer.load = load;
                     }
                     self.tell_change(link, member, Change::Load { interest, load });
                 }
@@ -233,17 +233,16 @@ impl Switch {
         link: usize,
         member: u32,
         interest: Interest,
-        schema: &Arc<Schema>,
-        group: Option<&Arc<str>>,
-        load: u32,
+        (schema, group): (&Arc<Schema>, Option<&Arc<str>>),
+        consumer: Consumer,
     ) {
         let numbers = (self.lexicon.hold_schema(schema), group.map(|group| self.lexicon.hold_group(group)));
         let connection = self.connections.get_mut(&link).expect("it is there");
-        connection.interests.insert(interest, Consumed { numbers, load });
+        connection.interests.insert(interest, Consumed { numbers, consumer });
         let lexicon = std::mem::take(&mut self.lexicon);
         self.tell_others(link, |told, out| {
             let mut changes = Vec::new();
-            lexicon.announce(told, interest, numbers, load, &mut changes);
+            lexicon.announce(told, interest, numbers, consumer, &mut changes);
             write(out, &Frame::Interest(Interests { member, changes }));
         });
         self.lexicon = lexicon;

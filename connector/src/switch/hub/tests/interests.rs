@@ -1,7 +1,12 @@
 use super::*;
 
 fn announce(interest: u32, schema: u32) -> Change {
-    Change::Announce { interest: Interest::from_number(interest), schema, group: None, load: 0 }
+    Change::Announce {
+        interest: Interest::from_number(interest),
+        schema,
+        group: None,
+        consumer: Consumer::default(),
+    }
 }
 
 fn withdraw(interest: u32) -> Change {
@@ -46,7 +51,12 @@ fn groups_travel_with_what_their_members_consume() {
     let announced = [
         defined(5, "x"),
         Change::Group { number: 9, name: "workers".to_owned() },
-        Change::Announce { interest: Interest::from_number(0), schema: 5, group: Some(9), load: 4 },
+        Change::Announce {
+            interest: Interest::from_number(0),
+            schema: 5,
+            group: Some(9),
+            consumer: Consumer::own(None, 4),
+        },
         Change::Complete,
     ];
     a.say(&changes(announced), now);
