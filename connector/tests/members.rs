@@ -210,6 +210,9 @@ async fn given_the_hub_is_killed_under_load_and_comes_back_when_routers_rejoin_t
     });
     for kill in 1..=3 {
         let enough = COUNT as usize * kill / 5;
+        for router in [&consumer, &producer] {
+            router.until("its return", |learned| learned.joined >= kill).await;
+        }
         consumer.until("the next part", |learned| learned.came.len() >= enough).await;
         switch.kill();
         // What is sent while nobody is there waits.
