@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use edri_link::wire::{Credentials, Frame, Hello, Limits, write};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -172,8 +173,14 @@ fn a_second_signal_ends_it_at_once() {
         "listen = [\"127.0.0.1:0\"]\ndrain-time = \"10 min\"\n[limits]\nhandshake-time = \"10 min\"\n";
     fs::write(place.path().join("switch.toml"), config).unwrap();
     let switch = Switch::start(place.path(), &["--config", "switch.toml"]);
-    // Somebody who does not go.
-    let inside = std::net::TcpStream::connect(switch.address()).unwrap();
+    // Somebody who does not go: a member that reads nothing.
+    let mut inside = std::net::TcpStream::connect(switch.address()).unwrap();
+    let identity = edri_link::Identity::new(edri::event::RouterId::fresh(), "stays");
+    let hello = Hello::new(identity, Credentials::None, Limits::default(), 60_000);
+    let mut bytes = Vec::new();
+    write(&mut bytes, &Frame::Hello(hello));
+    std::io::Write::write_all(&mut inside, &bytes).unwrap();
+    switch.says("a router joined");
     switch.signal("TERM");
     switch.says("about to stop");
     switch.signal("TERM");

@@ -131,6 +131,23 @@ async fn a_drain_gives_out_what_waits_tells_everybody_and_ends() {
 }
 
 #[tokio::test]
+async fn a_drain_does_not_wait_for_those_who_are_no_members() {
+    let switch = switch(|settings| settings.drain = PATIENCE * 10).await;
+    let address = switch.addresses()[0];
+    let mut probe = Client::connect(address).await;
+    probe.say(&Frame::Hello(Hello { purpose: Purpose::Probe, ..hello("probe") })).await;
+    probe.until(|picture| picture.welcome.is_some()).await;
+    let mut silent = Client::connect(address).await;
+    while switch.status().counts.open < 2 {
+        tokio::task::yield_now().await;
+    }
+    let drained = tokio::time::timeout(PATIENCE, switch.drain()).await.unwrap();
+    assert_eq!(drained.cut_off, 0);
+    probe.until_end().await;
+    silent.until_end().await;
+}
+
+#[tokio::test]
 async fn a_drain_waits_for_nobody_longer_than_it_was_told() {
     let switch = switch(|settings| {
         settings.drain = Duration::from_millis(200);

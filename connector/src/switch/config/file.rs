@@ -27,6 +27,8 @@ pub(super) struct File {
     drain_time: Option<Text<Span>>,
     plain_text: Option<Text<PlainText>>,
     tls: Option<Tls>,
+    #[serde(default, deserialize_with = "patterns")]
+    refuse: Vec<Pattern>,
     #[serde(default)]
     token: Vec<Spanned<Token>>,
     #[serde(default)]
@@ -167,6 +169,7 @@ impl File {
             .into_iter()
             .map(|token| token.get_ref().rule(token.span(), folder))
             .collect::<Result<_, _>>()?;
+        settings.refuse = self.refuse;
         settings.access = self.access.into_iter().map(AccessKeys::into_rule).collect();
         self.limits.put_into(&mut settings.limits);
         Ok(settings)

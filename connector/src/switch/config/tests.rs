@@ -20,6 +20,7 @@ fn every_key_has_its_effect() {
         heartbeat = "2 s"
         drain-time = "1 min"
         plain-text = "anywhere"
+        refuse = ["press-7"]
 
         [tls]
         certificate = "switch.pem"
@@ -60,6 +61,7 @@ fn every_key_has_its_effect() {
     assert_eq!(settings.heartbeat, Duration::from_secs(2));
     assert_eq!(settings.drain, Duration::from_secs(60));
     assert_eq!(settings.plain_text, PlainText::Anywhere);
+    assert_eq!(settings.refuse, ["press-7".into()]);
     let tls = settings.tls.as_ref().unwrap();
     assert_eq!(tls.certificate, PathBuf::from("/etc/edri/switch.pem"));
     assert_eq!(tls.key, PathBuf::from("/run/switch.key"));

@@ -1,10 +1,10 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use edri_link::wire::{Credentials, Hello, Permit, Refusal, Refused, VERSION};
+use edri_link::wire::{Credentials, Hello, Identity, Permit, Refusal, Refused, VERSION};
 
 use super::member::{Newcomer, Vouched};
-use crate::switch::settings::{LONGEST_NAME, SwitchSettings};
+use crate::switch::settings::{LONGEST_NAME, Rights, SwitchSettings, TokenRule};
 
 /// Where a connection comes from, and what is known of it before it says anything.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,6 +44,18 @@ pub(crate) fn admit(
     now: Instant,
 ) -> Result<Newcomer, Refused> {
     let mut identity = hello.identity;
+    check_name("router", &identity.name)?;
+    check_name("network", &identity.network)?;
+    let vouched = match &origin.bearer {
+        Bearer::Certified(names) => {
+            identity.name = certified(names, identity.name)?;
+            Vouched::Certificate
+        }
+        Bearer::Plain | Bearer::Encrypted => {
+            check_token(&hello.credentials, &identity.network, &identity.name, origin, settings)?
+        }
+    };
+    let rights = may_join(&identity, settings)?;
     hello.limits.check().map_err(|reason| Refused::new(Refusal::Limits, reason))?;
     if hello.limits.interests < settings.limits.interests {
         let reason = format!(
@@ -57,29 +69,6 @@ pub(crate) fn admit(
             format!("it wants a heartbeat every {} ms: expected {CLOSEST:?} at least", hello.heartbeat);
         return Err(Refused::new(Refusal::Limits, reason));
     }
-    check_name("router", &identity.name)?;
-    check_name("network", &identity.network)?;
-    if !settings.networks.has(&identity.network) {
-        let reason = format!("there is no network {:?} here", identity.network);
-        return Err(Refused::new(Refusal::Network, reason));
-    }
-    let vouched = match &origin.bearer {
-        Bearer::Certified(names) => {
-            identity.name = certified(names, identity.name)?;
-            Vouched::Certificate
-        }
-        Bearer::Plain | Bearer::Encrypted => {
-            check_token(&hello.credentials, &identity.network, &identity.name, origin, settings)?
-        }
-    };
-    let rights = settings.access.rights(&identity.network, identity.router, &identity.name);
-    let rights = rights.ok_or_else(|| {
-        let reason = format!(
-            "the access list has no rule about the router {:?} in the network {:?}",
-            identity.name, identity.network
-        );
-        Refused::new(Refusal::Forbidden, reason)
-    })?;
     let permit: Permit = rights.permit();
     Ok(Newcomer {
         identity,
@@ -94,6 +83,35 @@ pub(crate) fn admit(
         encrypted: origin.bearer != Bearer::Plain,
         since: now,
     })
+}
+
+/// What a router may do that is known to be this one, if it may join at all.
+fn may_join(identity: &Identity, settings: &SwitchSettings) -> Result<Rights, Refused> {
+    let Identity { router, network, name, .. } = identity;
+    if !settings.networks.has(network) {
+        return Err(Refused::new(Refusal::Network, format!("there is no network {network:?} here")));
+    }
+    if settings.refuse.iter().any(|pattern| pattern.matches(name) || pattern.matches(&router.to_string())) {
+        let reason = format!("the router {name:?} is not let in, whatever it shows");
+        return Err(Refused::new(Refusal::Forbidden, reason));
+    }
+    settings.access.rights(network, *router, name).ok_or_else(|| {
+        let reason =
+            format!("the access list has no rule about the router {name:?} in the network {network:?}");
+        Refused::new(Refusal::Forbidden, reason)
+    })
+}
+
+impl Newcomer {
+    /// Whether it would be let in by these settings, too, and might do the same.
+    pub(crate) fn stands_under(&self, settings: &SwitchSettings) -> bool {
+        let is_known = match &self.vouched {
+            Vouched::Certificate => true,
+            Vouched::Token(rule) => settings.tokens.contains(rule),
+            Vouched::Nobody => settings.tokens.is_empty(),
+        };
+        is_known && may_join(&self.identity, settings).as_ref() == Ok(&self.rights)
+    }
 }
 
 /// Names are shown to people, by terminals among others.
@@ -145,17 +163,13 @@ fn check_token(
         );
     }
     // All are compared, so that the time does not tell which one was right.
-    let known = settings.tokens.iter().fold(None, |known, rule| {
-        let is_it = rule.secret.matches(token);
-        let covers = is_it && rule.covers(network, name);
-        if is_it { Some(known.unwrap_or(false) | covers) } else { known }
-    });
-    match known {
-        Some(true) => Ok(Vouched::Token),
-        Some(false) => {
+    let known: Vec<_> = settings.tokens.iter().filter(|rule| rule.secret.matches(token)).collect();
+    match known.iter().find(|rule| rule.covers(network, name)) {
+        Some(rule) => Ok(Vouched::Token(Box::new(TokenRule::clone(rule)))),
+        None if known.is_empty() => refused("the token is not one that is expected"),
+        None => {
             let reason = format!("the token is not for a router {name:?} in the network {network:?}");
             Err(Refused::new(Refusal::Forbidden, reason))
         }
-        None => refused("the token is not one that is expected"),
     }
 }

@@ -107,13 +107,7 @@ impl Hub {
         let settings = Arc::new(settings);
         *self.settings.write() = Arc::clone(&settings);
         let members = self.networks().into_iter().flat_map(|network| network.members());
-        let changed = members.filter(|member| {
-            let newcomer = &member.newcomer;
-            let identity = &newcomer.identity;
-            let is_there = settings.networks.has(&identity.network);
-            let rights = settings.access.rights(&identity.network, identity.router, &identity.name);
-            !is_there || rights.as_ref() != Some(&newcomer.rights)
-        });
+        let changed = members.filter(|member| !member.newcomer.stands_under(&settings));
         changed.map(|member| member.order(Order::Changed)).count()
     }
 

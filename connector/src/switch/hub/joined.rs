@@ -11,6 +11,7 @@ use super::hub::Hub;
 use super::member::Member;
 use super::network::Network;
 use super::outgoing::{Order, Pushed};
+use super::pace::Pace;
 use super::violation::Violation;
 use crate::switch::settings::SwitchLimits;
 
@@ -27,7 +28,13 @@ pub(super) struct Joined {
     next_ping: Instant,
     /// Until when something has to be heard: somebody else claims to be this router.
     prove_by: Option<Instant>,
+    pace: Pace,
+    /// Until when it is not listened to.
+    pub(super) deaf_until: Option<Instant>,
 }
+
+/// What a change of interests costs beside its bytes: others are told of each.
+const AROUND: usize = 16;
 
 /// About so many bytes of relays are taken to be written at a time.
 const TOGETHER: u64 = 256 * 1024;
@@ -63,6 +70,8 @@ impl Joined {
             pings: 0,
             next_ping: now,
             prove_by: None,
+            pace: Pace::new(now),
+            deaf_until: None,
         }
     }
 
@@ -133,15 +142,20 @@ impl Joined {
         forwarded
     }
 
-    /// Takes in what it says of its interests; what of it is denied.
+    /// Takes in what it says of its interests, in so many bytes; what of it is denied.
     pub(super) fn interests(
         &mut self,
         interests: Interests,
+        length: usize,
         hub: &Hub,
         limits: &SwitchLimits,
+        now: Instant,
     ) -> Result<Vec<Change>, Violation> {
         if interests.member != 0 {
             return Err(Violation::InterestOfAnother { member: interests.member });
+        }
+        if let Some(until) = self.pace.said(length + AROUND * interests.changes.len(), now) {
+            self.deaf_until = Some(until);
         }
         let mut learned = Vec::with_capacity(interests.changes.len());
         for change in interests.changes {
@@ -212,13 +226,16 @@ impl Joined {
     }
 
     pub(super) fn next_timeout(&self) -> impl Iterator<Item = Instant> {
-        self.prove_by.into_iter().chain([self.next_ping])
+        [self.prove_by, self.deaf_until].into_iter().flatten().chain([self.next_ping])
     }
 
     pub(super) fn handle_timeout(&mut self, now: Instant, last_heard: Instant) -> Option<Ended> {
         if self.prove_by.is_some_and(|by| by <= now) {
             let silence = now.saturating_duration_since(last_heard);
             return Some(Ended::Silent { silence });
+        }
+        if self.deaf_until.is_some_and(|until| until <= now) {
+            self.deaf_until = None;
         }
         let mut outgoing = self.member.outgoing.lock();
         if !outgoing.has_waiting() {

@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 
 use super::outgoing::{Order, Outgoing, Pushed};
 use super::view::View;
-use crate::switch::settings::Rights;
+use crate::switch::settings::{Rights, TokenRule};
 use crate::switch::status::Rates;
 
 /// A router that has joined a network: what others need of it.
@@ -44,12 +44,12 @@ pub(crate) struct Newcomer {
 }
 
 /// Who says that a router is called what it says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Vouched {
     /// Its certificate.
     Certificate,
-    /// A token, which others may know as well.
-    Token,
+    /// Whoever has a token, by this rule.
+    Token(Box<TokenRule>),
     /// Nobody.
     Nobody,
 }

@@ -11,6 +11,7 @@
 //! session     one connection
 //!  ├─ greeting    whether it may come in, and as whom
 //!  ├─ joined      what it passes on, and what it is told
+//!  ├─ pace        how fast it may say that its interests change
 //!  ├─ violation   how a peer broke the protocol
 //!  └─ ended       how it ended: for the network, the peer, the log and the counts
 //! ```
@@ -29,6 +30,7 @@ mod log;
 mod member;
 mod network;
 mod outgoing;
+mod pace;
 mod session;
 mod view;
 mod violation;

@@ -441,8 +441,15 @@ impl State {
 
 fn deny(member: &Member, interest: Interest, reason: String, denied: &mut Vec<Change>) {
     let router = &member.newcomer.identity;
-    tracing::warn!(network = router.network, router = router.name, id = %router.router, "an interest is not passed on: {reason}");
-    member.sent.denied.fetch_add(1, Ordering::Relaxed);
+    // The first is enough to see that something is wrong; the status has the count.
+    if member.sent.denied.fetch_add(1, Ordering::Relaxed) == 0 {
+        tracing::warn!(
+            network = router.network,
+            router = router.name,
+            id = %router.router,
+            "an interest is not passed on: {reason}"
+        );
+    }
     denied.push(Change::Denied { interest, reason });
 }
 

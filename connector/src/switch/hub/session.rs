@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use bytes::{Buf as _, Bytes};
 use edri_link::wire::{
-    Close, CloseCode, FEATURES, Frame, FrameError, Hello, Interests, LENGTH, Limits, Pong, Purpose, Refused,
-    Station, VERSION, Welcome, split, write,
+    Close, CloseCode, FEATURES, Frame, FrameError, Hello, LENGTH, Limits, Pong, Purpose, Refused, Station,
+    VERSION, Welcome, split, write,
 };
 
 use super::ended::Ended;
@@ -15,7 +15,10 @@ use super::greeting::{Origin, admit};
 use super::hub::Hub;
 use super::joined::Joined;
 use super::member::Newcomer;
+use super::outgoing::Order;
+use super::view::in_frames;
 use super::violation::Violation;
+use crate::switch::serve::Standing;
 use crate::switch::settings::{FRAME_BEFORE_WELCOME, SwitchSettings};
 
 /// One connection, without any I/O.
@@ -60,6 +63,9 @@ enum Phase {
 
 /// A peer is taken for dead after so many heartbeats that were not heard.
 const MISSED: u32 = 3;
+
+/// Of one that goes on announcing what is denied and does not listen, the rest is not told.
+const DENIALS: usize = 256 * 1024;
 
 /// Of a peer that asks faster than it listens, no more questions are answered than fit in here.
 const REPLIES: usize = 4 * 1024;
@@ -156,6 +162,7 @@ impl Session {
 
     /// A frame that is no relay, or one that comes too early.
     fn frame(&mut self, frame: &[u8], now: Instant) -> Result<(), Violation> {
+        let length = frame.len();
         let frame = match Frame::decode(Bytes::copy_from_slice(frame)) {
             Ok(frame) => frame,
             Err(error) => {
@@ -182,11 +189,17 @@ impl Session {
             (Frame::Ping(number), _) => self.reply(&Frame::Pong(Pong { number, resent: 0 })),
             (Frame::Pong(pong), Phase::Joined(joined)) => joined.pong(pong, now),
             (Frame::Interest(interests), Phase::Joined(joined)) => {
-                let denied = joined.interests(interests, &self.hub, &self.settings.limits)?;
-                if !denied.is_empty() {
-                    let denied = Frame::Interest(Interests { member: 0, changes: denied });
-                    write(&mut self.replies, &denied);
+                let denied = joined.interests(interests, length, &self.hub, &self.settings.limits, now)?;
+                if let Some(until) = joined.deaf_until {
+                    // It is not its fault that nothing is heard of it meanwhile.
+                    self.last_heard = until;
                 }
+                let replies = &mut self.replies;
+                in_frames(0, denied, |frame| {
+                    if replies.len() < DENIALS {
+                        write(replies, &frame);
+                    }
+                });
             }
             (frame, _) => {
                 return Err(Violation::Unexpected { frame: frame.name(), when: "after the greeting" });
@@ -197,6 +210,7 @@ impl Session {
 
     fn greet(&mut self, hello: Hello, now: Instant) -> Result<(), Refused> {
         let (purpose, heartbeat, features) = (hello.purpose, hello.heartbeat, hello.features & FEATURES);
+        self.settings = self.hub.settings();
         let newcomer = admit(hello, &self.origin, &self.settings, now)?;
         self.heartbeat = self.settings.heartbeat.min(Duration::from_millis(heartbeat.into()));
         let mut snapshot = VecDeque::new();
@@ -209,6 +223,10 @@ impl Session {
             Purpose::Join => {
                 let (network, joined) = self.hub.join(newcomer, now)?;
                 snapshot = joined.snapshot;
+                // The settings may have changed, and nobody knew yet that it is here.
+                if !joined.member.newcomer.stands_under(&self.hub.settings()) {
+                    joined.member.order(Order::Changed);
+                }
                 let joined = Joined::new(network, joined.member, &self.settings.limits, now);
                 let member = joined.number();
                 self.phase = Phase::Joined(Box::new(joined));
@@ -366,9 +384,19 @@ impl Session {
         }
     }
 
-    /// Whether it is past its handshake.
-    pub(crate) fn is_greeted(&self) -> bool {
-        !matches!(self.phase, Phase::Greeting)
+    /// Whether nothing more is to be read for now: the peer has said too much. The time-out says until when.
+    pub(crate) fn is_deaf(&self) -> bool {
+        matches!(&self.phase, Phase::Joined(joined) if joined.deaf_until.is_some())
+    }
+
+    /// How far it has come.
+    pub(crate) fn standing(&self) -> Standing {
+        match self.phase {
+            Phase::Joined(_) => Standing::Member,
+            Phase::Probing(_) => Standing::Guest,
+            // What has ended is as it was.
+            _ => Standing::Pending,
+        }
     }
 
     /// Whether nothing is to be read or written any more.

@@ -10,7 +10,7 @@ use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 
 use super::super::hub::{Bearer, Hub, Origin, Session};
-use super::doors::{Doors, Full};
+use super::doors::{Doors, Full, Standing};
 use super::driver::Driver;
 use crate::switch::status::{Status, collect};
 #[cfg(feature = "tls")]
@@ -47,9 +47,10 @@ pub(super) struct Ticket {
 
 impl Ticket {
     /// The connection has been let in.
-    pub(super) fn greeted(&mut self) {
-        if std::mem::take(&mut self.is_pending) {
-            self.house.doors.lock().greeted(self.number);
+    pub(super) fn greeted(&mut self, standing: Standing) {
+        if self.is_pending && standing != Standing::Pending {
+            self.is_pending = false;
+            self.house.doors.lock().greeted(self.number, standing);
         }
     }
 }

@@ -17,8 +17,19 @@ pub(crate) struct Doors<H> {
 #[derive(Debug)]
 struct Connection<H> {
     place: Place,
-    is_pending: bool,
+    standing: Standing,
     hold: Option<H>,
+}
+
+/// How far a connection has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// It is in its handshake.
+    Pending,
+    /// It only looks.
+    Guest,
+    /// Its router has joined.
+    Member,
 }
 
 /// Where connections come from that count together: one address; of IPv6 one /64, which is what a subscriber gets.
@@ -75,7 +86,7 @@ impl<H> Doors<H> {
         let cut_off = gives_way.and_then(|number| self.gone(number));
         let number = self.next;
         self.next += 1;
-        self.connections.insert(number, Connection { place, is_pending: true, hold: None });
+        self.connections.insert(number, Connection { place, standing: Standing::Pending, hold: None });
         let counts = self.places.entry(place).or_default();
         counts.all += 1;
         counts.pending += 1;
@@ -87,7 +98,7 @@ impl<H> Doors<H> {
         let most = self.places.values().map(|counts| counts.pending).max()?;
         let is_meant = |connection: &Connection<H>| {
             let counts = self.places.get(&connection.place);
-            connection.is_pending && counts.is_some_and(|counts| counts.pending == most)
+            connection.standing == Standing::Pending && counts.is_some_and(|counts| counts.pending == most)
         };
         self.connections.iter().find(|(_, connection)| is_meant(connection)).map(|(number, _)| *number)
     }
@@ -104,11 +115,12 @@ impl<H> Doors<H> {
     }
 
     /// It has been let in.
-    pub(crate) fn greeted(&mut self, number: u64) {
+    pub(crate) fn greeted(&mut self, number: u64, standing: Standing) {
         if let Some(connection) = self.connections.get_mut(&number)
-            && connection.is_pending
+            && connection.standing == Standing::Pending
+            && standing != Standing::Pending
         {
-            connection.is_pending = false;
+            connection.standing = standing;
             self.pending -= 1;
             if let Some(counts) = self.places.get_mut(&connection.place) {
                 counts.pending -= 1;
@@ -119,7 +131,7 @@ impl<H> Doors<H> {
     /// It is no more.
     pub(crate) fn gone(&mut self, number: u64) -> Option<H> {
         let connection = self.connections.remove(&number)?;
-        let pending = usize::from(connection.is_pending);
+        let pending = usize::from(connection.standing == Standing::Pending);
         self.pending -= pending;
         if let Some(counts) = self.places.get_mut(&connection.place) {
             counts.all -= 1;
@@ -144,6 +156,12 @@ impl<H> Doors<H> {
     /// The holds on all that are left.
     pub(crate) fn holds(&self) -> impl Iterator<Item = &H> {
         self.connections.values().filter_map(|connection| connection.hold.as_ref())
+    }
+
+    /// The holds on those that are no members.
+    pub(crate) fn holds_on_others(&self) -> impl Iterator<Item = &H> {
+        let others = self.connections.values().filter(|connection| connection.standing != Standing::Member);
+        others.filter_map(|connection| connection.hold.as_ref())
     }
 }
 
@@ -197,7 +215,7 @@ mod tests {
             arrive(&mut doors, "10.6.6.6", &limits).unwrap();
         }
         assert_eq!(doors.pending(), 3);
-        doors.greeted(honest);
+        doors.greeted(honest, Standing::Member);
         assert_eq!(doors.gone(honest), Some(honest), "it was cut off");
     }
 
@@ -205,7 +223,7 @@ mod tests {
     fn who_has_been_greeted_gives_way_to_nobody() {
         let (mut doors, limits) = (Doors::new(), limits(100, 100, 1));
         let (first, _) = arrive(&mut doors, "10.0.0.1", &limits).unwrap();
-        doors.greeted(first);
+        doors.greeted(first, Standing::Guest);
         let (second, cut_off) = arrive(&mut doors, "10.0.0.1", &limits).unwrap();
         assert_eq!(cut_off, None);
         assert_eq!(arrive(&mut doors, "10.0.0.1", &limits), Ok((2, Some(second))));
@@ -221,11 +239,11 @@ mod tests {
             for (what, address, number) in steps {
                 match what {
                     0 => drop(arrive(&mut doors, &format!("10.0.0.{address}"), &limits)),
-                    1 => doors.greeted(number),
+                    1 => doors.greeted(number, Standing::Member),
                     _ => drop(doors.gone(number)),
                 }
                 prop_assert!(doors.all() <= 12 && doors.pending() <= 4);
-                let pending = doors.connections.values().filter(|connection| connection.is_pending).count();
+                let pending = doors.connections.values().filter(|connection| connection.standing == Standing::Pending).count();
                 prop_assert_eq!(doors.pending(), pending);
                 let all: usize = doors.places.values().map(|counts| counts.all).sum();
                 prop_assert_eq!(doors.all(), all);

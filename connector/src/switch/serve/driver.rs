@@ -68,7 +68,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
 
     fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let Self { session, stream, reads, .. } = self;
-        if *reads == Reads::No {
+        if *reads == Reads::No || (*reads == Reads::Yes && session.is_deaf()) {
             return Poll::Pending;
         }
         with_scratch(|scratch| {
@@ -173,9 +173,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Future for Driver<S> {
                 return this.poll_end(cx);
             }
             let read = this.poll_read(cx);
-            if this.session.is_greeted() {
-                this.ticket.greeted();
-            }
+            this.ticket.greeted(this.session.standing());
             let wrote = this.poll_write(cx);
             let fired = this.poll_timer(cx);
             if read.is_pending() && wrote.is_pending() && fired.is_pending() && !this.session.is_closed() {

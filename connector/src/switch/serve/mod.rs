@@ -16,5 +16,6 @@ mod error;
 mod listen;
 mod switch;
 
+pub(crate) use doors::Standing;
 pub use error::SwitchError;
 pub use switch::{Drained, Reloaded, RunningSwitch, Switch};

@@ -175,7 +175,12 @@ impl RunningSwitch {
     /// Whoever has not gone by then is cut off.
     pub async fn drain(mut self) -> Drained {
         self.house.hub.drain();
-        let all = self.house.doors.lock().all();
+        let all = {
+            let doors = self.house.doors.lock();
+            // Nothing waits for those who are no members.
+            doors.holds_on_others().for_each(AbortHandle::abort);
+            doors.all()
+        };
         let within = self.house.hub.settings().drain;
         let until = tokio::time::Instant::now() + within;
         let mut left = all;

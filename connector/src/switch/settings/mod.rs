@@ -46,6 +46,9 @@ pub struct SwitchSettings {
     pub tls: Option<TlsSettings>,
     /// The shared secrets by which routers may join. With none, no secret is asked for.
     pub tokens: Vec<TokenRule>,
+    /// Routers that are not let in, whatever they show: by their names, or by their ids in hexadecimal. For keys that have
+    /// been lost.
+    pub refuse: Vec<Pattern>,
     /// Which routers may do what.
     pub access: AccessList,
     /// What it is willing to hold.
@@ -133,6 +136,7 @@ impl SwitchSettings {
             plain_text: PlainText::OnLoopback,
             tls: None,
             tokens: Vec::new(),
+            refuse: Vec::new(),
             access: AccessList::default(),
             limits: SwitchLimits::default(),
         }

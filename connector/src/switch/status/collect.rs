@@ -151,10 +151,10 @@ impl Flow {
 }
 
 impl Vouched {
-    fn name(self) -> &'static str {
+    fn name(&self) -> &'static str {
         match self {
             Self::Certificate => "certificate",
-            Self::Token => "token",
+            Self::Token(_) => "token",
             Self::Nobody => "nobody",
         }
     }

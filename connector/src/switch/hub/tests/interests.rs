@@ -228,6 +228,35 @@ fn names_beyond_what_routers_keep_are_denied_and_the_rest_goes_on() {
 }
 
 #[test]
+fn one_that_changes_its_mind_all_the_time_is_not_listened_to_all_the_time() {
+    let bench = Bench::new();
+    let (mut a, mut b) = (bench.join("a"), bench.join("b"));
+    let mut now = bench.now;
+    a.say(&changes([defined(0, "x")]), now);
+    let (mut interest, mut deaf) = (0, 0);
+    // It has some seconds, and says as much as it is let.
+    while now < bench.now + 10 * SECOND {
+        if a.session.is_deaf() {
+            deaf += 1;
+            now = a.session.next_timeout().unwrap().max(now + Duration::from_millis(1));
+            a.session.handle_timeout(now);
+            assert!(!a.session.is_closed());
+        } else {
+            a.say(&changes((0..500).map(|index| announce(interest + index, 0))), now);
+            a.say(&changes((0..500).map(|index| withdraw(interest + index))), now);
+            interest += 500;
+        }
+        b.say(&Frame::Heartbeat, now);
+        bench.hub.broadcast();
+        b.read(now);
+        a.read(now);
+    }
+    // Each costs some forty bytes: 4 MiB at once, and 256 KiB a second.
+    assert!(deaf > 10 && (100_000..250_000).contains(&interest), "{deaf} {interest}");
+    assert!(a.picture.closed.is_none() && b.picture.closed.is_none());
+}
+
+#[test]
 fn what_breaks_the_protocol_of_interests_closes_the_connection_and_says_why() {
     let bench = Bench::new();
     let now = bench.now;

@@ -100,6 +100,37 @@ fn a_certificate_vouches_for_the_names_in_it_and_no_others() {
 }
 
 #[test]
+fn a_token_that_is_taken_back_and_a_name_that_is_refused_put_out_those_who_are_inside() {
+    let token = TokenRule::new(Secret::new(SECRET).unwrap());
+    let bench = Bench::with(|settings| settings.tokens.push(token.clone()));
+    let mut by_token = greet_by(&bench, Bearer::Encrypted, with_token("a", SECRET));
+    let mut b = greet_by(&bench, certified(&["b"]), hello("b"));
+    let mut c = greet_by(&bench, certified(&["c"]), hello("c"));
+    let mut settings = SwitchSettings::clone(&bench.hub.settings());
+    settings.refuse.push("b".into());
+    assert_eq!(bench.hub.set_settings(settings.clone()), 1);
+    settings.tokens = vec![TokenRule::new(Secret::new("another secret of some length").unwrap())];
+    bench.settle(&mut [&mut by_token, &mut b, &mut c]);
+    assert!(b.picture.closed.is_some() && by_token.picture.closed.is_none());
+    refused(&greet_by(&bench, certified(&["b"]), hello("b")), Refusal::Forbidden, "whatever it shows");
+    assert_eq!(bench.hub.set_settings(settings), 1);
+    bench.settle(&mut [&mut by_token, &mut c]);
+    assert!(by_token.picture.closed.is_some() && c.picture.closed.is_none());
+}
+
+#[test]
+fn one_that_was_connected_before_the_settings_changed_is_greeted_by_those_that_count() {
+    let bench = Bench::new();
+    let mut early = bench.connect(Bearer::Plain);
+    let mut settings = SwitchSettings::clone(&bench.hub.settings());
+    settings.networks = Networks::only(["plant"]);
+    bench.hub.set_settings(settings);
+    early.say(&Frame::Hello(hello("a")), bench.now);
+    early.read(bench.now);
+    refused(&early, Refusal::Network, "no network");
+}
+
+#[test]
 fn names_that_would_confuse_people_are_refused() {
     let bench = Bench::new();
     refused(&bench.join("a\nb"), Refusal::Forbidden, "no control characters");
@@ -231,6 +262,31 @@ fn what_a_router_may_not_consume_is_denied_and_it_is_told() {
     assert!(denied.iter().map(|(interest, _)| interest.number()).eq([1, 2, 4]));
     assert!(denied[0].1.contains("does not let it answer press::Start"), "{denied:?}");
     assert!(denied[1].1.contains("subscribe to press::Stopped"), "{denied:?}");
+}
+
+#[test]
+fn denials_are_told_in_frames_that_any_router_takes_and_to_nobody_without_end() {
+    let bench = plant();
+    let now = bench.now;
+    let mut press = bench.join("press-1");
+    press.announce(0, schema("oven::Hot", Role::Subscriber), now);
+    for round in 0..100 {
+        let changes = (0..3_000).map(|index| Change::Announce {
+            interest: Interest::from_number(1 + round * 3_000 + index),
+            schema: 0,
+            group: None,
+            consumer: Consumer::default(),
+        });
+        press.say(&Frame::Interest(Interests { member: 0, changes: changes.collect() }), now);
+    }
+    let waiting: Vec<u8> = press.session.outgoing(now).iter().flat_map(|part| part.to_vec()).collect();
+    assert!(waiting.len() < 512 * 1024, "{}", waiting.len());
+    let mut rest = &waiting[..];
+    while let Some((_, after)) = edri_link::wire::split(rest, 16 * 1024).unwrap() {
+        rest = after;
+    }
+    press.read(now);
+    assert!(press.picture.denied.len() > 1_000 && press.picture.closed.is_none());
 }
 
 #[test]
