@@ -4,6 +4,7 @@
 //! cargo run --release -p edri-connector --example crowd -- 2000
 //! cargo run --release -p edri-connector --example crowd -- 100 1000       # each consumes 1,000 types of event of its own
 //! cargo run --release -p edri-connector --example crowd -- 10000 0 500    # 500 join at a time
+//! cargo run --release -p edri-connector --features certificates --example crowd -- 2000 0 100 tls
 //! ```
 //!
 //! The switch is a process of its own (this program again), so that its memory can be told apart.
@@ -11,6 +12,7 @@
 use std::error::Error;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::SocketAddr;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -22,9 +24,8 @@ use edri_link::wire::{
     Change, Credentials, Frame, Hello, Identity, Interest, Interests, Limits, Pong, Role, Schema, split,
     write,
 };
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
-use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::Mutex;
 
 type Outcome<T> = Result<T, Box<dyn Error + Send + Sync>>;
@@ -42,14 +43,15 @@ struct Heard {
 async fn main() -> Outcome<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     if arguments.first().is_some_and(|argument| argument == "switch") {
-        return run_switch().await;
+        return run_switch(arguments.get(1)).await;
     }
+    let tls = arguments.iter().any(|argument| argument == "tls").then(secure::prepare).transpose()?;
     let number =
         |at: usize, default: usize| arguments.get(at).map_or(Ok(default), |argument| argument.parse());
     let (routers, types, together) = (number(0, 2_000)?, number(1, 0)?, number(2, 1)?.max(1));
     let mut say = std::io::stdout().lock();
 
-    let (child, address) = start_switch()?;
+    let (child, address) = start_switch(tls.as_ref().map(secure::Prepared::folder))?;
     let empty = memory_of(&child)?;
     let heard = Arc::new(Heard::default());
     let mut writers = Vec::with_capacity(routers);
@@ -57,10 +59,10 @@ async fn main() -> Outcome<()> {
     let began = Instant::now();
     for first in (0..routers).step_by(together) {
         let several = (first..routers.min(first + together)).map(|index| {
-            let heard = Arc::clone(&heard);
+            let (heard, tls) = (Arc::clone(&heard), tls.clone());
             tokio::spawn(async move {
                 let joining = Instant::now();
-                let router = join(address, index, &heard).await?;
+                let router = join(address, index, &heard, tls).await?;
                 let took = joining.elapsed();
                 announce(&router, index, 0..types).await?;
                 Outcome::Ok((took, router))
@@ -93,7 +95,7 @@ async fn main() -> Outcome<()> {
     writeln!(say, "memory of the switch: {empty} KiB empty, {full} KiB now, {each:.1} KiB for each router")?;
 
     let joining = Instant::now();
-    let late = join(address, routers, &heard).await?;
+    let late = join(address, routers, &heard, tls).await?;
     writeln!(say, "one more joined, and knew of all others, in {:.2?}", joining.elapsed())?;
     tokio::time::sleep(Duration::from_secs(1)).await;
     heard.announcements.store(0, Ordering::SeqCst);
@@ -117,8 +119,11 @@ async fn main() -> Outcome<()> {
 }
 
 /// A switch until nobody wants it any more.
-async fn run_switch() -> Outcome<()> {
+async fn run_switch(folder: Option<&String>) -> Outcome<()> {
     let mut settings = SwitchSettings::new(["127.0.0.1:0"]);
+    if let Some(folder) = folder {
+        settings.tls = Some(secure::settings(folder));
+    }
     settings.limits.connections = 100_000;
     settings.limits.per_address = 100_000;
     let switch = Switch::new(settings).start().await?;
@@ -127,9 +132,10 @@ async fn run_switch() -> Outcome<()> {
     Ok(())
 }
 
-fn start_switch() -> Outcome<(Child, SocketAddr)> {
+fn start_switch(folder: Option<&Path>) -> Outcome<(Child, SocketAddr)> {
     let mut child = Command::new(std::env::current_exe()?)
         .arg("switch")
+        .args(folder)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()?;
@@ -155,13 +161,28 @@ fn processor_time_of(child: &Child) -> Outcome<f64> {
 }
 
 /// A router that has been told everything, and goes on listening.
-async fn join(address: SocketAddr, index: usize, heard: &Arc<Heard>) -> Outcome<Writes> {
+async fn join(
+    address: SocketAddr,
+    index: usize,
+    heard: &Arc<Heard>,
+    tls: Option<secure::Prepared>,
+) -> Outcome<Writes> {
     let stream = TcpStream::connect(address).await?;
     stream.set_nodelay(true)?;
-    let (reads, writes) = stream.into_split();
+    let is_certified = tls.is_some();
+    let (reads, writes): (Reads, Box<dyn AsyncWrite + Send + Unpin>) = match tls {
+        Some(tls) => tls.connect(stream).await?,
+        None => {
+            let (reads, writes) = stream.into_split();
+            (Box::new(reads), Box::new(writes))
+        }
+    };
     let mut ear = Ear { reads, held: Vec::new() };
     let writes = Arc::new(Mutex::new(writes));
-    let identity = Identity::new(RouterId::fresh(), format!("router {index}"));
+    let identity = Identity::new(
+        RouterId::fresh(),
+        if is_certified { "router".to_owned() } else { format!("router {index}") },
+    );
     let hello = Hello::new(identity, Credentials::None, Limits::default(), 5_000);
     say(&writes, &Frame::Hello(hello)).await?;
     while !ear.hear().await?.iter().any(is_complete) {}
@@ -188,10 +209,11 @@ async fn listen(mut ear: Ear, writes: Writes, heard: Arc<Heard>) {
     heard.closed.fetch_add(1, Ordering::SeqCst);
 }
 
-type Writes = Arc<Mutex<OwnedWriteHalf>>;
+type Reads = Box<dyn AsyncRead + Send + Unpin>;
+type Writes = Arc<Mutex<Box<dyn AsyncWrite + Send + Unpin>>>;
 
 struct Ear {
-    reads: OwnedReadHalf,
+    reads: Reads,
     held: Vec<u8>,
 }
 
@@ -231,7 +253,9 @@ fn is_announcement(frame: &Frame) -> bool {
 async fn say(writes: &Writes, frame: &Frame) -> Outcome<()> {
     let mut bytes = Vec::new();
     write(&mut bytes, frame);
-    Ok(writes.lock().await.write_all(&bytes).await?)
+    let mut writes = writes.lock().await;
+    writes.write_all(&bytes).await?;
+    Ok(writes.flush().await?)
 }
 
 /// Announces events of its own.
@@ -262,4 +286,102 @@ async fn announce(writes: &Writes, of: usize, numbers: std::ops::Range<usize>) -
         say(writes, &Frame::Interest(interests)).await?;
     }
     Ok(())
+}
+
+/// With certificates.
+#[cfg(feature = "certificates")]
+mod secure {
+    use std::path::Path;
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use edri_connector::certificates::{Authority, Folder};
+    use edri_connector::switch::TlsSettings;
+    use edri_connector::tls::TlsClient;
+    use tempfile::TempDir;
+    use tokio::io::AsyncWrite;
+    use tokio::net::TcpStream;
+
+    use super::{Outcome, Reads};
+
+    /// An authority, and a client with a certificate by it.
+    #[derive(Clone)]
+    pub(super) struct Prepared {
+        place: Arc<TempDir>,
+        client: TlsClient,
+    }
+
+    pub(super) fn prepare() -> Outcome<Prepared> {
+        let place = TempDir::new()?;
+        let folder = Folder::new(place.path());
+        let day = Duration::from_secs(24 * 3600);
+        let authority = Authority::create(&folder, "the crowd", day)?;
+        authority.for_switch(&folder, "switch", &["127.0.0.1".to_owned()], day)?;
+        authority.for_router(&folder, "router", day)?;
+        let client = TlsClient::mutual(
+            &folder.certificate("authority"),
+            &folder.certificate("router"),
+            &folder.key("router"),
+        )?;
+        Ok(Prepared { place: Arc::new(place), client })
+    }
+
+    pub(super) fn settings(folder: &str) -> TlsSettings {
+        let folder = Folder::new(folder);
+        TlsSettings::mutual(
+            folder.certificate("switch"),
+            folder.key("switch"),
+            folder.certificate("authority"),
+        )
+    }
+
+    impl Prepared {
+        pub(super) fn folder(&self) -> &Path {
+            self.place.path()
+        }
+
+        pub(super) async fn connect(
+            &self,
+            stream: TcpStream,
+        ) -> Outcome<(Reads, Box<dyn AsyncWrite + Send + Unpin>)> {
+            let (reads, writes) = tokio::io::split(self.client.connect("127.0.0.1", stream).await?);
+            Ok((Box::new(reads), Box::new(writes)))
+        }
+    }
+}
+
+/// Without certificates there is no TLS.
+#[cfg(not(feature = "certificates"))]
+mod secure {
+    use std::path::Path;
+
+    use edri_connector::switch::TlsSettings;
+    use tokio::io::AsyncWrite;
+    use tokio::net::TcpStream;
+
+    use super::{Outcome, Reads};
+
+    #[derive(Clone)]
+    pub(super) enum Prepared {}
+
+    pub(super) fn prepare() -> Outcome<Prepared> {
+        Err("tls needs the feature `certificates`".into())
+    }
+
+    pub(super) fn settings(folder: &str) -> TlsSettings {
+        TlsSettings::one_sided(folder, folder)
+    }
+
+    impl Prepared {
+        pub(super) fn folder(&self) -> &Path {
+            match *self {}
+        }
+
+        pub(super) async fn connect(
+            &self,
+            _: TcpStream,
+        ) -> Outcome<(Reads, Box<dyn AsyncWrite + Send + Unpin>)> {
+            match *self {}
+        }
+    }
 }

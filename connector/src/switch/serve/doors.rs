@@ -11,13 +11,15 @@ pub(crate) struct Doors<H> {
     next: u64,
     connections: BTreeMap<u64, Connection<H>>,
     places: HashMap<Place, Counts>,
-    pending: usize,
+    /// Those that are in their handshake, from the oldest on.
+    pending: BTreeMap<u64, Place>,
 }
 
 #[derive(Debug)]
 struct Connection<H> {
     place: Place,
     standing: Standing,
+    /// By this it can be cut off.
     hold: Option<H>,
 }
 
@@ -65,7 +67,7 @@ impl Place {
 
 impl<H> Doors<H> {
     pub(crate) fn new() -> Self {
-        Self { next: 0, connections: BTreeMap::new(), places: HashMap::new(), pending: 0 }
+        Self { next: 0, connections: BTreeMap::new(), places: HashMap::new(), pending: BTreeMap::new() }
     }
 
     /// Somebody comes. Where too many have not been greeted, the oldest of those gives way, of the place that has most of
@@ -82,7 +84,8 @@ impl<H> Doors<H> {
         if self.places.get(&place).is_some_and(|counts| counts.all >= limits.per_address) {
             return Err(Full::FromThere(limits.per_address));
         }
-        let gives_way = if self.pending >= limits.handshakes { self.oldest_of_the_busiest() } else { None };
+        let gives_way =
+            if self.pending.len() >= limits.handshakes { self.oldest_of_the_busiest() } else { None };
         let cut_off = gives_way.and_then(|number| self.gone(number));
         let number = self.next;
         self.next += 1;
@@ -90,17 +93,14 @@ impl<H> Doors<H> {
         let counts = self.places.entry(place).or_default();
         counts.all += 1;
         counts.pending += 1;
-        self.pending += 1;
+        self.pending.insert(number, place);
         Ok((number, cut_off))
     }
 
     fn oldest_of_the_busiest(&self) -> Option<u64> {
-        let most = self.places.values().map(|counts| counts.pending).max()?;
-        let is_meant = |connection: &Connection<H>| {
-            let counts = self.places.get(&connection.place);
-            connection.standing == Standing::Pending && counts.is_some_and(|counts| counts.pending == most)
-        };
-        self.connections.iter().find(|(_, connection)| is_meant(connection)).map(|(number, _)| *number)
+        let pending_from = |place: &Place| self.places.get(place).map_or(0, |counts| counts.pending);
+        let most = self.pending.values().map(pending_from).max()?;
+        self.pending.iter().find(|(_, place)| pending_from(place) == most).map(|(number, _)| *number)
     }
 
     /// How it can be cut off. If it is gone already, the hold is returned.
@@ -121,7 +121,7 @@ impl<H> Doors<H> {
             && standing != Standing::Pending
         {
             connection.standing = standing;
-            self.pending -= 1;
+            self.pending.remove(&number);
             if let Some(counts) = self.places.get_mut(&connection.place) {
                 counts.pending -= 1;
             }
@@ -132,7 +132,7 @@ impl<H> Doors<H> {
     pub(crate) fn gone(&mut self, number: u64) -> Option<H> {
         let connection = self.connections.remove(&number)?;
         let pending = usize::from(connection.standing == Standing::Pending);
-        self.pending -= pending;
+        self.pending.remove(&number);
         if let Some(counts) = self.places.get_mut(&connection.place) {
             counts.all -= 1;
             counts.pending -= pending;
@@ -150,7 +150,7 @@ impl<H> Doors<H> {
 
     /// How many have not been greeted.
     pub(crate) fn pending(&self) -> usize {
-        self.pending
+        self.pending.len()
     }
 
     /// The holds on all that are left.
