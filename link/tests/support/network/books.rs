@@ -114,8 +114,7 @@ impl Books {
         assert_eq!(note.to, at.0, "note {id} went astray");
         assert_ne!(note.undelivered, Some(false), "note {id} was delivered after all");
         if redelivered {
-            let twice = note.delivered.iter().any(|(life, _)| *life == at.1);
-            assert!(!twice, "note {id} came twice to {at:?}: {note:?}");
+            // To the same life, too, if that has given up the sender meanwhile.
             self.counts.redelivered += 1;
         } else {
             assert!(note.delivered.is_empty(), "note {id} came again to {at:?}: {note:?}");
@@ -124,7 +123,7 @@ impl Books {
         }
         note.delivered.push((at.1, redelivered));
         let last = self.last.entry((note.from, at, lane)).or_default();
-        assert!(*last < id, "note {id} came to {at:?} after {last} in lane {lane}");
+        assert!(*last < id || redelivered, "note {id} came to {at:?} after {last} in lane {lane}");
         *last = id;
         self.counts.delivered += 1;
     }
@@ -149,7 +148,7 @@ impl Books {
     pub(crate) fn ask_came(&mut self, id: u64, at: Life, redelivered: bool) {
         let ask = self.asks.get_mut(&id).expect("nobody asked it");
         let may_come = ask.delivered.is_empty() || redelivered && ask.idempotent;
-        assert!(may_come && !ask.delivered.contains(&at.1), "ask {id} came again to {at:?}: {ask:?}");
+        assert!(may_come, "ask {id} came again to {at:?}: {ask:?}");
         ask.delivered.push(at.1);
     }
 

@@ -80,8 +80,6 @@ fn trace(what: std::fmt::Arguments<'_>) {
     }
 }
 
-const REJOIN: Duration = Duration::from_secs(10);
-
 struct World {
     rng: Rng,
     plan: Plan,
@@ -103,12 +101,15 @@ struct Place {
     next_switch: usize,
     /// It does nothing before.
     stalls_until: Instant,
+    /// How long it waits for others.
+    rejoin: Duration,
 }
 
 struct SwitchPlace {
     switch: Option<Switch>,
     starts_at: Option<Instant>,
     room: usize,
+    drops: Option<u64>,
     dropped_before: u64,
     stalls_until: Instant,
 }
@@ -133,8 +134,9 @@ impl World {
         let now = Instant::now();
         let switches = (0..plan.switches).map(|index| {
             let room = if rng.chance(2) { 1_000_000 } else { rng.within(70_000..200_000) as usize };
-            let switch = Some(Switch::new(1_000 + index as u128, room));
-            SwitchPlace { switch, starts_at: None, room, dropped_before: 0, stalls_until: now }
+            let drops = rng.chance(2).then(|| rng.within(4..60));
+            let switch = Some(Switch::new(1_000 + index as u128, room, drops));
+            SwitchPlace { switch, starts_at: None, room, drops, dropped_before: 0, stalls_until: now }
         });
         let switches = switches.collect();
         let routers = (0..plan.routers).map(|_| Place {
@@ -145,6 +147,7 @@ impl World {
             connects_at: now,
             next_switch: 0,
             stalls_until: now,
+            rejoin: Duration::from_millis(rng.within(500..12_000)),
         });
         let routers = routers.collect();
         Self { rng, plan, now, routers, switches, links: Vec::new(), books: Books::default() }
@@ -297,7 +300,7 @@ impl World {
         let place = &mut self.switches[index];
         if place.starts_at.is_some_and(|at| at <= self.now) {
             place.starts_at = None;
-            place.switch = Some(Switch::new(1_000 + index as u128, place.room));
+            place.switch = Some(Switch::new(1_000 + index as u128, place.room, place.drops));
         }
         if place.stalls_until > self.now {
             return;
@@ -320,7 +323,7 @@ impl World {
         if place.starts_at.is_some_and(|at| at <= self.now) {
             place.starts_at = None;
             place.lives += 1;
-            place.program = Some(Program::start((index, place.lives), REJOIN, self.plan.large));
+            place.program = Some(Program::start((index, place.lives), place.rejoin, self.plan.large));
             place.connects_at = self.now;
         }
         if place.stalls_until > self.now {
@@ -430,9 +433,7 @@ impl World {
             }
         }
         for place in self.routers.iter().filter_map(|place| place.program.as_ref()) {
-            if !place.is_settled() {
-                eprintln!("{place:?}");
-            }
+            eprintln!("{}", place.summary());
         }
         panic!("it stalls");
     }

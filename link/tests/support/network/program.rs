@@ -151,6 +151,16 @@ impl Program {
         }
     }
 
+    /// Says something as soon as somebody wants it.
+    fn greet(&mut self, member: MemberId, life: Life, to: Interest, books: &mut Books, now: Instant) {
+        let id = books.fresh();
+        let Some(mut line) = self.membership.to(member, now) else { return };
+        if line.notify(to, Circumstances::default(), payload([id, 0], 16)).is_ok() {
+            super::trace(format_args!("{:?} greets {life:?} by note {id}", self.life));
+            books.sent(id, self.life, life.0);
+        }
+    }
+
     fn ask(&mut self, size: usize, books: &mut Books, rng: &mut Rng, now: Instant) {
         let Some((member, _, to)) = self.pick("ask", rng) else { return };
         let id = books.fresh();
@@ -254,6 +264,16 @@ impl Program {
             && self.membership.is_settled()
     }
 
+    pub(crate) fn summary(&self) -> String {
+        let Self { life, membership, pending, asked, held, receiving, .. } = self;
+        let settled = membership.is_settled();
+        format!(
+            "{life:?}: settled {settled}, pending {pending:?}, {} asked, {} held, receiving {receiving:?}",
+            asked.len(),
+            held.len()
+        )
+    }
+
     pub(crate) fn learn(&mut self, books: &mut Books, now: Instant) {
         while let Some(event) = self.membership.poll_event() {
             assert!(!self.closed, "{event:?} came after the end");
@@ -299,6 +319,9 @@ impl Program {
             Event::Wanted { interest, schema, .. } => {
                 let name = EVENTS.iter().find(|(name, _)| *name == schema.name).expect("it was declared").0;
                 assert!(known.wanted.insert(name, interest).is_none(), "{name} is wanted twice");
+                if name == "note" && self.membership.is_open() {
+                    self.greet(member, from, interest, books, now);
+                }
             }
             Event::Unwanted { interest } => known.wanted.retain(|_, wanted| *wanted != interest),
             Event::Informed => {}

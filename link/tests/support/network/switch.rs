@@ -2,6 +2,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::rng::Rng;
 use edri_event::RouterId;
 use edri_link::wire::{
     Change, Close, CloseCode, Departure, Frame, Interests, Learned, Learner, Left, Lexicon, Member, Permit,
@@ -19,6 +20,9 @@ pub(crate) struct Switch {
     lexicon: Lexicon,
     /// So many bytes wait for each router.
     room: usize,
+    /// One in so many relays is dropped for no reason.
+    drops: Option<u64>,
+    rng: Rng,
     pub(crate) dropped: u64,
 }
 
@@ -46,11 +50,20 @@ struct Consumed {
 pub(crate) const HEARTBEAT: Duration = Duration::from_millis(500);
 
 impl Switch {
-    pub(crate) fn new(bits: u128, room: usize) -> Self {
+    pub(crate) fn new(bits: u128, room: usize, drops: Option<u64>) -> Self {
         let mut identity = Identity::new(RouterId::from_bits(bits), "switch");
         identity.incarnation = 1;
         let (connections, lexicon) = (BTreeMap::new(), Lexicon::default());
-        Self { identity, connections, next_member: 1, lexicon, room, dropped: 0 }
+        Self {
+            identity,
+            connections,
+            next_member: 1,
+            lexicon,
+            room,
+            drops,
+            rng: Rng::new(bits as u64),
+            dropped: 0,
+        }
     }
 
     pub(crate) fn connect(&mut self, link: usize, now: Instant) {
@@ -137,7 +150,8 @@ impl Switch {
                     connection.member.as_ref().is_some_and(|member| member.member == to)
                 };
                 if let Some(to) = self.connections.values_mut().find(is_it) {
-                    if to.out.len() + blob.len() > self.room {
+                    let unlucky = self.drops.is_some_and(|one_in| self.rng.chance(one_in));
+                    if unlucky || to.out.len() + blob.len() > self.room {
                         self.dropped += 1;
                     } else {
                         write_relay(&mut to.out, from, &blob);
