@@ -3,7 +3,9 @@
 //! ```text
 //! hub         all networks, and what connections share
 //!  ├─ claims      which router is called what, for those with certificates
-//!  └─ network     who is in it, and who consumes what
+//!  └─ network     one of them
+//!      ├─ state       who is in it, and who consumes what: what changes under its lock
+//!      ├─ announced   all that is to be said of a member
 //!      ├─ member      one router, as others see it
 //!      │   └─ outgoing    the relays that wait for it, fair to those they come from
 //!      └─ view        what those are told that may send the same
@@ -20,6 +22,7 @@
 //! receiver's own queue. What changes a network, a router that comes or goes or an interest, is done under the network's lock,
 //! encoded once, and read by each member from a log.
 
+mod announced;
 mod claims;
 mod ended;
 mod greeting;
@@ -32,6 +35,7 @@ mod network;
 mod outgoing;
 mod pace;
 mod session;
+mod state;
 mod view;
 mod violation;
 

@@ -8,8 +8,9 @@ use edri_link::wire::{
 };
 use parking_lot::Mutex;
 
+use super::announced::Announced;
 use super::log::Log;
-use super::network::{Announced, Numbers};
+use super::state::Numbers;
 
 /// What those members are told that may send the same: a router is not told of interests in what it may not send.
 #[derive(Debug)]
