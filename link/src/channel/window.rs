@@ -74,11 +74,6 @@ impl Grants {
         self.granted
     }
 
-    /// What was told last.
-    pub(crate) fn granted(&self) -> u64 {
-        self.granted
-    }
-
     fn due(&self) -> u64 {
         self.handled.saturating_add(self.window).max(self.granted)
     }

@@ -209,12 +209,6 @@ impl Endpoint {
     }
 
     pub(super) fn note(&mut self, heard: Heard) {
-        let complete = heard == Heard::Complete;
-        if let Some(event) = self.returned.hold(heard) {
-            self.channel.push_event(event);
-        }
-        if complete {
-            self.returned.send_again(&mut self.channel, &self.wanted);
-        }
+        self.returned.hear(heard, &self.wanted, &mut self.channel);
     }
 }
