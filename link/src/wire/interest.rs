@@ -133,11 +133,6 @@ pub struct Schema {
     pub shapes: Vec<Fingerprint>,
 }
 
-impl Role {
-    /// Those who are told, and do not answer.
-    pub(crate) const TOLD: &[Self] = &[Self::Subscriber, Self::Observer];
-}
-
 impl Schema {
     /// That of a notification; `None` if it is not shareable.
     pub fn of_notification<E: Notification>() -> Option<Self> {

@@ -116,7 +116,7 @@ impl<E: Notification> Deliver<Envelope<E>> for Outlet<Envelope<E>> {
     }
 
     fn name(&self) -> &str {
-        self.place.exit.name()
+        self.place.name()
     }
 }
 
@@ -184,7 +184,7 @@ impl<R: Request> Respond<R> for Outlet<Asked<R>> {
     }
 
     fn name(&self) -> &str {
-        self.place.exit.name()
+        self.place.name()
     }
 }
 
@@ -282,6 +282,6 @@ impl<T: Tunnel> Deliver<Opening<T>> for Outlet<Opening<T>> {
     }
 
     fn name(&self) -> &str {
-        self.place.exit.name()
+        self.place.name()
     }
 }

@@ -20,19 +20,22 @@ pub struct Place {
     pub(crate) consumer: Option<ConsumerId>,
     pub(crate) load: Arc<Load>,
     pub(crate) office: DeadLetterOffice,
+    name: Arc<str>,
 }
 
 impl Place {
-    /// For somebody behind `horizon`, who has told of himself what is in `load`. What is for him is handed to `exit`, marked
-    /// with `to`, which means something to the border alone. What cannot be encoded is handed in at `office`.
+    /// For somebody behind `horizon`, of that name, who has told of himself what is in `load`. What is for him is handed to
+    /// `exit`, marked with `to`, which means something to the border alone. What cannot be encoded is handed in at
+    /// `office`.
     pub fn new(
+        name: Arc<str>,
         exit: Arc<dyn Deliver<Departure>>,
         to: u64,
         horizon: Horizon,
         load: Arc<Load>,
         office: DeadLetterOffice,
     ) -> Self {
-        Self { exit, to, horizon, consumer: None, load, office }
+        Self { exit, to, horizon, consumer: None, load, office, name }
     }
 
     /// The same for one of several, who is told from the others.
@@ -43,6 +46,16 @@ impl Place {
 
     pub(crate) fn departure(&self, event: Shareable, meta: Meta, payload: Vec<u8>, back: Back) -> Departure {
         Departure::new(event, self.to, meta, payload, back)
+    }
+
+    /// What he is called.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// How much waits to go where he is.
+    pub fn waiting(&self) -> usize {
+        self.exit.load()
     }
 
     /// Behind which horizon he is.
@@ -65,7 +78,7 @@ impl fmt::Debug for Place {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter
             .debug_struct("Place")
-            .field("exit", &self.exit.name())
+            .field("name", &self.name)
             .field("to", &self.to)
             .field("horizon", &self.horizon)
             .field("consumer", &self.consumer)

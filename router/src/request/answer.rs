@@ -183,7 +183,7 @@ impl<R: Request> Observed<R> {
                 if let Some(left) = departure {
                     left.discard(
                         Loss::unhandled(Reason::Overflow),
-                        &DeadLetterOffice::new(router, place.exit.name().into()),
+                        &DeadLetterOffice::new(router, place.name().into()),
                     );
                 }
             }
