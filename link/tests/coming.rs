@@ -156,10 +156,10 @@ proptest! {
                 read += subscription.tally().accepted;
             }
             settle().await;
-            // What the link took was delivered to somebody there, or is lost there with its reason.
-            let lost = b.snapshot().dead_letters;
-            assert!(read + lost.no_subscriber >= accepted as u64, "{read} {lost:?} {accepted}");
-            assert_eq!(a.snapshot().dead_letters.no_subscriber + accepted as u64, next);
+            // Whatever was sent was delivered to somebody, or is lost at one of the ends, with its reason.
+            let lost = [&a, &b].map(|router| router.snapshot().dead_letters.no_subscriber);
+            assert!(read + lost[0] + lost[1] >= next, "{read} {lost:?} of {next}");
+            assert!(lost[0] >= next - accepted as u64);
         });
     }
 }
