@@ -11,8 +11,8 @@ use std::time::Duration;
 use edri_event::{Event as _, Failure, Priority, Request, Retention, RoutePolicy};
 use edri_link::Link;
 use edri_router::{
-    Answer, Asked, Inbox, InboxSettings, Overflow, Reason, Receiver, Registration, Replay, RequestError, Router,
-    Subscription, ToInbox,
+    Answer, Asked, Inbox, InboxSettings, Overflow, Reason, Receiver, Registration, Replay, RequestError,
+    Router, Subscription, ToInbox,
 };
 use serde::{Deserialize, Serialize};
 use support::net::{link, link_apart, settle};

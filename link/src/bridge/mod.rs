@@ -5,7 +5,7 @@
 //! link      the handle, and how it is started
 //! seam      the link as its router knows it: places on the routes for what the other end wants
 //! filter    which events may go over
-//! exit      where what is to go out waits
+//! exit      where what is to go out waits: in lanes
 //! offers    what is consumed here, as the other end is told
 //! addresses which interest of the other end a place stands for
 //! outgoing  all that goes out; incoming: all that comes in
@@ -18,6 +18,7 @@ mod addresses;
 mod exit;
 mod filter;
 mod incoming;
+mod lane;
 mod link;
 mod offers;
 mod outcome;

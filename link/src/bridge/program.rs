@@ -60,16 +60,17 @@ impl Program {
     ) -> Self {
         let name: Arc<str> = format!("a link of {}", settings.identity.name).into();
         let office = DeadLetterOffice::new(router, Arc::clone(&name));
-        let (exit, receivers) = Exit::new(&name, settings.inbox, &office);
+        let exit = Arc::new(Exit::new(settings.inbox, office.clone()));
         let horizon = settings.horizon.unwrap_or_else(|| Horizon::named(&settings.identity.network));
-        let seam = Arc::new(Seam::new(horizon, exit, office.clone(), settings.filter.clone()));
+        let filter = settings.filter.clone();
+        let seam = Arc::new(Seam::new(horizon, Arc::clone(&exit), office.clone(), filter));
         let border = router.attach_border(Arc::clone(&seam) as Arc<dyn Border>);
         Self {
             router: router.clone(),
             seam,
             border: Some(border),
             offers: Offers::default(),
-            outgoing: Outgoing::new(receivers, office),
+            outgoing: Outgoing::new(exit, office),
             incoming: Incoming::new(router, horizon),
             pumps: Pumps::new(),
             tell,

@@ -3,8 +3,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Context;
 
 use edri_router::{
-    Border, ConsumerId, DeadLetterOffice, Deliver, Departure, Description, Horizon, Load, Place,
-    Registration, RouteKind, Router, Shareable, ShareableEvent as _,
+    Border, ConsumerId, DeadLetterOffice, Description, Horizon, Load, Place, Registration, RouteKind, Router,
+    Shareable, ShareableEvent as _,
 };
 use futures_util::task::AtomicWaker;
 
@@ -58,10 +58,10 @@ struct Want {
 pub(super) const MOST_HOPS: u8 = 8;
 
 impl Seam {
-    pub(super) fn new(horizon: Horizon, exit: Exit, office: DeadLetterOffice, filter: Filter) -> Self {
+    pub(super) fn new(horizon: Horizon, exit: Arc<Exit>, office: DeadLetterOffice, filter: Filter) -> Self {
         Self {
             horizon,
-            exit: Arc::new(exit),
+            exit,
             office,
             filter,
             table: Mutex::default(),
@@ -192,7 +192,7 @@ impl Seam {
     }
 
     fn attach(&self, router: &Router, want: &Want, event: &Shareable) -> Option<Registration> {
-        let exit = Arc::clone(&self.exit) as Arc<dyn Deliver<Departure>>;
+        let exit = Arc::clone(&self.exit) as Arc<dyn edri_router::Exit>;
         let load = Arc::clone(&want.load);
         let mut place = Place::new(self.peer(), exit, want.address, self.horizon, load, self.office.clone());
         if let Some(id) = want.consumer.id {

@@ -6,15 +6,15 @@ use edri_event::Meta;
 
 use super::demand::ConsumerId;
 use super::departure::{Back, Departure};
+use super::exit::Exit;
 use super::horizon::Horizon;
 use super::shareable::Shareable;
 use crate::dead_letter::DeadLetterOffice;
-use crate::route::Deliver;
 
 /// Somebody on the other side of a border, as he stands on a route here: what is sent to him departs.
 #[derive(Clone)]
 pub struct Place {
-    pub(crate) exit: Arc<dyn Deliver<Departure>>,
+    pub(crate) exit: Arc<dyn Exit>,
     pub(crate) to: u64,
     pub(crate) horizon: Horizon,
     pub(crate) consumer: Option<ConsumerId>,
@@ -29,7 +29,7 @@ impl Place {
     /// `office`.
     pub fn new(
         name: Arc<str>,
-        exit: Arc<dyn Deliver<Departure>>,
+        exit: Arc<dyn Exit>,
         to: u64,
         horizon: Horizon,
         load: Arc<Load>,
@@ -44,8 +44,8 @@ impl Place {
         Self { consumer: Some(consumer), ..self }
     }
 
-    pub(crate) fn departure(&self, event: Shareable, meta: Meta, payload: Vec<u8>, back: Back) -> Departure {
-        Departure::new(event, self.to, meta, payload, back)
+    pub(crate) fn departure(&self, event: Shareable, meta: Meta, back: Back) -> Departure {
+        Departure::new(event, self.to, meta, back)
     }
 
     /// What he is called.
@@ -55,7 +55,7 @@ impl Place {
 
     /// How much waits to go where he is.
     pub fn waiting(&self) -> usize {
-        self.exit.load()
+        self.exit.waiting()
     }
 
     /// Behind which horizon he is.
