@@ -387,7 +387,7 @@ impl<C: Copy + Unpin, T> Future for UnderWay<C, T> {
 }
 
 /// The next that is done, if one is; the task is woken when there is one.
-pub(super) fn next<F: Future>(doing: &mut FuturesUnordered<F>, cx: &mut Context<'_>) -> Option<F::Output> {
+fn next<F: Future>(doing: &mut FuturesUnordered<F>, cx: &mut Context<'_>) -> Option<F::Output> {
     match Pin::new(doing).poll_next(cx) {
         Poll::Ready(done) => done,
         Poll::Pending => None,

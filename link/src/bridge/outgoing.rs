@@ -1,23 +1,16 @@
-use std::collections::HashMap;
 use std::convert::Infallible;
-use std::future::{Future, poll_fn};
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::Context;
 
 use bytes::Bytes;
-use edri_event::{Failure, Meta, Priority, Progress, ProgressSink};
-use edri_router::{
-    Answered, Back, DeadLetterOffice, Departure, Loss, Reason, Router, Shareable, ShareableEvent as _,
-};
-use futures_util::future::{AbortHandle, Abortable};
-use futures_util::stream::FuturesUnordered;
+use edri_event::{Failure, Meta, Priority};
+use edri_router::{Back, DeadLetterOffice, Departure, Loss, Reason, Router};
 
 use super::addresses::Addresses;
+use super::calls::Calls;
 use super::exit::{Exit, LANES};
-use super::incoming::next;
 use super::lane::Hand;
-use super::outcome::{from_wire, write_observed};
+use super::outcome::write_observed;
 use super::pumps::Pumps;
 use crate::call::CallId;
 use crate::drive::Happened;
@@ -33,26 +26,11 @@ pub(super) struct Outgoing {
     /// What was taken from each lane and has not been sent.
     hands: [Hand; 3],
     office: DeadLetterOffice,
-    calls: HashMap<CallId, Pending>,
-    cancelled: FuturesUnordered<Abortable<Cancelled>>,
+    pub(super) calls: Calls,
     /// What the other end is called.
     pub(super) peer: Arc<str>,
     pub(super) addresses: Addresses,
 }
-
-/// A request that went out, until it is answered.
-struct Pending {
-    event: Shareable,
-    answered: Watched,
-    progress: Option<ProgressSink>,
-    watch: AbortHandle,
-}
-
-/// Shared with what waits for its requester to go away.
-type Watched = Arc<std::sync::Mutex<Option<Box<dyn Answered>>>>;
-
-/// Ready when nobody waits for the answer any more.
-type Cancelled = Pin<Box<dyn Future<Output = CallId> + Send>>;
 
 /// How much of a tunnel may be on its way, in [cost](crate::Cost), in each direction.
 pub(super) const TUNNEL_WINDOW: u32 = 256 * 1024;
@@ -63,32 +41,14 @@ impl Outgoing {
             exit,
             hands: Default::default(),
             office,
-            calls: HashMap::new(),
-            cancelled: FuturesUnordered::new(),
+            calls: Calls::default(),
             peer: Arc::from("the other router"),
             addresses: Addresses::default(),
         }
     }
 
     pub(super) fn answer(&mut self, call: CallId, outcome: Result<Bytes, AnswerError>) {
-        if let Some(Pending { event, answered, watch, .. }) = self.calls.remove(&call) {
-            watch.abort();
-            let answered = answered.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
-            if let Some(answered) = answered {
-                match &outcome {
-                    Ok(response) => answered.answer(Ok(response)),
-                    Err(error) => {
-                        answered.answer(Err(from_wire(error.clone(), event.known_name(), &self.peer)))
-                    }
-                }
-            }
-        }
-    }
-
-    pub(super) fn report(&self, call: CallId, progress: Progress) {
-        if let Some(Pending { progress: Some(sink), .. }) = self.calls.get(&call) {
-            sink.report(progress);
-        }
+        self.calls.answer(call, outcome, &self.peer);
     }
 
     /// Sends what waits, as far as there is room, and takes back what nobody waits for any more.
@@ -99,12 +59,8 @@ impl Outgoing {
         cx: &mut Context<'_>,
     ) -> Happened {
         let mut happened = Happened::Nothing;
-        while let Some(ended) = next(&mut self.cancelled, cx) {
-            if let Ok(call) = ended
-                && self.calls.remove(&call).is_some()
-            {
-                endpoint.cancel(call);
-            }
+        for call in self.calls.take_left(cx) {
+            endpoint.cancel(call);
             happened = Happened::Something;
         }
         self.exit.listen(cx);
@@ -156,7 +112,8 @@ impl Outgoing {
                 Back::Answer(answered) => {
                     match endpoint.request_with(interest, &circumstances, put(payload)) {
                         Ok(call) => {
-                            self.await_answer(call, event, answered, &meta);
+                            let progress = meta.progress().cloned();
+                            self.calls.await_answer(call, event, answered, progress);
                             return;
                         }
                         Err(error) => Err((not_sent(error), Back::Answer(answered))),
@@ -193,23 +150,6 @@ impl Outgoing {
             let lost = Departure::new(event, to, meta, back);
             lost.discard(payload, Loss::unhandled(reason), &self.office);
         }
-    }
-
-    fn await_answer(&mut self, call: CallId, event: Shareable, answered: Box<dyn Answered>, meta: &Meta) {
-        let (watch, registration) = AbortHandle::new_pair();
-        let answered: Watched = Arc::new(std::sync::Mutex::new(Some(answered)));
-        let watched = Arc::clone(&answered);
-        let cancelled: Cancelled = Box::pin(async move {
-            poll_fn(|cx| {
-                let mut answered = watched.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-                answered.as_mut().map_or(Poll::Pending, |answered| answered.poll_cancelled(cx))
-            })
-            .await;
-            call
-        });
-        self.cancelled.push(Abortable::new(cancelled, registration));
-        let progress = meta.progress().cloned();
-        self.calls.insert(call, Pending { event, answered, progress, watch });
     }
 
     /// A notification that was sent did not reach a consumer, or may not have: it is lost.

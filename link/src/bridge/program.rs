@@ -190,7 +190,7 @@ impl drive::Program for Program {
             }
             Event::Cancelled { call } => self.incoming.cancelled(call),
             Event::Answer { call, outcome } => self.outgoing.answer(call, outcome),
-            Event::Progress { call, progress } => self.outgoing.report(call, progress),
+            Event::Progress { call, progress } => self.outgoing.calls.report(call, progress),
             Event::TunnelGranted { tunnel, granted } => self.pumps.granted(tunnel, granted),
             Event::TunnelItem { tunnel, payload } => self.pumps.hear(tunnel, Heard::Item(payload)),
             // When the link has ended, its tunnels end with it, and with its reason.
