@@ -60,6 +60,8 @@ pub mod runtime;
 pub mod testing;
 
 pub use app::{App, Left, OrderError, Report, RunningApp, Signal};
+#[cfg(feature = "switch")]
+pub use edri_connector as connector;
 pub use edri_event as event;
 pub use edri_manager as manager;
 pub use edri_manager::manager;

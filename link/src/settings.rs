@@ -3,7 +3,7 @@ use std::time::Duration;
 use edri_router::{Horizon, InboxSettings};
 
 use crate::bridge::Filter;
-use crate::wire::{Identity, Limits, Token};
+use crate::wire::{Identity, Limits, Proof, Token};
 
 /// How one end of a link is to behave.
 #[derive(Clone, Debug)]
@@ -39,6 +39,8 @@ pub struct Settings {
     pub filter: Filter,
     /// What is given to the other end when connecting, and expected from it when accepting.
     pub token: Option<Token>,
+    /// By what this incarnation is known again when it connects anew. A fresh one by default.
+    pub proof: Proof,
 }
 
 impl Settings {
@@ -56,6 +58,7 @@ impl Settings {
             horizon: None,
             filter: Filter::all(),
             token: None,
+            proof: Proof::fresh(),
         }
     }
 

@@ -23,6 +23,8 @@ pub(crate) enum Violation {
     Incarnation { got: u64, expected: u64 },
     #[error("the session {got} was begun, when {current} was the last")]
     Session { got: u64, current: u64 },
+    #[error("a member's limits would stall everything: {reason}")]
+    Limits { reason: String },
     #[error("more was sent in the lane `{lane}` than its window allows")]
     WindowExceeded { lane: &'static str },
     #[error("more was sent through a tunnel than its window allows")]

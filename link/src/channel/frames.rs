@@ -55,7 +55,7 @@ pub(crate) struct Resume {
 
 const MESSAGES: u8 = LOWEST_CHANNEL_KIND;
 const PART: u8 = LOWEST_CHANNEL_KIND + 1;
-const ACKNOWLEDGE: u8 = LOWEST_CHANNEL_KIND + 2;
+pub(crate) const ACKNOWLEDGE: u8 = LOWEST_CHANNEL_KIND + 2;
 const RESUME: u8 = LOWEST_CHANNEL_KIND + 3;
 /// Not of the channel itself: what is said between two routers that is not numbered.
 pub(crate) const MISMATCH: u8 = LOWEST_CHANNEL_KIND + 4;

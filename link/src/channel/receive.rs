@@ -52,7 +52,6 @@ impl Channel {
                 }
             }
             ChannelFrame::Acknowledge(acknowledge) => {
-                path.confirmed = true;
                 self.acknowledged(&acknowledge, now)?;
             }
             ChannelFrame::Resume(_) => {}
@@ -95,7 +94,7 @@ impl Channel {
     fn handle_messages(&mut self, messages: &[u8], body: &Bytes, now: Instant) -> Result<(), Violation> {
         let mut cursor = Cursor::new(messages);
         while !cursor.is_at_end() {
-            let message = Message::decode(&mut cursor, now)
+            let message = Message::decode(&mut cursor, Some(now))
                 .map_err(|error| Violation::Message { reason: error.to_string() })?;
             self.handle_message(message, body)?;
         }

@@ -48,7 +48,7 @@ impl Channel {
     /// Something carries it from here on, which takes frames of up to so many bytes, with their length.
     pub(crate) fn connect(&mut self, way: Way, frame: u32, now: Instant) {
         let heard = Heard::Nothing;
-        self.path = Some(Path { way, frame, said: false, heard, confirmed: false, say: Say::default() });
+        self.path = Some(Path { way, frame, said: false, heard, say: Say::default() });
         self.pace.begin();
         self.wait(now);
     }
@@ -57,10 +57,6 @@ impl Channel {
     pub(crate) fn disconnect(&mut self) {
         self.path = None;
         self.pace.begin();
-    }
-
-    pub(crate) fn is_connected(&self) -> bool {
-        self.path.is_some()
     }
 
     /// The other end says how far it has come.
@@ -79,18 +75,17 @@ impl Channel {
         }
         if theirs > current {
             // It has given up the one before, and what was in it.
-            self.begin_session(theirs, now);
+            self.begin_session(theirs);
         }
         let received = resume.acknowledge.received;
         if received < self.kept.acknowledged() || received > self.kept.last() {
             // One of the ends has forgotten what the other remembers.
-            self.begin_session(theirs + 1, now);
+            self.begin_session(theirs + 1);
             return Ok(());
         }
         let Some(path) = &mut self.path else { return Ok(()) };
         let first = path.heard != Heard::Now;
         path.heard = Heard::Now;
-        path.confirmed |= resume.heard;
         if path.way == Way::Relayed && !resume.heard {
             path.say.due = true;
         }
@@ -117,12 +112,12 @@ impl Channel {
     }
 
     /// Gives up what is under way, and goes on from nothing. What of it may be sent again is.
-    fn begin_session(&mut self, session: u64, now: Instant) {
+    fn begin_session(&mut self, session: u64) {
         let lost = AnswerError::LinkLost {
             peer: None,
             reason: "the other end has given the link up meanwhile".to_owned(),
         };
-        let again = self.dissolve(&lost, session, now);
+        let again = self.dissolve(&lost, session);
         self.session = session;
         self.allowances = std::array::from_fn(|_| Allowance::new(self.ends.peer.window));
         self.kept = Kept::new();
@@ -132,7 +127,6 @@ impl Channel {
         self.pace.begin();
         if let Some(path) = &mut self.path {
             path.heard = Heard::Earlier;
-            path.confirmed = false;
             path.say = Say { due: true, ..Say::default() };
         }
         for again in again {
@@ -145,7 +139,7 @@ impl Channel {
     /// fail with `error`. What may be sent again is given back: requests first, in the order in which they were asked;
     /// then notifications that were sent and not acknowledged, in their order; then what had not been sent, likewise in
     /// each lane.
-    pub(crate) fn dissolve(&mut self, error: &AnswerError, next_session: u64, now: Instant) -> Vec<Again> {
+    pub(crate) fn dissolve(&mut self, error: &AnswerError, next_session: u64) -> Vec<Again> {
         let mut again = Vec::new();
         for (call, request) in self.calls.take_sent() {
             match request {
@@ -158,7 +152,7 @@ impl Channel {
             }
         }
         self.drain_kept(&mut again);
-        self.drain_lanes(&mut again, now);
+        self.drain_lanes(&mut again);
         self.next = None;
         self.parts_announced = 0;
         for call in self.calls.take_theirs(next_session) {
@@ -180,7 +174,7 @@ impl Channel {
         let mut take = |bytes: &[u8], made: Instant| {
             let mut cursor = Cursor::new(bytes);
             while !cursor.is_at_end()
-                && let Ok(message) = Message::decode(&mut cursor, made)
+                && let Ok(message) = Message::decode(&mut cursor, Some(made))
             {
                 if let Message::Notify { to, mut circumstances, payload } = message {
                     circumstances.redelivered = true;
@@ -208,7 +202,7 @@ impl Channel {
     }
 
     /// What has not been sent.
-    fn drain_lanes(&mut self, again: &mut Vec<Again>, now: Instant) {
+    fn drain_lanes(&mut self, again: &mut Vec<Again>) {
         let calls = &mut self.calls;
         for queue in self.lanes.iter_mut() {
             queue.drain(|bytes, particulars| {
@@ -218,7 +212,7 @@ impl Channel {
                     Some(What::Request(call)) => Some(call),
                     Some(_) => return,
                 };
-                let (to, mut circumstances, payload) = match Message::decode(&mut Cursor::new(bytes), now) {
+                let (to, mut circumstances, payload) = match Message::decode(&mut Cursor::new(bytes), None) {
                     Ok(
                         Message::Notify { to, circumstances, payload }
                         | Message::Request { to, circumstances, payload, .. },

@@ -128,9 +128,9 @@ impl Channel {
         })
     }
 
-    /// Nobody waits for the answer any more.
-    pub(crate) fn cancel(&mut self, call: CallId) {
-        let Some(stage) = self.calls.stage(call) else { return };
+    /// Nobody waits for the answer any more. `false` if there is no such request.
+    pub(crate) fn cancel(&mut self, call: CallId) -> bool {
+        let Some(stage) = self.calls.stage(call) else { return false };
         match *stage {
             Stage::Waiting => {
                 *stage = Stage::CancelledWhileWaiting;
@@ -147,6 +147,7 @@ impl Channel {
             }
             Stage::CancelledWhileWaiting | Stage::Cancelled => {}
         }
+        true
     }
 
     /// Whether it needs an answer: it has not been answered before, nor cancelled.

@@ -33,6 +33,8 @@ pub(crate) struct Channel {
     /// The lengths of the long messages whose parts are being sent.
     pub(super) parts_announced: u64,
     pub(super) kept: Kept,
+    /// How many frames were written again because they had been lost.
+    pub(super) resent: u64,
     /// The long messages whose last parts are not acknowledged: the numbers of those, and all of them.
     pub(super) long: VecDeque<(u64, Bytes)>,
     /// Nothing numbered is made any more.
@@ -70,8 +72,6 @@ pub(super) struct Path {
     pub(super) said: bool,
     /// The other end has, in this session; or in an earlier one.
     pub(super) heard: Heard,
-    /// The other end has heard it.
-    pub(super) confirmed: bool,
     /// To be said next.
     pub(super) say: Say,
 }
@@ -115,6 +115,7 @@ impl Channel {
             allowances: std::array::from_fn(|_| Allowance::new(ends.peer.window)),
             parts_announced: 0,
             kept: Kept::new(),
+            resent: 0,
             long: VecDeque::new(),
             finished: false,
             arrivals: Arrivals::default(),
@@ -125,10 +126,6 @@ impl Channel {
             events: VecDeque::new(),
             ends,
         }
-    }
-
-    pub(crate) fn ends(&self) -> &Ends {
-        &self.ends
     }
 
     pub(crate) fn session(&self) -> u64 {
@@ -157,13 +154,20 @@ impl Channel {
 
     /// Whether all has arrived that this end had to send, and all that came is acknowledged.
     pub(crate) fn is_settled(&self) -> bool {
-        self.lanes.is_empty() && self.kept.is_empty() && !self.arrivals.is_waiting()
+        // What came over an earlier path the other end asks for, if it does not know that it came.
+        let heard = self.path.as_ref().is_some_and(|path| path.heard == Heard::Now);
+        self.lanes.is_empty() && self.kept.is_empty() && !(heard && self.arrivals.is_waiting())
     }
 
     /// Whether anything has ever gone over it or is about to.
     pub(crate) fn is_idle(&self) -> bool {
         self.is_settled()
             && self.calls.ours() + self.calls.theirs() + self.tunnels.ours() + self.tunnels.theirs() == 0
+    }
+
+    /// How many frames were written again since this was asked last.
+    pub(crate) fn take_resent(&mut self) -> u64 {
+        std::mem::take(&mut self.resent)
     }
 
     /// Nothing more is sent but acknowledgements.

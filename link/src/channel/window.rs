@@ -74,11 +74,6 @@ impl Grants {
         self.granted
     }
 
-    /// What was told last.
-    pub(crate) fn granted(&self) -> u64 {
-        self.granted
-    }
-
     fn due(&self) -> u64 {
         self.handled.saturating_add(self.window).max(self.granted)
     }
@@ -127,6 +122,19 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn what_came_in_an_earlier_session_is_handled_before_what_came_in_this_one() {
+        let mut before = Grants::new(1_000);
+        (0..5).for_each(|_| assert!(before.arrive(Cost::of(36))));
+        before.handle(Cost::of(36));
+        let mut grants = before.begin_again();
+        assert!(grants.arrive(Cost::of(936)));
+        (0..4).for_each(|_| drop(grants.handle(Cost::of(36))));
+        assert_eq!((grants.held(), grants.grant()), (1_000, 1_000));
+        grants.handle(Cost::of(936));
+        assert_eq!((grants.held(), grants.grant()), (0, 2_000));
     }
 
     #[test]

@@ -4,13 +4,13 @@ use super::state::{Connection, Phase};
 use crate::closed::Closed;
 use crate::handshake::{Peer, admit, check_welcome};
 use crate::violation::Violation;
-use crate::wire::{CloseCode, Frame, Hello, Station, Welcome};
+use crate::wire::{CloseCode, Frame, Hello, Welcome};
 
 /// What comes out of a connection for those above it.
 #[derive(Debug)]
 pub(crate) enum Arrived {
     /// The handshake has ended well.
-    Opened(Peer, Station),
+    Opened(Peer),
     /// A frame that is none of the connection's.
     Frame(Frame),
     /// The other end says that it will send nothing more.
@@ -77,7 +77,11 @@ impl Connection {
                 let when = "after the handshake had ended";
                 Err(Violation::Unexpected { frame: frame.name(), when })
             }
-            Frame::Heartbeat => Ok(None),
+            Frame::Heartbeat | Frame::Pong(_) => Ok(None),
+            Frame::Ping(number) => {
+                self.pinged = Some(number);
+                Ok(None)
+            }
             Frame::Close(close) if close.code == CloseCode::Orderly => {
                 self.close_received = true;
                 Ok(Some(Arrived::Finished))
@@ -92,12 +96,12 @@ impl Connection {
 
     fn hello(&mut self, hello: Hello) -> Arrived {
         let heartbeat = hello.heartbeat;
+        self.proof = hello.proof;
         match admit(hello, &self.settings) {
             Ok((welcome, peer)) => {
-                let station = welcome.station;
                 self.greeting = Some(Frame::Welcome(welcome));
                 self.open(heartbeat);
-                Arrived::Opened(peer, station)
+                Arrived::Opened(peer)
             }
             Err(refused) => {
                 self.refuse(refused);
@@ -110,9 +114,9 @@ impl Connection {
         let Phase::Greeting(expected) = self.phase else { return Arrived::Ended };
         let heartbeat = welcome.heartbeat;
         match check_welcome(welcome, expected, &self.settings) {
-            Ok((peer, station)) => {
+            Ok(peer) => {
                 self.open(heartbeat);
-                Arrived::Opened(peer, station)
+                Arrived::Opened(peer)
             }
             Err(refused) => {
                 self.say_last(CloseCode::GivenUp, refused.reason.clone());

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 use crate::closed::Closed;
 use crate::handshake::{Expected, Refused};
 use crate::settings::Settings;
-use crate::wire::{Credentials, Frame, Hello, Limits, Reader, Refusal, write};
+use crate::wire::{Credentials, Frame, Hello, Limits, Pong, Proof, Reader, write};
 
 /// One end of a connection.
 #[derive(Debug)]
@@ -19,6 +19,10 @@ pub(crate) struct Connection {
     pub(super) last_spoke: Instant,
     /// To be written before everything else.
     pub(super) greeting: Option<Frame>,
+    /// The last ping, until it is answered: of several that came before that, only the last is.
+    pub(super) pinged: Option<u64>,
+    /// By what the one who connects is known again.
+    pub(super) proof: Proof,
     /// The last frame of this end, after which it writes nothing.
     pub(super) last_word: Option<Frame>,
     pub(super) close_sent: bool,
@@ -41,8 +45,9 @@ impl Connection {
     /// The end that connects: it says hello.
     pub(crate) fn connecting(settings: &Arc<Settings>, expected: Expected, now: Instant) -> Self {
         let credentials = settings.token.clone().map_or(Credentials::None, Credentials::Token);
-        let hello =
+        let mut hello =
             Hello::new(settings.identity.clone(), credentials, settings.limits, settings.heartbeat_millis());
+        hello.proof = settings.proof;
         Self::new(settings, Phase::Greeting(expected), Some(Frame::Hello(hello)), now)
     }
 
@@ -60,6 +65,8 @@ impl Connection {
             last_heard: now,
             last_spoke: now,
             greeting,
+            pinged: None,
+            proof: Proof::default(),
             last_word: None,
             close_sent: false,
             close_received: false,
@@ -79,22 +86,31 @@ impl Connection {
         }
     }
 
-    /// Refuses whoever comes, because there are too many already. Before anything was received.
-    pub(crate) fn refuse_as_busy(&mut self, reason: String) {
-        if self.phase == Phase::Awaiting {
-            self.refuse(Refused::new(Refusal::Busy, reason));
-        }
+    /// Whether it can still be said that the one who connects is refused.
+    pub(crate) fn may_refuse(&self) -> bool {
+        self.phase == Phase::Awaiting || matches!(self.greeting, Some(Frame::Welcome(_)))
     }
 
-    pub(super) fn refuse(&mut self, refused: Refused) {
+    /// Refuses whoever connects, before anything was written.
+    pub(crate) fn refuse(&mut self, refused: Refused) {
         self.greeting = Some(Frame::Refused(refused.clone()));
         self.end(Closed::RefusedHere(refused));
     }
 
-    /// Appends what comes before everything else.
-    pub(crate) fn write_greeting(&mut self, out: &mut Vec<u8>) {
+    /// By what the one who connected is known again.
+    pub(crate) fn proof(&self) -> Proof {
+        self.proof
+    }
+
+    /// Appends what comes before everything else, with how many channel frames this router has sent again.
+    pub(crate) fn write_greeting(&mut self, out: &mut Vec<u8>, resent: u64) {
         if let Some(greeting) = self.greeting.take() {
             write(out, &greeting);
+        }
+        if self.is_open()
+            && let Some(number) = self.pinged.take()
+        {
+            write(out, &Frame::Pong(Pong { number, resent }));
         }
     }
 

@@ -14,13 +14,13 @@ impl Endpoint {
     /// [`closing`](crate::Settings::closing), the link is given up.
     pub fn close(&mut self, now: Instant) {
         match self.phase {
-            Phase::Fresh => self.give_up_at("it was closed before it was open", now),
+            Phase::Fresh => self.give_up("it was closed before it was open"),
             Phase::Open | Phase::Suspended(..) => {
                 self.closing_until = Some(now + self.settings.closing);
                 if self.phase == Phase::Open {
                     self.phase = Phase::Closing;
                 }
-                self.finish_closing(now);
+                self.finish_closing();
             }
             Phase::Closing | Phase::Closed => {}
         }
@@ -28,15 +28,11 @@ impl Endpoint {
 
     /// Gives the link up at once; the other end is told why.
     pub fn give_up(&mut self, reason: &str) {
-        self.give_up_at(reason, Instant::now());
-    }
-
-    pub(super) fn give_up_at(&mut self, reason: &str, now: Instant) {
         let closed = Closed::GivenUpHere { reason: crate::message::cut(reason.to_owned()) };
         if let Some(connection) = &mut self.connection {
             connection.give_up(reason);
         }
-        self.end(closed, now);
+        self.end(closed);
     }
 
     /// What carries the link is gone for good: nothing can be read or written any more, and the link has ended.
@@ -45,7 +41,7 @@ impl Endpoint {
             connection.lost(reason);
         }
         let closed = self.connection.as_ref().and_then(|connection| connection.closed().cloned());
-        self.end(closed.unwrap_or_else(|| Closed::Lost { reason: reason.to_owned() }), Instant::now());
+        self.end(closed.unwrap_or_else(|| Closed::Lost { reason: reason.to_owned() }));
     }
 
     /// Whether the link has ended. The last words may still have to be [written](Endpoint::transmit).
@@ -63,11 +59,11 @@ impl Endpoint {
     /// The other end sends nothing more.
     pub(super) fn close_received(&mut self, now: Instant) {
         self.close(now);
-        self.finish_closing(now);
+        self.finish_closing();
     }
 
     /// Ends an orderly close when both have said their last word.
-    pub(super) fn finish_closing(&mut self, now: Instant) {
+    pub(super) fn finish_closing(&mut self) {
         let said = |connection: &crate::connection::Connection| {
             connection.is_close_sent() && connection.is_close_received()
         };
@@ -75,19 +71,21 @@ impl Endpoint {
             if let Some(connection) = &mut self.connection {
                 connection.end(Closed::Orderly);
             }
-            self.end(Closed::Orderly, now);
+            self.end(Closed::Orderly);
         }
     }
 
     /// Answers what somebody waits for, and gives back the rest.
-    pub(super) fn end(&mut self, closed: Closed, now: Instant) {
+    pub(super) fn end(&mut self, closed: Closed) {
         if self.phase == Phase::Closed {
             return;
         }
         self.phase = Phase::Closed;
         let error = AnswerError::LinkLost { peer: None, reason: closed.to_string() };
-        self.returned.give_up(&mut self.channel, &error);
-        for again in self.channel.dissolve(&error, u64::MAX, now) {
+        for event in self.returned.give_up(&error) {
+            self.channel.push_event(event);
+        }
+        for again in self.channel.dissolve(&error, u64::MAX) {
             // In order, all that was sent has arrived: only requests wait for something.
             if again.call.is_some() || closed != Closed::Orderly {
                 let event = undelivered(again, Undelivered::LinkLost, error.clone());

@@ -1,13 +1,13 @@
 use std::time::Instant;
 
-use super::state::{Endpoint, Phase};
-use crate::channel::MISMATCH;
+use super::state::Endpoint;
+use crate::channel::{ACKNOWLEDGE, MISMATCH};
+use crate::closed::Closed;
 use crate::connection::Arrived;
 use crate::event::Event;
-use crate::interest::{Interest, Role, Schema};
-use crate::message::{AnswerError, Cursor};
+use crate::sift::read_mismatch;
 use crate::violation::Violation;
-use crate::wire::{Frame, Interests};
+use crate::wire::{Frame, Interests, Refusal, Refused};
 
 impl Endpoint {
     /// Takes in what the other end has written, however it was cut.
@@ -26,7 +26,7 @@ impl Endpoint {
             && let Some(arrived) = connection.next()
         {
             match arrived {
-                Arrived::Opened(peer, _) => self.opened(peer, now),
+                Arrived::Opened(peer) => self.opened(peer, now),
                 Arrived::Frame(frame) => {
                     if let Err(violation) = self.handle_frame(frame, now) {
                         self.violated(&violation, now);
@@ -39,7 +39,6 @@ impl Endpoint {
     }
 
     fn handle_frame(&mut self, frame: Frame, now: Instant) -> Result<(), Violation> {
-        const ACKNOWLEDGE: u8 = crate::wire::LOWEST_CHANNEL_KIND + 2;
         let closed = self.connection.as_ref().is_some_and(|connection| connection.is_close_received());
         if closed && !matches!(frame, Frame::Channel { kind: ACKNOWLEDGE, .. }) {
             return Err(Violation::Unexpected { frame: frame.name(), when: "after the close" });
@@ -70,74 +69,29 @@ impl Endpoint {
     }
 
     fn mismatch_came(&mut self, body: &[u8]) -> Result<(), Violation> {
-        let (interest, schema) = mismatch(body)?;
+        let (interest, schema) = read_mismatch(body)?;
         if let Some(mismatch) = self.offered.mismatch(interest, schema) {
             self.channel.push_event(Event::Mismatch(mismatch));
         }
         Ok(())
     }
 
-    /// What came for something that is not consumed here, or no longer, is answered at once, and the program does not
-    /// learn of it.
-    #[inline]
-    pub(super) fn check(&mut self, event: Event) -> Option<Event> {
-        match &event {
-            Event::Notification { interest, circumstances, payload } => {
-                if !matches!(self.offered.role(*interest), Some(Role::Subscriber | Role::Observer)) {
-                    self.channel.handled(circumstances.priority, payload.len());
-                    return None;
-                }
-            }
-            Event::Request { call, interest, circumstances, payload } => {
-                if !self.offered.consumes(*interest, Role::Responder) {
-                    self.channel.handled(circumstances.priority, payload.len());
-                    self.channel.answer(*call, Err(AnswerError::NoResponder));
-                    return None;
-                }
-            }
-            Event::TunnelOpened { tunnel, interest, circumstances, payload, .. } => {
-                if !self.offered.consumes(*interest, Role::Acceptor) {
-                    self.channel.handled(circumstances.priority, payload.len());
-                    let failure = edri_event::Failure::new(
-                        "no acceptor",
-                        "nobody at the other end accepts it any more",
-                    );
-                    self.channel.refuse_tunnel(*tunnel, failure);
-                    return None;
-                }
-            }
-            _ => {}
+    /// Refuses whoever connects: because there are [too many](Refusal::Busy) already, because somebody else
+    /// [is known](Refusal::Taken) as that router, or for reasons of the program's own. For the end that accepts, at the
+    /// latest when it has learned who comes, before it has transmitted anything. Later it does nothing.
+    pub fn refuse(&mut self, code: Refusal, reason: impl Into<String>) {
+        if let Some(connection) = &mut self.connection
+            && connection.may_refuse()
+        {
+            let refused = Refused::new(code, reason);
+            connection.refuse(refused.clone());
+            self.end(Closed::RefusedHere(refused));
         }
-        Some(event)
     }
 
     /// Refuses whoever comes, because there are too many already. For the end that accepts, before it has received
     /// anything.
     pub fn refuse_as_busy(&mut self, reason: impl Into<String>) {
-        if let Some(connection) = &mut self.connection
-            && self.phase == Phase::Fresh
-        {
-            connection.refuse_as_busy(reason.into());
-            if let Some(closed) = connection.closed().cloned() {
-                self.end(closed, Instant::now());
-            }
-        }
-    }
-}
-
-/// What is said where an event is not the same at both ends.
-pub(crate) fn mismatch(body: &[u8]) -> Result<(Interest, Schema), Violation> {
-    let mut cursor = Cursor::new(body);
-    let malformed = |error: crate::message::Malformed| Violation::Channel {
-        kind: MISMATCH,
-        length: body.len(),
-        reason: error.to_string(),
-    };
-    let interest = Interest(cursor.small_number().map_err(malformed)?);
-    let schema = cursor.value().map_err(malformed)?;
-    if cursor.is_at_end() {
-        Ok((interest, schema))
-    } else {
-        Err(malformed(crate::message::Malformed::LeftOver))
+        self.refuse(Refusal::Busy, reason);
     }
 }

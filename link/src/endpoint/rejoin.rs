@@ -28,17 +28,16 @@ impl Endpoint {
     }
 
     /// Goes on over the connection of `newcomer`, which has just learned who is at its other end, and has written nothing
-    /// since. If that is another incarnation of the router that was there before, this link goes on with that. What
-    /// carried this link before, if it was not known to be lost, carries it no longer.
+    /// since. What carried this link before, if it was not known to be lost, carries it no longer.
+    ///
+    /// The one who connects has to prove that it is the same incarnation of the same router. Another incarnation takes the
+    /// place of the one before only while this link is [suspended](Self::is_suspended); then it goes on with that.
     ///
     /// # Errors
-    /// It is another router, or one of the links has ended, or was not open yet: it is given back.
+    /// It is another router, cannot prove who it is, or one of the links is not open: the newcomer is given back, perhaps
+    /// to be [refused](Self::refuse) as [`Taken`](Refusal::Taken).
     pub fn take_over(&mut self, mut newcomer: Self, now: Instant) -> Result<(), Box<Self>> {
-        let same = match (&self.peer, &newcomer.peer) {
-            (Some(ours), Some(theirs)) => ours.identity.router == theirs.identity.router,
-            _ => false,
-        };
-        if !same || !self.is_open() || newcomer.phase != Phase::Open {
+        if !self.is_open() || newcomer.phase != Phase::Open || !self.knows(&newcomer) {
             return Err(Box::new(newcomer));
         }
         let (Some(connection), Some(peer)) = (newcomer.connection.take(), newcomer.peer.take()) else {
@@ -53,6 +52,15 @@ impl Endpoint {
         Ok(())
     }
 
+    /// Whether it is with the router that this link is with.
+    fn knows(&self, newcomer: &Self) -> bool {
+        let (Some(ours), Some(theirs)) = (&self.peer, &newcomer.peer) else { return false };
+        let same = ours.identity.incarnation == theirs.identity.incarnation;
+        let proof = newcomer.connection.as_ref().map(Connection::proof).unwrap_or_default();
+        ours.identity.router == theirs.identity.router
+            && (proof.proves(self.proof) && same || self.is_suspended() && !same)
+    }
+
     /// Both ends know each other.
     pub(super) fn opened(&mut self, peer: Peer, now: Instant) {
         let known = self.peer.as_ref().map(|known| (known.identity.router, known.identity.incarnation));
@@ -63,6 +71,9 @@ impl Endpoint {
         } else {
             self.begin_with(peer, now);
         }
+        if let (Side::Accepting, Some(connection)) = (self.side, &self.connection) {
+            self.proof = connection.proof();
+        }
         let frame = self.peer.as_ref().map_or(0, |peer| peer.limits.frame);
         self.channel.connect(Way::Direct, frame, now);
         self.learner = Learner::new(DICTIONARY);
@@ -72,8 +83,9 @@ impl Endpoint {
 
     /// Another router than before, or another incarnation of it: what was under way ends.
     fn begin_with(&mut self, peer: Peer, now: Instant) {
-        let again = self.channel.dissolve(&AnswerError::Restarted, 1, now);
-        self.returned.take(again, &self.wanted);
+        let again = self.channel.dissolve(&AnswerError::Restarted, 1);
+        let until = now + self.settings.rejoin.unwrap_or_default();
+        self.returned.take(again, &self.wanted, until);
         let ends = Ends {
             here: self.settings.identity.incarnation,
             there: peer.identity.incarnation,
@@ -101,7 +113,7 @@ impl Endpoint {
         let Some(closed) = self.connection.as_ref().and_then(Connection::closed).cloned() else { return };
         let may_come_back = match &closed {
             Closed::Lost { .. } | Closed::Silent { .. } | Closed::HandshakeTimedOut { .. } => true,
-            Closed::RefusedThere(refused) => refused.code == Refusal::Busy,
+            Closed::RefusedThere(refused) => matches!(refused.code, Refusal::Busy | Refusal::Taken),
             Closed::GivenUpThere { .. } => self.is_suspended(),
             _ => false,
         };
@@ -110,7 +122,7 @@ impl Endpoint {
             Phase::Fresh if waits && self.side == Side::Connecting => self.connection = None,
             Phase::Open if waits => self.suspend(&closed.to_string(), now),
             Phase::Suspended(..) if waits => self.connection = None,
-            _ => self.end(closed, now),
+            _ => self.end(closed),
         }
     }
 

@@ -99,7 +99,9 @@ impl Endpoint {
 
     /// See [`Line::cancel`].
     pub fn cancel(&mut self, call: CallId) {
-        self.channel.cancel(call);
+        if !self.channel.cancel(call) {
+            self.returned.cancel(call);
+        }
     }
 
     /// See [`Line::answer`].

@@ -9,7 +9,8 @@ use crate::handshake::{Expected, Peer};
 use crate::interest::{Consumer, Heard, Interest, Offered, Schema, Wanted};
 use crate::returned::Returned;
 use crate::settings::Settings;
-use crate::wire::{Learner, Limits};
+use crate::sift::sift;
+use crate::wire::{Learner, Limits, Proof};
 
 /// One end of a link between two routers, without any I/O.
 ///
@@ -56,6 +57,8 @@ pub struct Endpoint {
     pub(super) connection: Option<Connection>,
     /// Whom the channel is with.
     pub(super) peer: Option<Peer>,
+    /// By what that is known again, if it connected.
+    pub(super) proof: Proof,
     pub(super) channel: Channel,
     pub(super) next_call: u64,
     pub(super) offered: Offered,
@@ -125,6 +128,7 @@ impl Endpoint {
             phase: Phase::Fresh,
             connection,
             peer: None,
+            proof: Proof::default(),
             channel: Channel::new(nobody, 1),
             next_call: 0,
             offered: Offered::default(),
@@ -142,7 +146,7 @@ impl Endpoint {
     pub fn poll_event(&mut self) -> Option<Event> {
         loop {
             let event = self.channel.poll_event()?;
-            if let Some(event) = self.check(event) {
+            if let Some(event) = sift(event, &self.offered, &mut self.channel) {
                 return Some(event);
             }
         }
@@ -207,16 +211,10 @@ impl Endpoint {
 
     /// Whether all that this end had to send has arrived, and all that came was acknowledged.
     pub fn is_settled(&self) -> bool {
-        self.channel.is_settled()
+        self.channel.is_settled() && self.returned.is_empty()
     }
 
     pub(super) fn note(&mut self, heard: Heard) {
-        let complete = heard == Heard::Complete;
-        if let Some(event) = self.returned.hold(heard) {
-            self.channel.push_event(event);
-        }
-        if complete {
-            self.returned.send_again(&mut self.channel, &self.wanted);
-        }
+        self.returned.hear(heard, &self.wanted, &mut self.channel);
     }
 }

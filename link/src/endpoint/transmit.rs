@@ -1,21 +1,20 @@
 use std::time::Instant;
 
 use super::state::{Endpoint, Phase};
-use crate::channel::MISMATCH;
-use crate::message::put_number;
-use crate::wire::{Frame, Interests, framed, put, write};
+use crate::sift::write_mismatch;
+use crate::wire::{Frame, Interests, write};
 
 impl Endpoint {
     /// Appends what is to be written now: whole frames, until `out` holds about `most` bytes more or there is nothing more.
     pub fn transmit(&mut self, out: &mut Vec<u8>, most: usize, now: Instant) {
         let before = out.len();
         let Some(connection) = &mut self.connection else { return };
-        connection.write_greeting(out);
+        connection.write_greeting(out, 0);
         if connection.is_open() && matches!(self.phase, Phase::Open | Phase::Closing) {
             let end = before.saturating_add(most);
             self.write_interests(out, end);
             self.channel.transmit(out, end.saturating_sub(out.len()), now);
-            self.write_close(out, now);
+            self.write_close(out);
         }
         if let Some(connection) = &mut self.connection {
             connection.write_end(out, before, now);
@@ -35,21 +34,18 @@ impl Endpoint {
             && out.len() < end
             && let Some((interest, schema)) = self.objections.pop_front()
         {
-            framed(out, MISMATCH, |out| {
-                put_number(out, interest.number().into());
-                put(out, &schema);
-            });
+            write_mismatch(out, interest, &schema);
         }
     }
 
     /// When all that waited has been sent, the last is that there is nothing more.
-    fn write_close(&mut self, out: &mut Vec<u8>, now: Instant) {
+    fn write_close(&mut self, out: &mut Vec<u8>) {
         if self.phase == Phase::Closing && !self.is_close_sent() && self.channel.is_flushed() {
             if let Some(connection) = &mut self.connection {
                 connection.write_close(out);
             }
             self.channel.finish();
-            self.finish_closing(now);
+            self.finish_closing();
         }
     }
 

@@ -1,6 +1,7 @@
 use crate::settings::Settings;
 use crate::wire::{
-    Credentials, FEATURES, Hello, Identity, Limits, Peer, Refusal, Refused, Station, VERSION, Welcome,
+    Credentials, FEATURES, Hello, Identity, Limits, Peer, Purpose, Refusal, Refused, Station, VERSION,
+    Welcome,
 };
 
 /// Whether whoever says `hello`, which is of a version that is spoken here, may come in.
@@ -15,6 +16,10 @@ pub(crate) fn admit(hello: Hello, ours: &Settings) -> Result<(Welcome, Peer), Re
         };
         return Err(Refused::new(Refusal::Token, reason));
     }
+    if hello.purpose != Purpose::Join {
+        let reason = "it came to look, and there is a router here: expected one that wants to join";
+        return Err(Refused::new(Refusal::Station, reason));
+    }
     check_limits(&hello.limits)?;
     let welcome = Welcome {
         version: VERSION,
@@ -28,11 +33,7 @@ pub(crate) fn admit(hello: Hello, ours: &Settings) -> Result<(Welcome, Peer), Re
 }
 
 /// Whether the end that says `welcome` is one to talk to: a router or a switch, as `expected`.
-pub(crate) fn check_welcome(
-    welcome: Welcome,
-    expected: Expected,
-    ours: &Settings,
-) -> Result<(Peer, Station), Refused> {
+pub(crate) fn check_welcome(welcome: Welcome, expected: Expected, ours: &Settings) -> Result<Peer, Refused> {
     if welcome.version != VERSION {
         let reason = format!("it chose version {} of the link protocol: expected {VERSION}", welcome.version);
         return Err(Refused::new(Refusal::Version, reason));
@@ -47,8 +48,7 @@ pub(crate) fn check_welcome(
     }
     check_identity(&welcome.identity, &ours.identity)?;
     check_limits(&welcome.limits)?;
-    let peer = Peer { identity: welcome.identity, version: welcome.version, limits: welcome.limits };
-    Ok((peer, welcome.station))
+    Ok(Peer { identity: welcome.identity, version: welcome.version, limits: welcome.limits })
 }
 
 /// What is to be at the accepting end.

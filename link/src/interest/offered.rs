@@ -123,6 +123,11 @@ impl Offered {
         self.retired.iter().find(|(retired, _)| *retired == interest).map(|(_, role)| *role)
     }
 
+    /// What it is called that is consumed.
+    pub(crate) fn name(&self, interest: Interest) -> Option<&str> {
+        self.live.get(&interest).map(|live| live.schema.name.as_str())
+    }
+
     /// Another router knows it as something else.
     pub(crate) fn mismatch(&self, interest: Interest, theirs: Schema) -> Option<Mismatch> {
         let live = self.live.get(&interest)?;
@@ -181,6 +186,7 @@ fn size(change: &Change) -> usize {
     16 + match change {
         Change::Schema { schema, .. } => 64 + schema.weight(),
         Change::Group { name, .. } => name.len(),
+        Change::Denied { reason, .. } => reason.len(),
         Change::Announce { .. } | Change::Withdraw { .. } | Change::Load { .. } | Change::Complete => 0,
     }
 }

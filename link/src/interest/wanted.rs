@@ -70,6 +70,11 @@ impl Wanted {
             }
             Learned::Loaded { interest, load } => self.loaded(interest, load),
             Learned::Complete => return Ok(self.complete()),
+            // A switch denies interests of the one it speaks to, and of nobody else.
+            Learned::Denied { .. } => {
+                let when = "about interests of another";
+                return Err(Violation::Unexpected { frame: "denied", when });
+            }
         };
         Ok(heard.into_iter().collect())
     }

@@ -90,7 +90,7 @@ pub(crate) enum Taken<'a> {
 }
 
 /// Longer messages than this are kept apart. Every frame has room for one that is not longer.
-const SHORT: usize = 8 * 1024;
+const SHORT: usize = 4 * 1024;
 
 /// So much room is kept by a queue that is empty.
 const SPARE: usize = 256 * 1024;

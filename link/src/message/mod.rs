@@ -9,6 +9,8 @@
 
 mod bytes;
 mod circumstances;
+#[cfg(test)]
+mod golden;
 mod outcome;
 mod wire;
 

@@ -1,5 +1,6 @@
 use std::collections::HashMap;
 use std::hash::Hash;
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::interest::{Change, Consumer, Interest, Schema};
@@ -42,6 +43,8 @@ pub enum Learned {
     Loaded { interest: Interest, load: u32 },
     /// All has been said that there was when the connection began.
     Complete,
+    /// A switch tells nobody of an interest.
+    Denied { interest: Interest, reason: String },
 }
 
 /// What was said of interests breaks the protocol.
@@ -91,9 +94,6 @@ impl Schema {
 /// How long the name of a group may be, in bytes.
 const LONGEST_GROUP: usize = 1024;
 
-/// What an entry of a dictionary counts for beside its texts, in bytes.
-const AROUND: usize = 64;
-
 #[derive(Debug)]
 struct Numbers<T: ?Sized> {
     of: HashMap<Arc<T>, u32>,
@@ -128,6 +128,16 @@ impl Lexicon {
     /// The number is needed once less.
     pub fn release_group(&mut self, number: u32) {
         self.groups.release(number);
+    }
+
+    /// What the schemas are of these numbers, as far as somebody holds them: for whoever says all of it.
+    pub fn schemas(&self, numbers: Range<u32>) -> impl Iterator<Item = (u32, &Arc<Schema>)> {
+        self.schemas.held(numbers)
+    }
+
+    /// What the groups are of these numbers, as far as somebody holds them.
+    pub fn groups(&self, numbers: Range<u32>) -> impl Iterator<Item = (u32, &Arc<str>)> {
+        self.groups.held(numbers)
     }
 
     /// What to say so that `interest` is announced where `told` has been said: what its numbers mean, unless that is known
@@ -188,6 +198,13 @@ impl<T: ?Sized + Hash + Eq> Numbers<T> {
         }
     }
 
+    fn held(&self, numbers: Range<u32>) -> impl Iterator<Item = (u32, &Arc<T>)> {
+        let end = (numbers.end as usize).min(self.entries.len());
+        let entries = self.entries.get(numbers.start as usize..end).unwrap_or_default();
+        let numbered = (numbers.start..).zip(entries);
+        numbered.filter(|(_, entry)| entry.uses > 0).map(|(number, entry)| (number, &entry.value))
+    }
+
     /// What a number means, if that has not been said; it counts as said.
     fn untold(&self, number: u32, told: &mut Vec<u32>) -> Option<&Arc<T>> {
         let entry = self.entries.get(number as usize)?;
@@ -200,6 +217,12 @@ impl<T: ?Sized + Hash + Eq> Numbers<T> {
 }
 
 impl Learner {
+    /// What a router lets the dictionary of a network take, in bytes: a switch speaks of no more.
+    pub const OF_A_NETWORK: usize = 16 * 1024 * 1024;
+
+    /// What an entry counts for beside its texts, in bytes.
+    pub const AROUND: usize = 64;
+
     /// Knows nothing yet. What it learns takes `most_bytes` at most.
     pub fn new(most_bytes: usize) -> Self {
         Self { schemas: HashMap::new(), groups: HashMap::new(), bytes: 0, most_bytes }
@@ -213,15 +236,15 @@ impl Learner {
         Ok(Some(match change {
             Change::Schema { number, schema } => {
                 let weight = check("schema", schema.weight(), Schema::LONGEST)?;
-                let before = self.schemas.get(&number).map_or(0, |before| before.weight() + AROUND);
-                self.count(weight + AROUND, before)?;
+                let before = self.schemas.get(&number).map_or(0, |before| before.weight() + Self::AROUND);
+                self.count(weight + Self::AROUND, before)?;
                 self.schemas.insert(number, Arc::new(schema));
                 return Ok(None);
             }
             Change::Group { number, name } => {
                 let length = check("group", name.len(), LONGEST_GROUP)?;
-                let before = self.groups.get(&number).map_or(0, |before| before.len() + AROUND);
-                self.count(length + AROUND, before)?;
+                let before = self.groups.get(&number).map_or(0, |before| before.len() + Self::AROUND);
+                self.count(length + Self::AROUND, before)?;
                 self.groups.insert(number, name.into());
                 return Ok(None);
             }
@@ -233,6 +256,7 @@ impl Learner {
             Change::Withdraw { interest } => Learned::Withdrawn { interest },
             Change::Load { interest, load } => Learned::Loaded { interest, load },
             Change::Complete => Learned::Complete,
+            Change::Denied { interest, reason } => Learned::Denied { interest, reason },
         }))
     }
 
@@ -318,6 +342,19 @@ mod tests {
             );
             lexicon.release_schema(number);
         }
+    }
+
+    #[test]
+    fn all_that_is_held_can_be_said_at_once() {
+        let mut lexicon = Lexicon::default();
+        let numbers = ["a", "b", "c"].map(|name| lexicon.hold_schema(&schema(name)));
+        lexicon.release_schema(numbers[1]);
+        lexicon.hold_group(&"workers".into());
+        let names = |range| lexicon.schemas(range).map(|(_, schema)| schema.name.clone()).collect::<Vec<_>>();
+        assert_eq!(names(0..64), ["a", "c"]);
+        assert_eq!(names(1..2), [""; 0]);
+        assert_eq!(names(64..128), [""; 0]);
+        assert!(lexicon.groups(0..64).eq([(0, &"workers".into())]));
     }
 
     #[test]

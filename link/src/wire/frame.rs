@@ -22,6 +22,10 @@ pub enum Frame {
     Close(Close),
     /// Nothing to say, but still there.
     Heartbeat,
+    /// To be answered at once with a [`Pong`] that has this number.
+    Ping(u64),
+    /// The answer to a ping.
+    Pong(Pong),
     /// Who consumes what.
     Interest(Interests),
     /// A switch says that a router is in the network.
@@ -37,6 +41,16 @@ pub enum Frame {
         /// Its body.
         body: Bytes,
     },
+}
+
+/// The answer to a [`Frame::Ping`], by which the other end learns how far it is, and what it costs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pong {
+    /// That of the ping.
+    pub number: u64,
+    /// How many channel frames its sender has sent again since it was made, because they had been lost. 0 for a switch, which sends
+    /// nothing again.
+    pub resent: u64,
 }
 
 /// The last frame of either end.
@@ -162,6 +176,8 @@ const INTEREST: u8 = 6;
 const MEMBER: u8 = 7;
 const LEFT: u8 = 8;
 const RELAY: u8 = 9;
+const PING: u8 = 10;
+const PONG: u8 = 11;
 
 /// A frame of a connection is no longer than this, whatever was agreed upon, unless it is a relay: what it becomes in
 /// memory is larger than its bytes.
@@ -198,6 +214,8 @@ impl Frame {
                 all::<()>("heartbeat", body)?;
                 Self::Heartbeat
             }
+            PING => Self::Ping(all("ping", body)?),
+            PONG => Self::Pong(all("pong", body)?),
             INTEREST => Self::Interest(all("interest", body)?),
             MEMBER => Self::Member(all("member", body)?),
             LEFT => Self::Left(all("left", body)?),
@@ -213,6 +231,8 @@ impl Frame {
             Self::Refused(_) => "refused",
             Self::Close(_) => "close",
             Self::Heartbeat => "heartbeat",
+            Self::Ping(_) => "ping",
+            Self::Pong(_) => "pong",
             Self::Interest(_) => "interest",
             Self::Member(_) => "member",
             Self::Left(_) => "left",
@@ -254,6 +274,17 @@ fn malformed(kind: &'static str, body: &[u8], reason: &str) -> FrameError {
     FrameError::Malformed { kind, length: body.len(), reason: reason.to_owned() }
 }
 
+/// Who a relay is for or from, and its blob, if these bytes of a frame, without its length, are one: without a copy, for
+/// whoever passes it on.
+///
+/// # Errors
+/// It is a relay that names nobody.
+pub fn as_relay(frame: &[u8]) -> Result<Option<(u32, &[u8])>, FrameError> {
+    let Some(body) = frame.strip_prefix(&[RELAY]) else { return Ok(None) };
+    let parts = body.split_first_chunk().map(|(member, blob)| (u32::from_le_bytes(*member), blob));
+    parts.map(Some).ok_or_else(|| malformed("relay", body, "it names no member"))
+}
+
 /// Appends a frame, with its length.
 pub fn write(out: &mut Vec<u8>, frame: &Frame) {
     match frame {
@@ -262,6 +293,8 @@ pub fn write(out: &mut Vec<u8>, frame: &Frame) {
         Frame::Refused(refused) => framed(out, REFUSED, |out| put(out, refused)),
         Frame::Close(close) => framed(out, CLOSE, |out| put(out, close)),
         Frame::Heartbeat => framed(out, HEARTBEAT, |_| {}),
+        Frame::Ping(number) => framed(out, PING, |out| put(out, number)),
+        Frame::Pong(pong) => framed(out, PONG, |out| put(out, pong)),
         Frame::Interest(interests) => framed(out, INTEREST, |out| put(out, interests)),
         Frame::Member(member) => framed(out, MEMBER, |out| put(out, member)),
         Frame::Left(left) => framed(out, LEFT, |out| put(out, left)),
@@ -277,6 +310,37 @@ pub fn write_relay(out: &mut Vec<u8>, member: u32, blob: &[u8]) {
         out.extend_from_slice(&member.to_le_bytes());
         out.extend_from_slice(blob);
     });
+}
+
+/// A relay that is being written: all that is appended until its end is its blob.
+#[derive(Debug)]
+#[must_use = "a relay that is not ended is no frame"]
+pub struct Relayed {
+    start: usize,
+}
+
+impl Relayed {
+    const HEAD: usize = LENGTH + 1 + size_of::<u32>();
+
+    /// Appends the beginning of a relay for a member.
+    pub fn begin(out: &mut Vec<u8>, member: u32) -> Self {
+        let start = out.len();
+        out.extend_from_slice(&[0, 0, 0, 0, RELAY]);
+        out.extend_from_slice(&member.to_le_bytes());
+        Self { start }
+    }
+
+    /// Ends it; one with nothing in it is taken back. Whether there was something.
+    pub fn end(self, out: &mut Vec<u8>) -> bool {
+        let start = self.start;
+        if out.len() <= start + Self::HEAD {
+            out.truncate(start);
+            return false;
+        }
+        let length = u32::try_from(out.len() - start - LENGTH).unwrap_or(u32::MAX);
+        out[start..start + LENGTH].copy_from_slice(&length.to_le_bytes());
+        true
+    }
 }
 
 /// Appends a frame with what `body` appends.

@@ -46,10 +46,11 @@ const LIMITS: &str = "808004 80808008 80808010 80808002 8020 8008 8020";
 #[test]
 fn greetings() {
     let hello = Hello::new(identity(), Credentials::Token(Token::new("t")), Limits::default(), 5_000);
-    let expected = format!("2b000000 01 45445249 01 01 ac02 07 036e6574 016e 010174 00 {LIMITS} 8827");
+    let expected = format!("2d000000 01 45445249 01 01 ac02 07 036e6574 016e 010174 00 00 00 {LIMITS} 8827");
     frame(&Frame::Hello(hello.clone()), &expected);
-    let hello = Hello { credentials: Credentials::None, ..hello };
-    let expected = format!("29000000 01 45445249 01 01 ac02 07 036e6574 016e 00 00 {LIMITS} 8827");
+    let known = postcard::from_bytes(&[0xac, 0x02]).unwrap();
+    let hello = Hello { credentials: Credentials::None, proof: known, purpose: Purpose::Probe, ..hello };
+    let expected = format!("2c000000 01 45445249 01 01 ac02 07 036e6574 016e 00 ac02 01 00 {LIMITS} 8827");
     frame(&Frame::Hello(hello), &expected);
     let welcome = Welcome {
         version: VERSION,
@@ -74,6 +75,8 @@ fn ends_and_signs_of_life() {
         "05000000 04 01 026e6f",
     );
     frame(&Frame::Heartbeat, "01000000 05");
+    frame(&Frame::Ping(300), "03000000 0a ac02");
+    frame(&Frame::Pong(Pong { number: 300, resent: 1 }), "04000000 0b ac02 01");
 }
 
 #[test]
@@ -98,12 +101,13 @@ fn interests() {
         Change::Withdraw { interest: Interest(5) },
         Change::Load { interest: Interest(5), load: 1 },
         Change::Complete,
+        Change::Denied { interest: Interest(5), reason: "no".to_owned() },
     ];
     frame(
         &Frame::Interest(Interests { member: 300, changes }),
-        "2f000000 06 ac02 07 00 01 04613a3a42 02 01 027063 01ac02 01 00 0167 02 05 01 0100 01ac02 02 09 \
+        "34000000 06 ac02 08 00 01 04613a3a42 02 01 027063 01ac02 01 00 0167 02 05 01 0100 01ac02 02 09 \
          02 ac02 01 00 00 00 00 \
-         03 05 04 05 01 05",
+         03 05 04 05 01 05 06 05 026e6f",
     );
 }
 
@@ -115,8 +119,17 @@ fn members_and_what_is_relayed_to_them() {
         identity: identity(),
         features: FEATURES,
         limits: Limits::default(),
+        permit: Permit::All,
     };
-    frame(&Frame::Member(member), &format!("23000000 07 ac02 01 ac02 07 036e6574 016e 00 {LIMITS}"));
+    frame(
+        &Frame::Member(member.clone()),
+        &format!("24000000 07 ac02 01 ac02 07 036e6574 016e 00 {LIMITS} 00"),
+    );
+    let member = Member { permit: Permit::Only(vec!["a*".into()]), ..member };
+    frame(
+        &Frame::Member(member),
+        &format!("28000000 07 ac02 01 ac02 07 036e6574 016e 00 {LIMITS} 01 01 02612a"),
+    );
     frame(&Frame::Left(Left { member: 300, departure: Departure::Lost }), "04000000 08 ac02 01");
     let relay = Relay { member: 0x0403_0201, blob: Bytes::from_static(&[9, 8]) };
     frame(&Frame::Relay(relay), "07000000 09 01020304 0908");

@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-use super::identity::{Identity, Token};
+use super::identity::{Identity, Proof, Token};
 use super::limits::Limits;
 use super::{FEATURES, MAGIC, VERSION};
 
@@ -19,12 +19,26 @@ pub struct Hello {
     pub identity: Identity,
     /// Why it may.
     pub credentials: Credentials,
+    /// By what it is known again.
+    pub proof: Proof,
+    /// What it comes for.
+    pub purpose: Purpose,
     /// What it can do beside, in bits.
     pub features: u64,
     /// What it is willing to hold.
     pub limits: Limits,
     /// How often it wants to hear something, in milliseconds: the shorter of both ends' holds.
     pub heartbeat: u32,
+}
+
+/// What a router comes for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Purpose {
+    /// To talk to others.
+    #[default]
+    Join,
+    /// To see whether it could, and how far it is: it becomes no member, and sends nothing but signs of life.
+    Probe,
 }
 
 /// Why a router may come in, as far as it says so itself: beside that there is what the transport knows, such as a
@@ -146,10 +160,19 @@ impl Refused {
 }
 
 impl Hello {
-    /// A greeting by an end of this version that can do all that this crate can.
+    /// A greeting by an end of this version that can do all that this crate can, wants to join, and cannot be known again.
     pub fn new(identity: Identity, credentials: Credentials, limits: Limits, heartbeat: u32) -> Self {
-        let versions = (VERSION, VERSION);
-        Self { magic: MAGIC, versions, identity, credentials, features: FEATURES, limits, heartbeat }
+        Self {
+            magic: MAGIC,
+            versions: (VERSION, VERSION),
+            identity,
+            credentials,
+            proof: Proof::default(),
+            purpose: Purpose::Join,
+            features: FEATURES,
+            limits,
+            heartbeat,
+        }
     }
 }
 

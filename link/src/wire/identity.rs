@@ -47,6 +47,32 @@ impl Token {
     }
 }
 
+/// A secret of one incarnation of a router, which it gives at each of its connections: whoever gives the same is the same.
+///
+/// It travels as it is, and is told to nobody else.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Proof(u128);
+
+impl Proof {
+    /// A fresh one.
+    pub fn fresh() -> Self {
+        Self(RouterId::fresh().to_bits())
+    }
+
+    /// Whether it proves that both come from the same incarnation. That of an incarnation without a secret proves nothing.
+    pub fn proves(self, other: Self) -> bool {
+        // One comparison of the whole: how much of it was right cannot be told from its time.
+        self.0 != 0 && self.0 ^ other.0 == 0
+    }
+}
+
+impl fmt::Debug for Proof {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Proof(…)")
+    }
+}
+
 impl fmt::Debug for Token {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("Token(…)")

@@ -58,6 +58,13 @@ pub enum Change {
     /// All has been said that the member consumed when the connection began; from a switch of itself (0): all that the
     /// network did.
     Complete,
+    /// From a switch, of an interest of the one it is said to (0): nobody is told of it.
+    Denied {
+        /// As announced.
+        interest: Interest,
+        /// For people: why.
+        reason: String,
+    },
 }
 
 /// Who consumes an event: the router itself, or somebody of whom it has heard over another link.

@@ -33,9 +33,6 @@ impl Limits {
     /// What a frame holds before the peer's limits are known.
     pub(crate) const FRAME_BEFORE_WELCOME: u32 = 64 * KIB;
 
-    /// What a frame has beside the part of a message in it: kind, number, lane, what is left.
-    pub(crate) const PART_OVERHEAD: u32 = 32;
-
     /// What is wrong with them.
     ///
     /// # Errors

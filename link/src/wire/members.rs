@@ -2,6 +2,7 @@ use serde::{Deserialize, Serialize};
 
 use super::identity::Identity;
 use super::limits::Limits;
+use super::pattern::Permit;
 
 /// A router is in the network: a switch says so to the others, of all that are there when a router joins, and of each
 /// that joins later.
@@ -12,12 +13,14 @@ pub struct Member {
     pub member: u32,
     /// The version of the protocol that the switch agreed upon with it.
     pub version: u16,
-    /// Who it is.
+    /// Who it is. The switch has checked the name, where it asks for proof of it.
     pub identity: Identity,
     /// Its features, as it said.
     pub features: u64,
     /// What it is willing to hold, as it said.
     pub limits: Limits,
+    /// What it may send. The switch does not look into relays: whoever gets something else from it takes no notice.
+    pub permit: Permit,
 }
 
 /// A router is not in the network any more: the last that is said of its number. What was announced under it is void.

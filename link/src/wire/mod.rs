@@ -9,6 +9,7 @@
 //! interest     who consumes what                  in changes of a few bytes
 //! dictionary   what an event is called and how its bytes look: said once in a connection, then a number
 //! members      Member, Left                       who else is in the network: a switch says so
+//! pattern      names with a star                  what a member may send
 //! relay        for another member                 a switch passes it on unread
 //! ```
 //!
@@ -47,17 +48,19 @@ mod identity;
 mod interest;
 mod limits;
 mod members;
+mod pattern;
 mod reader;
 
 pub use dictionary::{Learned, Learner, Lexicon, LexiconError, Told};
-pub use frame::{Close, CloseCode, Frame, FrameError, Relay, write, write_relay};
+pub use frame::{Close, CloseCode, Frame, FrameError, Pong, Relay, Relayed, as_relay, write, write_relay};
 pub(crate) use frame::{framed, put};
-pub use greeting::{Credentials, Hello, Refusal, Refused, Station, Welcome};
-pub use identity::{Identity, Peer, Token};
+pub use greeting::{Credentials, Hello, Purpose, Refusal, Refused, Station, Welcome};
+pub use identity::{Identity, Peer, Proof, Token};
 pub use interest::{Change, Consumer, Interest, Interests, Mismatch, Role, Schema};
 pub use limits::Limits;
 pub use members::{Departure, Left, Member};
-pub use reader::Reader;
+pub use pattern::{Pattern, Permit};
+pub use reader::{LENGTH, Reader, Split, split};
 
 /// The version of the protocol that this crate speaks.
 pub const VERSION: u16 = 1;

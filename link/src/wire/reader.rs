@@ -1,5 +1,6 @@
-use bytes::{Buf as _, BytesMut};
+use bytes::{Buf as _, Bytes, BytesMut};
 
+use super::LOWEST_CHANNEL_KIND;
 use super::frame::{Frame, FrameError};
 
 /// Finds frames in a stream of bytes, however it was cut.
@@ -12,7 +13,24 @@ pub struct Reader {
     limit: u32,
 }
 
-pub(super) const LENGTH: usize = 4;
+/// How long the length of a frame is, in bytes.
+pub const LENGTH: usize = 4;
+
+/// A frame, without its length, and what is after it.
+pub type Split<'b> = (&'b [u8], &'b [u8]);
+
+/// The first frame of a stream of bytes, without its length, and what is after it; `None` if it is not whole.
+///
+/// # Errors
+/// It is longer than `limit`.
+pub fn split(bytes: &[u8], limit: u32) -> Result<Option<Split<'_>>, FrameError> {
+    let Some((length, rest)) = bytes.split_first_chunk::<LENGTH>() else { return Ok(None) };
+    let length = u32::from_le_bytes(*length);
+    if length > limit {
+        return Err(FrameError::TooLong { length, limit });
+    }
+    Ok(rest.split_at_checked(length as usize))
+}
 
 impl Reader {
     /// Accepts frames of up to `limit` bytes, without their length.
@@ -35,17 +53,37 @@ impl Reader {
     /// # Errors
     /// What was read is no stream of frames. Nothing that follows can be trusted.
     pub fn next_frame(&mut self) -> Result<Option<Frame>, FrameError> {
-        let Some((length, rest)) = self.buffer.split_first_chunk::<LENGTH>() else { return Ok(None) };
-        let length = u32::from_le_bytes(*length);
-        if length > self.limit {
-            return Err(FrameError::TooLong { length, limit: self.limit });
-        }
-        let length = length as usize;
-        if rest.len() < length {
-            return Ok(None);
-        }
+        let Some((frame, _)) = split(&self.buffer, self.limit)? else { return Ok(None) };
+        let length = frame.len();
         self.buffer.advance(LENGTH);
         Frame::decode(self.buffer.split_to(length).freeze()).map(Some)
+    }
+
+    /// Takes the next frame out of a relay's blob: its kind and its body. `None` at the end.
+    ///
+    /// # Errors
+    /// The blob is none of whole frames, or holds one that does not belong in there.
+    pub fn next_in(blob: &mut Bytes) -> Result<Option<(u8, Bytes)>, FrameError> {
+        if blob.is_empty() {
+            return Ok(None);
+        }
+        let left = blob.len();
+        let length =
+            blob.split_first_chunk::<LENGTH>().map(|(length, _)| u32::from_le_bytes(*length) as usize);
+        let cut = || FrameError::Malformed {
+            kind: "relay",
+            length: left,
+            reason: "it ends within a frame".to_owned(),
+        };
+        let length = length.filter(|length| *length <= left - LENGTH).ok_or_else(cut)?;
+        blob.advance(LENGTH);
+        let mut frame = blob.split_to(length);
+        let kind = *frame.first().ok_or(FrameError::Empty)?;
+        if kind < LOWEST_CHANNEL_KIND {
+            return Err(FrameError::UnknownKind(kind));
+        }
+        frame.advance(1);
+        Ok(Some((kind, frame)))
     }
 
     /// How many bytes of an unfinished frame are held.
@@ -56,11 +94,24 @@ impl Reader {
 
 #[cfg(test)]
 mod tests {
-    use bytes::Bytes;
     use proptest::prelude::*;
 
-    use super::super::frame::{write, write_relay};
+    use super::super::frame::{as_relay, write, write_relay};
     use super::*;
+
+    #[test]
+    fn a_relay_is_read_in_place() {
+        let mut bytes = Vec::new();
+        write_relay(&mut bytes, 7, b"blob");
+        write(&mut bytes, &Frame::Heartbeat);
+        let (frame, rest) = split(&bytes, 1024).unwrap().unwrap();
+        assert_eq!(as_relay(frame), Ok(Some((7, &b"blob"[..]))));
+        assert!(as_relay(&frame[..4]).is_err());
+        let (frame, rest) = split(rest, 1024).unwrap().unwrap();
+        assert_eq!((as_relay(frame), rest), (Ok(None), &[][..]));
+        assert_eq!(split(&bytes[..12], 1024), Ok(None));
+        assert_eq!(split(&bytes, 4), Err(FrameError::TooLong { length: 9, limit: 4 }));
+    }
 
     fn stream() -> (Vec<u8>, usize) {
         let mut bytes = Vec::new();

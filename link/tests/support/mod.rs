@@ -31,6 +31,9 @@ pub(crate) struct Pair {
     pub(crate) written: [usize; 2],
     next_cut: usize,
     pub(crate) broken: bool,
+    settings: [Settings; 2],
+    /// Who accepts the next connection, until it is known who comes.
+    door: Option<Endpoint>,
 }
 
 pub(crate) fn settings(bits: u128, name: &str) -> Settings {
@@ -62,6 +65,8 @@ impl Pair {
     pub(crate) fn new(left: Settings, right: Settings) -> Self {
         let now = Instant::now();
         Self {
+            settings: [left.clone(), right.clone()],
+            door: None,
             ends: [Endpoint::connecting(left, now), Endpoint::accepting(right, now)],
             now,
             events: Default::default(),
@@ -99,11 +104,17 @@ impl Pair {
                     let cut = self.cuts[self.next_cut % self.cuts.len()].clamp(1, rest.len());
                     self.next_cut += 1;
                     let (piece, after) = rest.split_at(cut);
-                    self.ends[1 - end].receive(piece, self.now);
+                    self.receive(1 - end, piece);
                     rest = after;
                 }
             }
         }
+        self.poll() || happened
+    }
+
+    /// Takes out what both ends have learned; whether there was anything.
+    fn poll(&mut self) -> bool {
+        let mut happened = false;
         for end in [LEFT, RIGHT] {
             while let Some(event) = self.ends[end].poll_event() {
                 happened = true;
@@ -111,6 +122,64 @@ impl Pair {
             }
         }
         happened
+    }
+
+    fn receive(&mut self, end: usize, bytes: &[u8]) {
+        let Some(door) = self.door.as_mut().filter(|_| end == RIGHT) else {
+            return self.ends[end].receive(bytes, self.now);
+        };
+        door.receive(bytes, self.now);
+        if matches!(door.poll_event(), Some(Event::Opened(_))) {
+            let door = self.door.take().unwrap();
+            self.ends[RIGHT].take_over(door, self.now).unwrap();
+        }
+    }
+
+    /// Loses the connection: of what is on its way from each end the first bytes still arrive, and both ends learn of it.
+    pub(crate) fn lose(&mut self, arrive: [usize; 2]) {
+        for end in [LEFT, RIGHT] {
+            let bytes: Vec<u8> = self.wires[end].drain(..).flat_map(|(_, bytes)| bytes).collect();
+            if self.door.is_none() {
+                self.receive(1 - end, &bytes[..arrive[end].min(bytes.len())]);
+            }
+        }
+        self.wires = Default::default();
+        self.door = None;
+        let now = self.now;
+        self.ends.iter_mut().for_each(|end| end.transport_lost("it was cut", now));
+        self.poll();
+    }
+
+    /// Connects anew, if that is wanted.
+    pub(crate) fn reconnect(&mut self) {
+        let now = self.now;
+        if self.ends[LEFT].wants_connection() {
+            self.ends[LEFT].reconnect(now);
+            self.door = Some(Endpoint::accepting(self.settings[RIGHT].clone(), now));
+        }
+    }
+
+    /// The router at this end is gone without a word, and is there again as another incarnation; nothing is connected.
+    pub(crate) fn restart(&mut self, end: usize) {
+        self.settings[end].identity.incarnation += 1;
+        self.forget(end);
+    }
+
+    /// The router at this end forgets the link, and begins another; nothing is connected.
+    pub(crate) fn forget(&mut self, end: usize) {
+        self.lose([0; 2]);
+        self.take(end);
+        let settings = self.settings[end].clone();
+        self.ends[end] = match end {
+            LEFT => Endpoint::unconnected(settings),
+            _ => Endpoint::accepting(settings, self.now),
+        };
+    }
+
+    /// Connects the left end to the right one, which has not met anybody.
+    pub(crate) fn meet(&mut self) {
+        let now = self.now;
+        self.ends[LEFT].reconnect(now);
     }
 
     /// To the next thing that is due, if that is before `until`.
