@@ -178,6 +178,12 @@ impl Endpoint {
         self.offered.withdraw(interest);
     }
 
+    /// The same, but what is still on its way is handed out all the same: it may be for somebody else by now. Of those that
+    /// were retired before the last 1,024, it is answered that nobody consumes it.
+    pub fn retire(&mut self, interest: Interest) {
+        self.offered.retire(interest);
+    }
+
     /// Says how loaded a consumer is; of subscribers and observers, how many links there are to the nearest.
     pub fn set_load(&mut self, interest: Interest, load: u32) {
         self.offered.set_load(interest, load);
