@@ -67,6 +67,7 @@ struct Rare {
     trace: Option<TraceContext>,
     sender: Option<Span>,
     origin: Option<Origin>,
+    redelivered: bool,
 }
 
 impl Meta {
@@ -126,6 +127,11 @@ impl Meta {
         self.rare().origin = Some(origin);
     }
 
+    /// Says that it may have been delivered before.
+    pub fn set_redelivered(&mut self) {
+        self.rare().redelivered = true;
+    }
+
     /// The identity; local events that nobody needs to tell apart have none.
     pub const fn id(&self) -> Option<EventId> {
         self.id
@@ -167,6 +173,12 @@ impl Meta {
     /// sent, none.
     pub fn sequence(&self) -> Option<u64> {
         self.rare.0.as_ref().and_then(|rare| rare.sequence)
+    }
+
+    /// Whether it may have been delivered before, to a consumer on this router that was there before it was started anew:
+    /// its sender does not know.
+    pub fn is_redelivered(&self) -> bool {
+        self.rare.0.as_ref().is_some_and(|rare| rare.redelivered)
     }
 
     /// The router it came from, if that is another.

@@ -238,7 +238,7 @@ fn what_a_router_does_not_want_any_more_after_it_was_started_anew_is_given_back(
     pair.take(LEFT);
     pair.ends[LEFT].cancel(cancelled);
     pair.meet();
-    pair.run(SECOND);
+    pair.run(SECOND * 61);
     let events = pair.take(LEFT);
     let undelivered = events.iter().filter_map(|event| match event {
         Event::Undelivered { payload, cause, .. } => Some((number(payload), *cause)),

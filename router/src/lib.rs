@@ -18,6 +18,7 @@
 //! wait_graph     who waits for whose answer, and deadlocks
 //! overdue        handlers that take longer than they may
 //! trace          which event led to which
+//! backoff        how long to wait before what failed is tried again
 //! ```
 //!
 //! A sender looks the event's type up in a snapshot of the routes and pushes into the inbox of each subscriber,
@@ -49,6 +50,7 @@
 //!
 //! This crate knows nothing of sockets, processes or managers.
 
+mod backoff;
 mod behalf;
 mod border;
 mod budget;
@@ -72,11 +74,13 @@ mod tunnel;
 mod vitals;
 mod wait_graph;
 
+pub use backoff::{Backoff, Delays, Jitter};
 pub use behalf::{Membership, has_expired};
 pub use border::{
-    Addressee, Answered, Arrival, Arriving, Back, Border, ConsumerId, Demand, Departure, Description, Direct,
-    EncodedEnd, EncodedReceiver, EncodedSender, Horizon, InFlight, Load, Place, Ref, Role, Run, Shareable,
-    ShareableEvent, ShareableNotification, ShareableRequest, ShareableTunnel, Unsent, Way,
+    Addressee, Answered, Arrival, Arriving, Back, Border, ConsumerId, Demand, Departure, Departures,
+    Description, Direct, EncodedEnd, EncodedReceiver, EncodedSender, Exit, Horizon, InFlight, Load, Place,
+    Ref, Role, Run, Shareable, ShareableEvent, ShareableNotification, ShareableRequest, ShareableTunnel,
+    Unsent, Way,
 };
 pub use context::Context;
 pub use dead_letter::{DeadLetter, DeadLetterCounts, DeadLetterOffice, Loss, Reason, Undelivered};

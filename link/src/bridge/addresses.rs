@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use edri_event::Meta;
-use edri_router::{Back, DeadLetterOffice, Departure, Loss, Message as _, Reason, Router};
+use edri_router::{Back, DeadLetterOffice, Departure, Loss, Reason, Router};
 
 use super::seam::description_of;
 use crate::interest::{Interest, Schema};
@@ -80,7 +80,7 @@ impl Addresses {
     pub(super) fn lose(
         &self,
         interest: Interest,
-        (payload, meta): (Vec<u8>, Meta),
+        (payload, meta): (&[u8], Meta),
         reason: Reason,
         router: &Router,
         office: &DeadLetterOffice,
@@ -89,7 +89,7 @@ impl Addresses {
         let sent = self.all.iter().filter(|(_, known)| known.interest == interest);
         let Some((_, known)) = sent.max_by_key(|(address, _)| **address) else { return };
         let event = router.foreign(description_of(&known.wanted.0));
-        Departure::new(event, 0, meta, payload, Back::Nothing).discard(Loss::unhandled(reason), office);
+        Departure::new(event, 0, meta, Back::Nothing).discard(payload, Loss::unhandled(reason), office);
     }
 
     fn forget(&mut self, address: u64) {

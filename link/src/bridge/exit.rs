@@ -1,57 +1,64 @@
-use std::collections::VecDeque;
-use std::sync::Arc;
-use std::task::Waker;
+use std::task::{Context, Waker};
 
 use edri_event::Priority;
-use edri_router::{
-    DeadLetterOffice, Deliver, Delivery, Departure, Inbox, InboxSettings, Loss, Receiver, Ticket, ToInbox,
-    Wait,
-};
+use edri_router::{DeadLetterOffice, Delivery, Departure, Departures, InboxSettings, Loss, Ticket, Wait};
+use futures_util::task::AtomicWaker;
 
-/// Where what is to go over a link waits for it: an inbox for each lane, so that a lane that has to wait for the other
-/// end holds up no other.
+use super::lane::{Lane, Then};
+
+/// Where what is to go over a link waits for it: in lanes, so that one that has to wait for the other end holds up no other.
 pub(super) struct Exit {
-    lanes: [(Inbox<Departure>, ToInbox<Departure, Departure>); 3],
-    name: Arc<str>,
+    lanes: [Lane; 3],
+    task: AtomicWaker,
+    office: DeadLetterOffice,
 }
 
 pub(super) const LANES: [Priority; 3] = [Priority::Normal, Priority::High, Priority::Control];
 
 impl Exit {
-    pub(super) fn new(
-        name: &Arc<str>,
-        settings: InboxSettings,
-        office: &DeadLetterOffice,
-    ) -> (Self, [Receiver<Departure>; 3]) {
-        let [normal, high, control] = LANES.map(|_| {
-            let (inbox, receiver) = Inbox::reporting(settings, office.clone());
-            let to = ToInbox::new(Arc::clone(name), inbox.clone(), std::convert::identity);
-            ((inbox, to), receiver)
-        });
-        let exit = Self { lanes: [normal.0, high.0, control.0], name: Arc::clone(name) };
-        (exit, [normal.1, high.1, control.1])
+    pub(super) fn new(settings: InboxSettings, office: DeadLetterOffice) -> Self {
+        Self { lanes: LANES.map(|_| Lane::new(settings)), task: AtomicWaker::new(), office }
     }
 
     /// Takes nothing more in; what waits still goes out.
     pub(super) fn close(&self) {
-        self.lanes.iter().for_each(|(inbox, _)| inbox.close());
+        self.lanes.iter().for_each(Lane::close);
+        self.task.wake();
     }
 
-    fn lane(&self, lane: Priority) -> &ToInbox<Departure, Departure> {
-        &self.lanes[lane as usize].1
+    /// For the link's task, which is woken from here on for what it finds no more of.
+    pub(super) fn listen(&self, cx: &Context<'_>) {
+        self.task.register(cx.waker());
+    }
+
+    pub(super) fn lane(&self, lane: Priority) -> &Lane {
+        &self.lanes[lane as usize]
+    }
+
+    fn then(&self, then: Then) {
+        if then == Then::Wake {
+            self.task.wake();
+        }
     }
 
     /// Of which lane a ticket is, and which it is there.
-    fn in_lane(&self, ticket: Ticket) -> (&ToInbox<Departure, Departure>, Ticket) {
+    fn in_lane(&self, ticket: Ticket) -> (&Lane, Ticket) {
         let lanes = LANES.len() as u64;
-        let lane = &self.lanes[(ticket.number() % lanes) as usize].1;
-        (lane, Ticket::new(ticket.number() / lanes))
+        (&self.lanes[(ticket.number() % lanes) as usize], Ticket::new(ticket.number() / lanes))
     }
 }
 
-impl Deliver<Departure> for Exit {
-    fn deliver(&self, parcel: &mut Option<Departure>, lane: Priority, wait: Wait<'_>) -> Delivery {
-        match self.lane(lane).deliver(parcel, lane, wait) {
+impl edri_router::Exit for Exit {
+    fn depart(
+        &self,
+        departure: &mut Option<Departure>,
+        payload: &[u8],
+        lane: Priority,
+        wait: Wait<'_>,
+    ) -> Delivery {
+        let (delivery, then) = self.lane(lane).push(departure, payload, wait, &self.office);
+        self.then(then);
+        match delivery {
             Delivery::Waiting(ticket) => {
                 Delivery::Waiting(Ticket::new(ticket.number() * LANES.len() as u64 + lane as u64))
             }
@@ -59,30 +66,34 @@ impl Deliver<Departure> for Exit {
         }
     }
 
-    fn deliver_many(&self, parcels: &mut VecDeque<Departure>, lane: Priority) -> bool {
-        self.lane(lane).deliver_many(parcels, lane)
+    fn depart_many(&self, departures: &mut Departures, lane: Priority) -> bool {
+        let (is_open, then) = self.lane(lane).push_many(departures);
+        self.then(then);
+        is_open
+    }
+
+    fn room(&self, lane: Priority) -> usize {
+        self.lane(lane).room()
     }
 
     fn taken_in(&self, ticket: Ticket, waker: &Waker) -> bool {
         let (lane, ticket) = self.in_lane(ticket);
-        Deliver::taken_in(lane, ticket, waker)
+        lane.has_left_line(ticket, waker)
     }
 
     fn withdraw(&self, ticket: Ticket) {
         let (lane, ticket) = self.in_lane(ticket);
-        Deliver::withdraw(lane, ticket);
+        drop(lane.leave_line(ticket));
     }
 
     fn lose(&self, ticket: Ticket, loss: Loss) {
         let (lane, ticket) = self.in_lane(ticket);
-        Deliver::lose(lane, ticket, loss);
+        if let Some((departure, payload)) = lane.leave_line(ticket) {
+            departure.discard(&payload, loss, &self.office);
+        }
     }
 
-    fn load(&self) -> usize {
-        self.lanes.iter().map(|(inbox, _)| inbox.len()).sum()
-    }
-
-    fn name(&self) -> &str {
-        &self.name
+    fn waiting(&self) -> usize {
+        self.lanes.iter().map(Lane::len).sum()
     }
 }

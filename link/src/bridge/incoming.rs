@@ -54,6 +54,8 @@ pub(super) struct Incoming {
     answers: HashMap<IncomingCall, AbortHandle>,
     opening: FuturesUnordered<Opened>,
     reports: Arc<Latest>,
+    /// Whether somebody was asked, or has answered, since this was asked last.
+    asked: bool,
 }
 
 /// Notifications that came one after the other under one interest, and are handed over together.
@@ -90,6 +92,7 @@ impl Incoming {
             answers: HashMap::new(),
             opening: FuturesUnordered::new(),
             reports: Arc::default(),
+            asked: false,
         }
     }
 
@@ -201,6 +204,7 @@ impl Incoming {
         payload: &Bytes,
     ) {
         self.flush(endpoint, offers);
+        self.asked = true;
         // Those that are under way are bounded by the number of calls.
         endpoint.handled(circumstances.priority, payload.len());
         let Some(Offer::Responder(Shareable::Request(event), responder)) = offers.under.get(&interest) else {
@@ -235,6 +239,7 @@ impl Incoming {
         payload: &Bytes,
     ) {
         self.flush(endpoint, offers);
+        self.asked = true;
         // Bounded by the number of tunnels.
         endpoint.handled(circumstances.priority, payload.len());
         let Some(Offer::Acceptor(Shareable::Tunnel(event), acceptor)) = offers.under.get(&interest) else {
@@ -255,6 +260,11 @@ impl Incoming {
             arrival.progress = call.map(|call| self.reports.sink(call));
         }
         arrival
+    }
+
+    /// Whether those who answer here may be otherwise loaded than when this was asked last.
+    pub(super) fn take_asked(&mut self) -> bool {
+        std::mem::take(&mut self.asked)
     }
 
     /// The other end does not wait for the answer any more.
@@ -285,6 +295,7 @@ impl Incoming {
             && let Some(ended) = next(&mut self.answering, cx)
         {
             if let Ok((call, outcome)) = ended {
+                self.asked = true;
                 self.answers.remove(&call);
                 self.reports.forget(call);
                 // There is room.
@@ -338,16 +349,19 @@ fn origin(peer: Option<&(RouterId, Arc<str>)>, before: Option<Origin>) -> Origin
 }
 
 fn arrival(peer: Option<&(RouterId, Arc<str>)>, circumstances: Circumstances) -> Arrival {
-    let Circumstances { id, key, priority, deadline, trace, origin: before, .. } = circumstances;
+    let Circumstances { id, key, priority, deadline, trace, origin: before, redelivered, .. } = circumstances;
     let mut arrival = Arrival::new(origin(peer, before));
     (arrival.id, arrival.key, arrival.priority) = (id, key, priority);
-    (arrival.deadline, arrival.trace) = (deadline, trace);
+    (arrival.deadline, arrival.trace, arrival.redelivered) = (deadline, trace, redelivered);
     arrival
 }
 
 /// What travels beside a notification: shared with its neighbours, where it has nothing of its own.
 fn meta(peer: Option<&(RouterId, Arc<str>)>, circumstances: Circumstances, beside: &Meta) -> Meta {
-    let Circumstances { id, key: None, deadline: None, trace: None, origin: None, .. } = circumstances else {
+    let Circumstances {
+        id, key: None, deadline: None, trace: None, origin: None, redelivered: false, ..
+    } = circumstances
+    else {
         return arrival(peer, circumstances).into_meta();
     };
     let mut meta = beside.clone();
@@ -373,7 +387,7 @@ impl<C: Copy + Unpin, T> Future for UnderWay<C, T> {
 }
 
 /// The next that is done, if one is; the task is woken when there is one.
-pub(super) fn next<F: Future>(doing: &mut FuturesUnordered<F>, cx: &mut Context<'_>) -> Option<F::Output> {
+fn next<F: Future>(doing: &mut FuturesUnordered<F>, cx: &mut Context<'_>) -> Option<F::Output> {
     match Pin::new(doing).poll_next(cx) {
         Poll::Ready(done) => done,
         Poll::Pending => None,

@@ -1,4 +1,4 @@
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use edri_router::{
@@ -7,14 +7,17 @@ use edri_router::{
 
 use super::seam::{MOST_HOPS, Seam, schema_of};
 use crate::endpoint::Endpoint;
-use crate::interest::{Consumer, Interest, Role};
+use crate::interest::{Consumer, Interest, RETIRED, Role};
+use crate::numbers::ByNumber;
 
 /// What this router, and those behind its other links, consume, as the other end has been told.
 #[derive(Default)]
 pub(super) struct Offers {
     told: HashMap<Description, (Shareable, HashMap<Who, Told>)>,
     /// What comes under each interest, and where it goes.
-    pub(super) under: HashMap<Interest, Offer>,
+    pub(super) under: ByNumber<Interest, Offer>,
+    /// Those of them that were withdrawn last: what is on its way goes to whoever is there, or is a dead letter.
+    retired: VecDeque<Interest>,
 }
 
 /// As what, and which of several.
@@ -45,6 +48,25 @@ impl Offer {
 }
 
 impl Offers {
+    /// Tells how loaded those are who are told from each other, where that has changed.
+    pub(super) fn update_loads(&mut self, router: &Router, seam: &Seam, endpoint: &mut Endpoint) {
+        for (event, told) in self.told.values_mut() {
+            if !told.keys().any(|(part, _)| matches!(part, Part::Responder | Part::Acceptor)) {
+                continue;
+            }
+            for Demand { role, consumer, load, .. } in event.demands(router, seam.horizon()) {
+                let load = u32::try_from(load).unwrap_or(u32::MAX);
+                if let Some(known) = told.get_mut(&(role, consumer))
+                    && consumer.is_some()
+                    && known.load != load
+                {
+                    known.load = load;
+                    endpoint.set_load(known.interest, load);
+                }
+            }
+        }
+    }
+
     /// Tells the other end what has changed in who consumes `event`.
     pub(super) fn update(
         &mut self,
@@ -100,8 +122,13 @@ impl Offers {
             }
         }
         for Told { interest, .. } in gone.into_values() {
-            endpoint.withdraw(interest);
-            self.under.remove(&interest);
+            endpoint.retire(interest);
+            self.retired.push_back(interest);
+            if self.retired.len() > RETIRED
+                && let Some(oldest) = self.retired.pop_front()
+            {
+                self.under.remove(&oldest);
+            }
         }
         if told.is_empty() {
             self.told.remove(&description);

@@ -1,9 +1,12 @@
+use std::future::Future as _;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use edri_router::{Border, DeadLetterOffice, Horizon, LinkLost, Reason, Registration, Router};
 use tokio::sync::{mpsc, watch};
+use tokio::time::Sleep;
 
 use super::exit::Exit;
 use super::incoming::Incoming;
@@ -31,6 +34,8 @@ pub(super) struct Program {
     tell: watch::Sender<State>,
     close: mpsc::UnboundedReceiver<Close>,
     closing: Closing,
+    /// When to tell again how loaded those are who answer here.
+    loads: Option<Pin<Box<Sleep>>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,6 +49,9 @@ enum Closing {
 /// So many mismatches are kept for whoever asks.
 const MISMATCHES: usize = 256;
 
+/// How loaded those are who answer is told no more often than this.
+const LOADS: Duration = Duration::from_millis(50);
+
 impl Program {
     pub(super) fn new(
         router: &Router,
@@ -52,27 +60,30 @@ impl Program {
     ) -> Self {
         let name: Arc<str> = format!("a link of {}", settings.identity.name).into();
         let office = DeadLetterOffice::new(router, Arc::clone(&name));
-        let (exit, receivers) = Exit::new(&name, settings.inbox, &office);
+        let exit = Arc::new(Exit::new(settings.inbox, office.clone()));
         let horizon = settings.horizon.unwrap_or_else(|| Horizon::named(&settings.identity.network));
-        let seam = Arc::new(Seam::new(horizon, exit, office.clone(), settings.filter.clone()));
+        let filter = settings.filter.clone();
+        let seam = Arc::new(Seam::new(horizon, Arc::clone(&exit), office.clone(), filter));
         let border = router.attach_border(Arc::clone(&seam) as Arc<dyn Border>);
         Self {
             router: router.clone(),
             seam,
             border: Some(border),
             offers: Offers::default(),
-            outgoing: Outgoing::new(receivers, office),
+            outgoing: Outgoing::new(exit, office),
             incoming: Incoming::new(router, horizon),
             pumps: Pumps::new(),
             tell,
             close,
             closing: Closing::Not,
+            loads: None,
         }
     }
 
     fn opened(&mut self, peer: Peer) {
         let name: Arc<str> = peer.identity.name.as_str().into();
         self.incoming.opened(peer.identity.router, &name);
+        self.seam.name_peer(&name);
         self.outgoing.peer = name;
         self.tell.send_modify(|state| (state.peer, state.suspended) = (Some(peer), None));
     }
@@ -91,6 +102,19 @@ impl Program {
             happened = Happened::Something;
         }
         happened
+    }
+
+    /// Tells how loaded those are who answer here, a while after something was asked of them.
+    fn tell_loads(&mut self, endpoint: &mut Endpoint, cx: &mut Context<'_>) {
+        if self.incoming.take_asked() && self.loads.is_none() {
+            self.loads = Some(Box::pin(tokio::time::sleep(LOADS)));
+        }
+        if let Some(due) = &mut self.loads
+            && due.as_mut().poll(cx).is_ready()
+        {
+            self.loads = None;
+            self.offers.update_loads(&self.router, &self.seam, endpoint);
+        }
     }
 
     fn ended(&mut self, closed: Closed) {
@@ -166,7 +190,7 @@ impl drive::Program for Program {
             }
             Event::Cancelled { call } => self.incoming.cancelled(call),
             Event::Answer { call, outcome } => self.outgoing.answer(call, outcome),
-            Event::Progress { call, progress } => self.outgoing.report(call, progress),
+            Event::Progress { call, progress } => self.outgoing.calls.report(call, progress),
             Event::TunnelGranted { tunnel, granted } => self.pumps.granted(tunnel, granted),
             Event::TunnelItem { tunnel, payload } => self.pumps.hear(tunnel, Heard::Item(payload)),
             // When the link has ended, its tunnels end with it, and with its reason.
@@ -187,6 +211,7 @@ impl drive::Program for Program {
         self.incoming.flush(endpoint, &mut self.offers);
         self.poll_close(endpoint, cx, now);
         let told = self.tell_interests(endpoint, cx);
+        self.tell_loads(endpoint, cx);
         let incoming = self.incoming.poll(endpoint, &mut self.pumps, cx);
         let outgoing = self.outgoing.poll(endpoint, &mut self.pumps, cx);
         told.or(incoming).or(outgoing).or(self.pumps.poll(endpoint, cx))

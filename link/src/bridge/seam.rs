@@ -3,8 +3,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Context;
 
 use edri_router::{
-    Border, ConsumerId, DeadLetterOffice, Deliver, Departure, Description, Horizon, Load, Place,
-    Registration, RouteKind, Router, Shareable, ShareableEvent as _,
+    Border, ConsumerId, DeadLetterOffice, Description, Horizon, Load, Place, Registration, RouteKind, Router,
+    Shareable, ShareableEvent as _,
 };
 use futures_util::task::AtomicWaker;
 
@@ -23,6 +23,8 @@ pub(super) struct Seam {
     /// Those whose consumers here may have changed since the link's task has looked.
     changed: Mutex<HashSet<Shareable>>,
     task: AtomicWaker,
+    /// What the router at the other end is called.
+    peer: Mutex<Arc<str>>,
 }
 
 /// What there is here, and what the other end wants of it.
@@ -36,6 +38,9 @@ struct Table {
     /// The link has left the routes.
     left: bool,
 }
+
+/// What those at the other end are called until it has a name.
+const UNNAMED: &str = "another router";
 
 /// Something that the other end wants.
 struct Want {
@@ -53,16 +58,26 @@ struct Want {
 pub(super) const MOST_HOPS: u8 = 8;
 
 impl Seam {
-    pub(super) fn new(horizon: Horizon, exit: Exit, office: DeadLetterOffice, filter: Filter) -> Self {
+    pub(super) fn new(horizon: Horizon, exit: Arc<Exit>, office: DeadLetterOffice, filter: Filter) -> Self {
         Self {
             horizon,
-            exit: Arc::new(exit),
+            exit,
             office,
             filter,
             table: Mutex::default(),
             changed: Mutex::default(),
             task: AtomicWaker::new(),
+            peer: Mutex::new(UNNAMED.into()),
         }
+    }
+
+    /// The router at the other end has a name.
+    pub(super) fn name_peer(&self, name: &Arc<str>) {
+        *self.peer.lock().unwrap_or_else(PoisonError::into_inner) = Arc::clone(name);
+    }
+
+    fn peer(&self) -> Arc<str> {
+        Arc::clone(&self.peer.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// The other end wants something from here on.
@@ -177,9 +192,9 @@ impl Seam {
     }
 
     fn attach(&self, router: &Router, want: &Want, event: &Shareable) -> Option<Registration> {
-        let exit = Arc::clone(&self.exit) as Arc<dyn Deliver<Departure>>;
+        let exit = Arc::clone(&self.exit) as Arc<dyn edri_router::Exit>;
         let load = Arc::clone(&want.load);
-        let mut place = Place::new(exit, want.address, self.horizon, load, self.office.clone());
+        let mut place = Place::new(self.peer(), exit, want.address, self.horizon, load, self.office.clone());
         if let Some(id) = want.consumer.id {
             place = place.of(ConsumerId::from_bits(id));
         }

@@ -49,7 +49,8 @@ impl Arrivals {
     }
 
     /// The highest that has arrived, and all before it.
-    pub(crate) fn received(&self) -> u64 {
+    #[cfg(test)]
+    fn received(&self) -> u64 {
         self.received
     }
 

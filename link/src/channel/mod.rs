@@ -27,9 +27,9 @@
 //! # Sessions
 //! A channel is between two incarnations. It begins with session 1 at both ends, without a word. An end that has given it
 //! up, because the other was away for too long, begins with a higher number if it ever needs it again. Over every new
-//! transport either end says its session and how far it has come in it before it says anything numbered, and says it in
-//! front of everything until it is known to have been heard where frames may be missing. The higher session holds: the
-//! other end gives up the one before, as if it had been away for too long, too.
+//! transport either end says its session and how far it has come in it, and neither says anything numbered, nor listens
+//! to it, before it has heard the other. The higher session holds: the end with the lower one gives that up, as if the
+//! other had been away for too long, too.
 
 mod arrivals;
 mod clock;

@@ -52,7 +52,6 @@ impl Channel {
                 }
             }
             ChannelFrame::Acknowledge(acknowledge) => {
-                path.confirmed = true;
                 self.acknowledged(&acknowledge, now)?;
             }
             ChannelFrame::Resume(_) => {}

@@ -48,7 +48,7 @@ impl Channel {
     /// Something carries it from here on, which takes frames of up to so many bytes, with their length.
     pub(crate) fn connect(&mut self, way: Way, frame: u32, now: Instant) {
         let heard = Heard::Nothing;
-        self.path = Some(Path { way, frame, said: false, heard, confirmed: false, say: Say::default() });
+        self.path = Some(Path { way, frame, said: false, heard, say: Say::default() });
         self.pace.begin();
         self.wait(now);
     }
@@ -86,7 +86,6 @@ impl Channel {
         let Some(path) = &mut self.path else { return Ok(()) };
         let first = path.heard != Heard::Now;
         path.heard = Heard::Now;
-        path.confirmed |= resume.heard;
         if path.way == Way::Relayed && !resume.heard {
             path.say.due = true;
         }
@@ -128,7 +127,6 @@ impl Channel {
         self.pace.begin();
         if let Some(path) = &mut self.path {
             path.heard = Heard::Earlier;
-            path.confirmed = false;
             path.say = Say { due: true, ..Say::default() };
         }
         for again in again {

@@ -72,8 +72,6 @@ pub(super) struct Path {
     pub(super) said: bool,
     /// The other end has, in this session; or in an earlier one.
     pub(super) heard: Heard,
-    /// The other end has heard it.
-    pub(super) confirmed: bool,
     /// To be said next.
     pub(super) say: Say,
 }

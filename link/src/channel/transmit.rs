@@ -23,36 +23,24 @@ impl Channel {
     /// Appends what is to be written now: whole frames, until there are about `most` bytes or there is nothing more.
     pub(crate) fn transmit(&mut self, out: &mut Vec<u8>, most: usize, now: Instant) {
         let Some(path) = &mut self.path else { return };
-        let start = out.len();
-        let said_before = path.said;
-        let says = match path.way {
-            Way::Direct => path.say.due || !path.said,
-            Way::Relayed => path.say.due || !path.said && (!self.kept.is_empty() || !self.lanes.is_empty()),
-        };
-        // What is numbered means nothing to an end that has not heard in which session it is.
-        let unconfirmed = path.way == Way::Relayed && !path.confirmed;
+        let says = path.say.due
+            || !path.said && (path.way == Way::Direct || !self.kept.is_empty() || !self.lanes.is_empty());
         let heard = path.heard == Heard::Now;
-        if says || unconfirmed {
-            self.write_resume(out, says);
+        let end = out.len().saturating_add(most);
+        if says {
+            self.write_resume(out);
         }
-        let after_resume = out.len();
         if heard {
-            if self.arrivals.is_due(now) && !says {
+            if self.arrivals.is_due(now) {
                 self.write_acknowledgement(out);
             }
-            let end = start.saturating_add(most);
+            let before = out.len();
             self.write_again(out, end);
             while out.len() < end && self.has_room_for_a_frame() && self.make_frame(now) {
                 self.write_new(out, now);
             }
-            if out.len() > after_resume && self.arrivals.is_waiting() && !says {
+            if out.len() > before && self.arrivals.is_waiting() {
                 self.write_acknowledgement(out);
-            }
-        }
-        if out.len() == after_resume && !says {
-            out.truncate(start);
-            if let Some(path) = &mut self.path {
-                path.said = said_before;
             }
         }
         self.wait(now);
@@ -93,34 +81,23 @@ impl Channel {
         write_acknowledge(out, &acknowledge);
     }
 
-    /// With what is due to be said, or just so.
-    fn write_resume(&mut self, out: &mut Vec<u8>, says: bool) {
-        let acknowledge = if says {
-            self.acknowledgement()
-        } else {
-            let granted = self.grants.each_ref().map(|grants| grants.granted());
-            Acknowledge { received: self.arrivals.received(), granted }
-        };
-        let (here, session, last_written) = (self.ends.here, self.session, self.kept.last_written());
+    /// With what is due to be said.
+    fn write_resume(&mut self, out: &mut Vec<u8>) {
+        let acknowledge = self.acknowledgement();
         let Some(path) = &mut self.path else { return };
         path.said = true;
-        let Say { probe, missing, echo, asked, .. } = path.say;
-        let say = if says { std::mem::take(&mut path.say) } else { Say::default() };
-        if says {
-            path.say.asked = asked;
-        }
-        write_resume(
-            out,
-            &Resume {
-                incarnation: here,
-                session,
-                acknowledge,
-                heard: path.heard == Heard::Now,
-                missing: say.missing && missing,
-                probe: (say.probe && probe).then_some(last_written),
-                echo: say.echo.and(echo),
-            },
-        );
+        let asked = path.say.asked;
+        let say = std::mem::replace(&mut path.say, Say { asked, ..Say::default() });
+        let resume = Resume {
+            incarnation: self.ends.here,
+            session: self.session,
+            acknowledge,
+            heard: path.heard == Heard::Now,
+            missing: say.missing,
+            probe: say.probe.then_some(self.kept.last_written()),
+            echo: say.echo,
+        };
+        write_resume(out, &resume);
     }
 
     /// Does something about the message whose turn it is: it is made a frame of, with others, or dropped. `false` if there

@@ -16,7 +16,8 @@ impl Endpoint {
             _ => None,
         };
         let connection = self.connection.as_ref().and_then(Connection::next_timeout);
-        [until, connection, self.channel.next_timeout(), self.closing_until].into_iter().flatten().min()
+        let others = [self.channel.next_timeout(), self.closing_until, self.returned.until()];
+        [until, connection].into_iter().chain(others).flatten().min()
     }
 
     /// Notes how late it is. It does no harm to call it too often. What falls due is then to be
@@ -39,6 +40,9 @@ impl Endpoint {
         {
             let reason = format!("{reason}; and there was no other in time");
             return self.end(Closed::Lost { reason });
+        }
+        for event in self.returned.expire(now) {
+            self.channel.push_event(event);
         }
         self.channel.handle_timeout(now);
     }

@@ -69,7 +69,7 @@ impl Endpoint {
             self.wanted.begin();
             self.channel.push_event(Event::Resumed);
         } else {
-            self.begin_with(peer);
+            self.begin_with(peer, now);
         }
         if let (Side::Accepting, Some(connection)) = (self.side, &self.connection) {
             self.proof = connection.proof();
@@ -82,9 +82,10 @@ impl Endpoint {
     }
 
     /// Another router than before, or another incarnation of it: what was under way ends.
-    fn begin_with(&mut self, peer: Peer) {
+    fn begin_with(&mut self, peer: Peer, now: Instant) {
         let again = self.channel.dissolve(&AnswerError::Restarted, 1);
-        self.returned.take(again, &self.wanted);
+        let until = now + self.settings.rejoin.unwrap_or_default();
+        self.returned.take(again, &self.wanted, until);
         let ends = Ends {
             here: self.settings.identity.incarnation,
             there: peer.identity.incarnation,

@@ -141,6 +141,10 @@ impl Endpoint {
         }
     }
 
+    pub(crate) fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
     /// What the program is to learn next.
     #[inline]
     pub fn poll_event(&mut self) -> Option<Event> {
@@ -178,6 +182,12 @@ impl Endpoint {
         self.offered.withdraw(interest);
     }
 
+    /// The same, but what is still on its way is handed out all the same: it may be for somebody else by now. Of those that
+    /// were retired before the last 1,024, it is answered that nobody consumes it.
+    pub fn retire(&mut self, interest: Interest) {
+        self.offered.retire(interest);
+    }
+
     /// Says how loaded a consumer is; of subscribers and observers, how many links there are to the nearest.
     pub fn set_load(&mut self, interest: Interest, load: u32) {
         self.offered.set_load(interest, load);
@@ -209,12 +219,6 @@ impl Endpoint {
     }
 
     pub(super) fn note(&mut self, heard: Heard) {
-        let complete = heard == Heard::Complete;
-        if let Some(event) = self.returned.hold(heard) {
-            self.channel.push_event(event);
-        }
-        if complete {
-            self.returned.send_again(&mut self.channel, &self.wanted);
-        }
+        self.returned.hear(heard, &self.wanted, &mut self.channel);
     }
 }

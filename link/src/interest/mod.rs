@@ -9,5 +9,5 @@ mod offered;
 mod wanted;
 
 pub(crate) use crate::wire::{Consumer, Interest, Mismatch, Role, Schema};
-pub(crate) use offered::Offered;
+pub(crate) use offered::{Offered, RETIRED};
 pub(crate) use wanted::{Heard, Wanted};

@@ -16,6 +16,8 @@ pub(crate) struct Offered {
     /// Which interests the other end knows of.
     known: BTreeSet<Interest>,
     untold: VecDeque<Untold>,
+    /// Those that were retired last, with as what they were consumed.
+    retired: VecDeque<(Interest, Role)>,
 }
 
 #[derive(Debug)]
@@ -38,6 +40,9 @@ enum Untold {
 /// So many bytes of changes go into one frame, which is at most 16 KiB long, whatever the other end takes: one change
 /// more still fits.
 const TOGETHER: usize = 8 * 1024;
+
+/// Of so many that were retired, what is still on its way is taken.
+pub(crate) const RETIRED: usize = 1024;
 
 impl Offered {
     pub(crate) fn announce(&mut self, schema: Schema, group: Option<&str>, consumer: Consumer) -> Interest {
@@ -69,6 +74,16 @@ impl Offered {
         }
     }
 
+    /// As [`withdraw`](Self::withdraw), but what is still on its way is taken.
+    pub(crate) fn retire(&mut self, interest: Interest) {
+        let Some(role) = self.role(interest) else { return };
+        self.withdraw(interest);
+        if self.retired.len() >= RETIRED {
+            self.retired.pop_front();
+        }
+        self.retired.push_back((interest, role));
+    }
+
     pub(crate) fn set_load(&mut self, interest: Interest, load: u32) {
         let Some(live) = self.live.get_mut(&interest) else { return };
         let changed = std::mem::replace(&mut live.consumer.load, load) != load;
@@ -94,10 +109,18 @@ impl Offered {
         self.role(interest) == Some(role)
     }
 
-    /// As what it is consumed, if it is.
+    /// As what it is consumed, if it is, or was until it was retired.
     #[inline]
     pub(crate) fn role(&self, interest: Interest) -> Option<Role> {
-        self.live.get(&interest).map(|live| live.role)
+        match self.live.get(&interest) {
+            Some(live) => Some(live.role),
+            None => self.retired_role(interest),
+        }
+    }
+
+    #[cold]
+    fn retired_role(&self, interest: Interest) -> Option<Role> {
+        self.retired.iter().find(|(retired, _)| *retired == interest).map(|(_, role)| *role)
     }
 
     /// What it is called that is consumed.
@@ -240,6 +263,18 @@ mod tests {
             assert_eq!(told.last(), Some(&Learned::Complete));
             offered.set_load(first, 7);
         }
+    }
+
+    #[test]
+    fn what_is_on_its_way_to_one_that_was_retired_is_taken() {
+        let mut offered = Offered::default();
+        let interests: Vec<_> = (0..RETIRED as u32 + 10)
+            .map(|_| offered.announce(schema("a"), None, Consumer::default()))
+            .collect();
+        interests.iter().for_each(|interest| offered.retire(*interest));
+        let taken = interests.iter().filter(|interest| offered.consumes(**interest, Role::Subscriber));
+        assert!(taken.eq(&interests[10..]));
+        assert_eq!(offered.tell(10), None);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 use std::time::Instant;
 
-use super::event::MemberGone;
+use super::event::{MemberGone, NetworkEvent};
 use super::state::{MemberId, Membership, Phase};
 use crate::connection::Connection;
 
@@ -41,6 +41,9 @@ impl Membership {
         let Some(member) = self.members.get_mut(&id) else { return };
         if member.away_until.is_some_and(|until| until <= now) {
             return self.gone(id, MemberGone::AwayTooLong);
+        }
+        for event in member.returned.expire(now) {
+            self.events.push_back(NetworkEvent::From { member: id, event });
         }
         if let Some(channel) = &mut member.channel {
             channel.handle_timeout(now);

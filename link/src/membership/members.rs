@@ -44,7 +44,7 @@ impl Membership {
         }
         let mut returned = Returned::default();
         if let Some(known) = known {
-            self.restarted(known, &mut returned);
+            self.restarted(known, &mut returned, now);
         }
         let id = MemberId(self.next_member);
         self.next_member += 1;
@@ -66,6 +66,7 @@ impl Membership {
         self.members.insert(id, member);
         self.numbers.insert(number, id);
         self.routers.insert(router, id);
+        self.set_timer(id);
         self.events.push_back(NetworkEvent::MemberJoined { member: id, peer });
         Ok(())
     }
@@ -135,10 +136,11 @@ impl Membership {
     }
 
     /// What was under way with an earlier incarnation ends, or is handed to the next.
-    fn restarted(&mut self, id: MemberId, returned: &mut Returned) {
+    fn restarted(&mut self, id: MemberId, returned: &mut Returned, now: Instant) {
         let Some(again) = self.dissolve(id, &AnswerError::Restarted) else { return };
         if let Some(member) = self.members.get_mut(&id) {
-            returned.take(again, &member.wanted);
+            let until = now + self.settings.rejoin.unwrap_or_default();
+            returned.take(again, &member.wanted, until);
             returned.join(std::mem::take(&mut member.returned));
         }
         self.remove(id, MemberGone::Restarted);
@@ -224,21 +226,6 @@ impl Membership {
         member.channel.as_deref_mut()
     }
 
-    /// It is known what a member wants: what came back from its earlier incarnation goes there.
-    pub(super) fn send_returned(&mut self, id: MemberId, now: Instant) {
-        let is_empty = self.members.get(&id).is_none_or(|member| member.returned.is_empty());
-        if is_empty || self.channel_to(id, now).is_none() {
-            return;
-        }
-        if let Some(member) = self.members.get_mut(&id)
-            && let Some(channel) = &mut member.channel
-        {
-            member.returned.send_again(channel, &member.wanted);
-        }
-        self.make_ready(id);
-        self.talk(id);
-    }
-
     /// How long a frame to it may be: it travels in a relay of at most so many bytes, with others.
     fn frame_to(&self, id: MemberId) -> u32 {
         Self::room_in_relay(self.relay_to(id)) as u32
@@ -261,7 +248,8 @@ impl Membership {
     pub(super) fn set_timer(&mut self, id: MemberId) {
         let Some(member) = self.members.get_mut(&id) else { return };
         let channel = member.channel.as_ref().and_then(|channel| channel.next_timeout());
-        let next = [channel, member.away_until, member.rests_at].into_iter().flatten().min();
+        let others = [member.away_until, member.rests_at, member.returned.until()];
+        let next = others.into_iter().chain([channel]).flatten().min();
         if member.timer == next {
             return;
         }

@@ -84,13 +84,9 @@ impl Membership {
     /// A member that breaks the protocol is dealt with alone.
     fn learned(&mut self, id: MemberId, learned: Learned, now: Instant) {
         let Some(member) = self.members.get_mut(&id) else { return };
-        let complete = learned == Learned::Complete;
         match member.wanted.hear(learned) {
-            Ok(heard) => heard.into_iter().for_each(|heard| self.note(id, heard)),
-            Err(violation) => return self.reject(id, &violation),
-        }
-        if complete {
-            self.send_returned(id, now);
+            Ok(heard) => heard.into_iter().for_each(|heard| self.note(id, heard, now)),
+            Err(violation) => self.reject(id, &violation),
         }
     }
 

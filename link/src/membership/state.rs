@@ -15,7 +15,7 @@ use crate::permits::Permits;
 use crate::returned::Returned;
 use crate::settings::Settings;
 use crate::sift::sift;
-use crate::wire::Learner;
+use crate::wire::{Identity, Learner};
 
 /// One router's membership in a network, through a switch, without any I/O.
 ///
@@ -214,6 +214,11 @@ impl Membership {
         self.phase == Phase::Closed
     }
 
+    /// Who this router is.
+    pub fn identity(&self) -> &Identity {
+        &self.settings.identity
+    }
+
     /// Who a member is.
     pub fn peer(&self, member: MemberId) -> Option<&Peer> {
         self.members.get(&member).map(|member| &member.peer)
@@ -239,10 +244,19 @@ impl Membership {
         self.members.values().filter(|member| member.channel.is_some()).count()
     }
 
-    pub(super) fn note(&mut self, id: MemberId, heard: Heard) {
+    pub(super) fn note(&mut self, id: MemberId, heard: Heard, now: Instant) {
+        let returns = self.members.get(&id).is_some_and(|member| !member.returned.is_empty());
+        if returns {
+            self.channel_to(id, now);
+        }
         let Some(member) = self.members.get_mut(&id) else { return };
-        if let Some(event) = member.returned.hold(heard) {
-            self.tell(id, event);
+        match &mut member.channel {
+            Some(channel) => {
+                member.returned.hear(heard, &member.wanted, channel);
+                self.make_ready(id);
+                self.talk(id);
+            }
+            None => self.events.push_back(NetworkEvent::From { member: id, event: Event::from(heard) }),
         }
     }
 

@@ -25,6 +25,8 @@ pub struct Arrival {
     pub trace: Option<TraceContext>,
     /// Where reports of progress go.
     pub progress: Option<ProgressSink>,
+    /// Whether it may have been delivered before.
+    pub redelivered: bool,
 }
 
 impl Arrival {
@@ -38,12 +40,13 @@ impl Arrival {
             deadline: None,
             trace: None,
             progress: None,
+            redelivered: false,
         }
     }
 
     /// As it travels beside the event here.
     pub fn into_meta(self) -> Meta {
-        let Self { origin, id, key, deadline, trace, progress, priority: _ } = self;
+        let Self { origin, id, key, deadline, trace, progress, redelivered, priority: _ } = self;
         let mut meta = Meta::new();
         meta.set_origin(origin);
         if let Some(id) = id {
@@ -60,6 +63,9 @@ impl Arrival {
         }
         if let Some(progress) = progress {
             meta.set_progress(progress);
+        }
+        if redelivered {
+            meta.set_redelivered();
         }
         meta
     }

@@ -10,18 +10,18 @@ use super::demand::{ConsumerId, Demand, Role};
 use super::departure::{Answered, Back, Departure};
 use super::description::{Description, ShareableId};
 use super::ends::EncodedEnd;
+use super::exit::InLine;
 use super::horizon::Horizon;
 use super::place::{InFlight, Place};
 use super::run::{Addressee, Run};
 use super::shareable::{
     Ref, Sealed, Shareable, ShareableEvent, ShareableNotification, ShareableRequest, ShareableTunnel,
 };
-use super::waiting::Waiting;
 use crate::dead_letter::{DeadLetterOffice, Loss, Reason, lose_unseen};
 use crate::inbox::Capacity;
 use crate::registration::Registration;
 use crate::request::{ReplyTo, RequestError, reply};
-use crate::route::{Deliver, Delivery, Ticket, Wait};
+use crate::route::{Delivery, Wait};
 use crate::router::Router;
 use crate::snapshot::RouteKind;
 use crate::sync::Mutex;
@@ -270,34 +270,38 @@ impl Run for Passing {
             }
         };
         let event = Arc::clone(&self.foreign).shareable();
-        let mut waiting = Waiting::new();
+        let mut waiting = InLine::default();
         for (payload, meta) in self.passing.drain(..) {
             let mut somebodys = false;
             for place in &places {
-                let departure = place.departure(event.clone(), meta.clone(), payload.clone(), Back::Nothing);
-                somebodys |= pass(place, departure, lane, &mut waiting);
+                let departure = place.departure(event.clone(), meta.clone(), Back::Nothing);
+                somebodys |= pass(place, departure, &payload, lane, &mut waiting);
             }
             if !somebodys {
                 let loss = Loss::unhandled(Reason::NoSubscriber);
                 lose_unseen(router, &self.foreign.description.name, &meta, None, loss);
             }
         }
-        if waiting.is_over() { None } else { Some(Box::pin(waiting)) }
+        waits(waiting)
     }
 }
 
+/// Ready when all has been taken in. Dropped before, it stays in line: its sender is far away and cannot take it back.
+fn waits(mut waiting: InLine) -> Option<Arriving<()>> {
+    if waiting.is_empty() { None } else { Some(Box::pin(poll_fn(move |cx| waiting.poll_taken_in(cx)))) }
+}
+
 /// Whether the place has taken it, or it is lost there.
-fn pass(place: &Place, departure: Departure, lane: Priority, waiting: &mut Waiting<Departure>) -> bool {
+fn pass(place: &Place, departure: Departure, payload: &[u8], lane: Priority, waiting: &mut InLine) -> bool {
     let mut departure = Some(departure);
-    match place.exit.deliver(&mut departure, lane, Wait::Woken(Waker::noop())) {
+    match place.exit.depart(&mut departure, payload, lane, Wait::Woken(Waker::noop())) {
         Delivery::Waiting(ticket) => waiting.stand(&place.exit, ticket),
-        Delivery::Running(running) => waiting.run(running),
         Delivery::Full | Delivery::Rejected => {
             if let Some(refused) = departure {
-                crate::Message::discard(refused, Loss::unhandled(Reason::Overflow), &place.office);
+                refused.discard(payload, Loss::unhandled(Reason::Overflow), &place.office);
             }
         }
-        Delivery::Accepted | Delivery::Displaced | Delivery::Dropped => {}
+        Delivery::Accepted | Delivery::Displaced | Delivery::Dropped | Delivery::Running(_) => {}
         Delivery::Gone => return false,
     }
     true
@@ -332,8 +336,8 @@ impl ShareableRequest for Foreign {
             watcher: None,
             _in_flight: InFlight::new(&place.load),
         }));
-        let departure = place.departure(self.itself(), arrival.into_meta(), request.to_vec(), back);
-        let in_line = match stand(place, departure, lane) {
+        let departure = place.departure(self.itself(), arrival.into_meta(), back);
+        let in_line = match stand(&place, departure, request, lane) {
             Ok(in_line) => in_line,
             Err(_) => return Box::pin(std::future::ready(Err(RequestError::Overloaded))),
         };
@@ -356,19 +360,14 @@ impl ShareableRequest for Foreign {
             return known.observe(router, horizon, request, outcome, arrival);
         }
         let (lane, meta) = (arrival.priority, arrival.into_meta());
-        let mut waiting = Waiting::new();
+        let mut waiting = InLine::default();
         for Stand { role, place, .. } in self.places().iter() {
             if *role == Role::Observer && place.horizon != horizon {
-                let back = Back::Outcome(outcome.clone().map(<[u8]>::to_vec));
-                pass(
-                    place,
-                    place.departure(self.itself(), meta.clone(), request.to_vec(), back),
-                    lane,
-                    &mut waiting,
-                );
+                let back = Back::Outcome(Box::new(outcome.clone().map(<[u8]>::to_vec)));
+                pass(place, place.departure(self.itself(), meta.clone(), back), request, lane, &mut waiting);
             }
         }
-        Ok(Box::pin(waiting))
+        Ok(waits(waiting).unwrap_or_else(|| Box::pin(std::future::ready(()))))
     }
 }
 
@@ -393,27 +392,27 @@ impl Answered for Relayed {
     }
 }
 
-/// A place in the line before an exit; given up when this is dropped.
-struct InLine {
-    exit: Arc<dyn Deliver<Departure>>,
-    ticket: Ticket,
-}
+/// Something in line before an exit, that is given up when this is dropped.
+struct Standing(InLine);
 
-impl Drop for InLine {
+impl Drop for Standing {
     fn drop(&mut self) {
-        self.exit.withdraw(self.ticket);
+        self.0.withdraw();
     }
 }
 
 /// Hands it to the exit, or puts it in line there.
 ///
 /// # Errors
-/// If it was not taken: whoever waits for it has been told, or is gone with it.
-fn stand(place: Place, departure: Departure, lane: Priority) -> Result<Option<InLine>, Delivery> {
-    let mut departure = Some(departure);
-    match place.exit.deliver(&mut departure, lane, Wait::Woken(Waker::noop())) {
-        Delivery::Accepted | Delivery::Displaced | Delivery::Dropped => Ok(None),
-        Delivery::Waiting(ticket) => Ok(Some(InLine { exit: place.exit, ticket })),
+/// If it was not taken: whoever waits for it is gone with it.
+fn stand(place: &Place, departure: Departure, payload: &[u8], lane: Priority) -> Result<Standing, Delivery> {
+    let mut standing = Standing(InLine::default());
+    match place.exit.depart(&mut Some(departure), payload, lane, Wait::Woken(Waker::noop())) {
+        Delivery::Accepted | Delivery::Displaced | Delivery::Dropped => Ok(standing),
+        Delivery::Waiting(ticket) => {
+            standing.0.stand(&place.exit, ticket);
+            Ok(standing)
+        }
         refused => Err(refused),
     }
 }
@@ -443,20 +442,12 @@ impl ShareableTunnel for Foreign {
         let (here, there) = tunnel::<Vec<u8>, Vec<u8>>(BETWEEN);
         let lane = arrival.priority;
         let back = Back::Tunnel(EncodedEnd::passing(there), InFlight::new(&place.load));
-        let departure = place.departure(self.itself(), arrival.into_meta(), event.to_vec(), back);
-        let exit = Arc::clone(&place.exit);
-        let in_line = match stand(place, departure, lane) {
-            Ok(in_line) => in_line,
-            Err(_) => return nobody("overloaded", "a link on the way takes no more"),
+        let departure = place.departure(self.itself(), arrival.into_meta(), back);
+        let Ok(mut standing) = stand(&place, departure, event, lane) else {
+            return nobody("overloaded", "a link on the way takes no more");
         };
         Box::pin(async move {
-            if let Some(in_line) = in_line {
-                poll_fn(|cx| match exit.taken_in(in_line.ticket, cx.waker()) {
-                    true => Poll::Ready(()),
-                    false => Poll::Pending,
-                })
-                .await;
-            }
+            poll_fn(|cx| standing.0.poll_taken_in(cx)).await;
             Ok(EncodedEnd::passing(here))
         })
     }

@@ -10,7 +10,9 @@
 //! demand       who consumes an event, for a border to tell the other side
 //! place        somebody on the other side, as he stands on a route here
 //! outlet       the place as a subscriber, a responder, an acceptor
-//! departure    one event on its way out
+//! departure    one event on its way out, and many of them
+//! exit         where they wait to be carried away
+//! scratch      where they are encoded
 //! arrival      what comes beside an event that came in
 //! run          notifications that came in, one after the other
 //! waiting      those of them that have to wait for room
@@ -26,11 +28,13 @@ mod demand;
 mod departure;
 mod description;
 mod ends;
+mod exit;
 mod foreign;
 mod horizon;
 mod outlet;
 mod place;
 mod run;
+mod scratch;
 mod seam;
 mod shareable;
 mod typed;
@@ -39,9 +43,11 @@ mod ways;
 
 pub use arrival::{Arrival, Arriving};
 pub use demand::{ConsumerId, Demand, Role};
-pub use departure::{Answered, Back, Departure};
+pub use departure::{Answered, Back, Departure, Departures};
 pub use description::Description;
 pub use ends::{EncodedEnd, EncodedReceiver, EncodedSender, Unsent};
+pub use exit::Exit;
+pub(crate) use exit::InLine;
 pub use horizon::Horizon;
 pub use place::{InFlight, Load, Place};
 pub use run::{Addressee, Run};

@@ -8,6 +8,7 @@ use tokio::time::Instant;
 use super::departure::{Answered, Back, Departure};
 use super::ends::EncodedEnd;
 use super::place::{InFlight, Place};
+use super::scratch;
 use super::shareable::Shareable;
 use super::typed::{self, encode, there};
 use crate::dead_letter::{Loss, Reason};
@@ -28,71 +29,63 @@ impl<P> Outlet<P> {
         Self { place, parcel: PhantomData }
     }
 
-    /// Whether it was kept.
-    fn depart(&self, departure: Departure, lane: Priority, wait: Wait<'_>) -> (Delivery, Option<Departure>) {
-        let mut departure = Some(departure);
-        let delivery = self.place.exit.deliver(&mut departure, lane, wait);
-        (delivery, departure)
-    }
-
-    fn departure(&self, event: Option<Shareable>, meta: Meta, payload: Vec<u8>, back: Back) -> Departure {
+    fn departure(&self, event: Option<Shareable>, meta: Meta, back: Back) -> Departure {
         match event {
-            Some(event) => self.place.departure(event, meta, payload, back),
+            Some(event) => self.place.departure(event, meta, back),
             None => unreachable!("there are places on the routes of shareable events only"),
         }
     }
 }
 
-/// So many are encoded at a time: those that find no room are encoded again.
-const TOGETHER: usize = 64;
+/// So many are encoded at a time.
+const TOGETHER: usize = 256;
 
 impl<E: Notification> Deliver<Envelope<E>> for Outlet<Envelope<E>> {
     fn deliver(&self, parcel: &mut Option<Envelope<E>>, lane: Priority, wait: Wait<'_>) -> Delivery {
         let Some(envelope) = parcel else { return Delivery::Gone };
-        let payload = match encode(E::wire(), &*envelope.event) {
-            Ok(payload) => payload,
+        let mut departure = None;
+        let delivery = scratch::encoded(there(E::wire()), &*envelope.event, &envelope.meta, |payload| {
+            departure =
+                Some(self.departure(typed::notification::<E>(), envelope.meta.clone(), Back::Nothing));
+            self.place.exit.depart(&mut departure, payload, lane, wait)
+        });
+        match delivery {
+            Ok(delivery) => {
+                if departure.is_none() {
+                    *parcel = None;
+                }
+                delivery
+            }
             Err(error) => {
                 if let Some(envelope) = parcel.take() {
                     envelope.discard(Loss::unhandled(Reason::Failed(error.into())), &self.place.office);
                 }
-                return Delivery::Dropped;
+                Delivery::Dropped
             }
-        };
-        let departure =
-            self.departure(typed::notification::<E>(), envelope.meta.clone(), payload, Back::Nothing);
-        let (delivery, left) = self.depart(departure, lane, wait);
-        if left.is_none() {
-            *parcel = None;
         }
-        delivery
     }
 
     fn deliver_many(&self, parcels: &mut VecDeque<Envelope<E>>, lane: Priority) -> bool {
-        let mut departures = VecDeque::new();
-        while !parcels.is_empty() {
-            for envelope in parcels.iter().take(TOGETHER) {
+        let (mut departures, wire) = (scratch::take_batch(), there(E::wire()));
+        let open = loop {
+            for envelope in parcels.iter().take(TOGETHER.min(self.place.exit.room(lane))) {
+                let departure =
+                    || self.departure(typed::notification::<E>(), envelope.meta.clone(), Back::Nothing);
                 // One that cannot be encoded is found so by `deliver`.
-                let Ok(payload) = encode(E::wire(), &*envelope.event) else { break };
-                let meta = envelope.meta.clone();
-                departures.push_back(self.departure(
-                    typed::notification::<E>(),
-                    meta,
-                    payload,
-                    Back::Nothing,
-                ));
+                if departures.push_with(departure, |out| wire.encode(&envelope.event, out)).is_err() {
+                    break;
+                }
             }
             let before = departures.len();
-            let open = self.place.exit.deliver_many(&mut departures, lane);
+            let open = self.place.exit.depart_many(&mut departures, lane);
             let taken = before - departures.len();
             parcels.drain(..taken);
-            if !open {
-                return false;
+            if !open || taken == 0 || taken < before || parcels.is_empty() {
+                break open;
             }
-            if taken < TOGETHER {
-                return true;
-            }
-        }
-        true
+        };
+        scratch::give_back(departures);
+        open
     }
 
     fn taken_in(&self, ticket: Ticket, waker: &Waker) -> bool {
@@ -116,7 +109,7 @@ impl<E: Notification> Deliver<Envelope<E>> for Outlet<Envelope<E>> {
     }
 
     fn name(&self) -> &str {
-        self.place.exit.name()
+        self.place.name()
     }
 }
 
@@ -129,13 +122,6 @@ impl<R: Request> Respond<R> for Outlet<Asked<R>> {
         requester: &Waker,
     ) -> Answering<R> {
         let Some((event, meta)) = call else { return Answering::Gone };
-        let payload = match encode(R::wire(), event) {
-            Ok(payload) => payload,
-            Err(error) => {
-                *call = None;
-                return Answering::Answered(Err(RequestError::Failed(error.into())));
-            }
-        };
         let (to, reply) = crate::request::reply(Some(requester));
         let awaiting = Awaiting::<R> {
             reply: to,
@@ -148,14 +134,24 @@ impl<R: Request> Respond<R> for Outlet<Asked<R>> {
         if let Some(key) = key {
             meta.set_key(key);
         }
-        let back = Back::Answer(Box::new(awaiting));
-        let departure = self.departure(typed::request::<R>(), meta, payload, back);
         // The requester learns of everything through its reply.
         let wait = match patience {
             Patience::Room => Wait::Room,
             Patience::Policy => Wait::Woken(Waker::noop()),
         };
-        let (delivery, left) = self.depart(departure, lane, wait);
+        let mut departure = None;
+        let delivery = scratch::encoded(there(R::wire()), event, &Meta::new(), |payload| {
+            let back = Back::Answer(Box::new(awaiting));
+            departure = Some(self.departure(typed::request::<R>(), meta, back));
+            self.place.exit.depart(&mut departure, payload, lane, wait)
+        });
+        let delivery = match delivery {
+            Ok(delivery) => delivery,
+            Err(error) => {
+                *call = None;
+                return Answering::Answered(Err(RequestError::Failed(error.into())));
+            }
+        };
         // Before the other end, which would wake the requester: it is told here.
         let answering = match delivery {
             Delivery::Accepted | Delivery::Displaced => Answering::Queued(reply, None),
@@ -165,7 +161,7 @@ impl<R: Request> Respond<R> for Outlet<Asked<R>> {
             Delivery::Rejected => Answering::Refused,
             Delivery::Gone => Answering::Gone,
         };
-        if left.is_none() {
+        if departure.is_none() {
             *call = None;
         }
         answering
@@ -184,7 +180,7 @@ impl<R: Request> Respond<R> for Outlet<Asked<R>> {
     }
 
     fn name(&self) -> &str {
-        self.place.exit.name()
+        self.place.name()
     }
 }
 
@@ -241,9 +237,9 @@ impl<T: Tunnel> Deliver<Opening<T>> for Outlet<Opening<T>> {
         // As its acceptor sees it.
         let end = EncodedEnd::new(tunnel, there(T::receive_wire()), there(T::send_wire()));
         let back = Back::Tunnel(end, InFlight::new(&self.place.load));
-        let departure = self.departure(typed::tunnel::<T>(), beside, payload, back);
-        let (delivery, left) = self.depart(departure, lane, wait);
-        if let Some(Departure { back: Back::Tunnel(end, _), .. }) = left {
+        let mut departure = Some(self.departure(typed::tunnel::<T>(), beside, back));
+        let delivery = self.place.exit.depart(&mut departure, &payload, lane, wait);
+        if let Some(Departure { back: Back::Tunnel(end, _), .. }) = departure {
             *parcel = end.into_end().map(|tunnel| Opening { event, meta, tunnel });
         }
         delivery
@@ -282,6 +278,6 @@ impl<T: Tunnel> Deliver<Opening<T>> for Outlet<Opening<T>> {
     }
 
     fn name(&self) -> &str {
-        self.place.exit.name()
+        self.place.name()
     }
 }

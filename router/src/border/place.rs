@@ -6,33 +6,36 @@ use edri_event::Meta;
 
 use super::demand::ConsumerId;
 use super::departure::{Back, Departure};
+use super::exit::Exit;
 use super::horizon::Horizon;
 use super::shareable::Shareable;
 use crate::dead_letter::DeadLetterOffice;
-use crate::route::Deliver;
 
 /// Somebody on the other side of a border, as he stands on a route here: what is sent to him departs.
 #[derive(Clone)]
 pub struct Place {
-    pub(crate) exit: Arc<dyn Deliver<Departure>>,
+    pub(crate) exit: Arc<dyn Exit>,
     pub(crate) to: u64,
     pub(crate) horizon: Horizon,
     pub(crate) consumer: Option<ConsumerId>,
     pub(crate) load: Arc<Load>,
     pub(crate) office: DeadLetterOffice,
+    name: Arc<str>,
 }
 
 impl Place {
-    /// For somebody behind `horizon`, who has told of himself what is in `load`. What is for him is handed to `exit`, marked
-    /// with `to`, which means something to the border alone. What cannot be encoded is handed in at `office`.
+    /// For somebody behind `horizon`, of that name, who has told of himself what is in `load`. What is for him is handed to
+    /// `exit`, marked with `to`, which means something to the border alone. What cannot be encoded is handed in at
+    /// `office`.
     pub fn new(
-        exit: Arc<dyn Deliver<Departure>>,
+        name: Arc<str>,
+        exit: Arc<dyn Exit>,
         to: u64,
         horizon: Horizon,
         load: Arc<Load>,
         office: DeadLetterOffice,
     ) -> Self {
-        Self { exit, to, horizon, consumer: None, load, office }
+        Self { exit, to, horizon, consumer: None, load, office, name }
     }
 
     /// The same for one of several, who is told from the others.
@@ -41,8 +44,18 @@ impl Place {
         Self { consumer: Some(consumer), ..self }
     }
 
-    pub(crate) fn departure(&self, event: Shareable, meta: Meta, payload: Vec<u8>, back: Back) -> Departure {
-        Departure::new(event, self.to, meta, payload, back)
+    pub(crate) fn departure(&self, event: Shareable, meta: Meta, back: Back) -> Departure {
+        Departure::new(event, self.to, meta, back)
+    }
+
+    /// What he is called.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// How much waits to go where he is.
+    pub fn waiting(&self) -> usize {
+        self.exit.waiting()
     }
 
     /// Behind which horizon he is.
@@ -65,7 +78,7 @@ impl fmt::Debug for Place {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter
             .debug_struct("Place")
-            .field("exit", &self.exit.name())
+            .field("name", &self.name)
             .field("to", &self.to)
             .field("horizon", &self.horizon)
             .field("consumer", &self.consumer)

@@ -5,11 +5,10 @@ use std::task::{Context, Poll};
 use edri_event::{Event, Failure, Meta, Priority, Request};
 
 use super::error::RequestError;
-use crate::border::{self, Back, Departure, Horizon, Place};
+use crate::border::{self, Back, Horizon, InLine, Place};
 use crate::dead_letter::{DeadLetterOffice, Loss, Reason};
 use crate::envelope::{Envelope, Shared};
 use crate::history::RetainedAnswers;
-use crate::inbox::Message as _;
 use crate::notify::Outstanding;
 use crate::route::{Delivery, Observer, RequestRoute, Roster, Seeing, Wait};
 use crate::router::Router;
@@ -115,7 +114,7 @@ impl<R: Request> Observed<R> {
         outcome: &Result<R::Response, RequestError>,
         wait: Wait<'_>,
     ) -> Told<R> {
-        let mut told = Told { here: Outstanding::new(), afar: Outstanding::new() };
+        let mut told = Told { here: Outstanding::new(), afar: InLine::default() };
         let Some((request, history)) = self.request.as_ref().zip(self.history.as_ref()) else {
             for observer in self.observers.iter() {
                 match (observer, &self.request) {
@@ -174,17 +173,15 @@ impl<R: Request> Observed<R> {
                 .map_err(|error| RequestError::Failed(Failure::new("codec", error.to_string()))),
             Err(error) => Err(error.clone()),
         };
-        let mut departure =
-            Some(place.departure(event, self.meta.clone(), request.clone(), Back::Outcome(outcome)));
-        match place.exit.deliver(&mut departure, R::PRIORITY, wait) {
+        let back = Back::Outcome(Box::new(outcome));
+        let mut departure = Some(place.departure(event, self.meta.clone(), back));
+        match place.exit.depart(&mut departure, request, R::PRIORITY, wait) {
+            Delivery::Waiting(ticket) => told.afar.stand(&place.exit, ticket),
             Delivery::Gone => {}
-            delivery @ (Delivery::Waiting(_) | Delivery::Running(_)) => told.afar.note(&place.exit, delivery),
             _ => {
                 if let Some(left) = departure {
-                    left.discard(
-                        Loss::unhandled(Reason::Overflow),
-                        &DeadLetterOffice::new(router, place.exit.name().into()),
-                    );
+                    let office = DeadLetterOffice::new(router, place.name().into());
+                    left.discard(request, Loss::unhandled(Reason::Overflow), &office);
                 }
             }
         }
@@ -194,7 +191,7 @@ impl<R: Request> Observed<R> {
 /// The observers to whom an answer has been handed, until all of them have it.
 pub(crate) struct Told<R: Request> {
     here: Outstanding<Envelope<Answer<R>>>,
-    afar: Outstanding<Departure>,
+    afar: InLine,
 }
 
 impl<R: Request> Told<R> {
@@ -212,13 +209,13 @@ impl<R: Request> Told<R> {
 
     pub(crate) fn poll_settled(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let here = self.here.poll_settled(cx);
-        let afar = self.afar.poll_settled(cx);
+        let afar = self.afar.poll_taken_in(cx);
         if here.is_ready() && afar.is_ready() { Poll::Ready(()) } else { Poll::Pending }
     }
 
     /// Nobody can wait any longer for those that are in line: they are dead letters.
     pub(crate) fn lose_waiting(&mut self) {
         self.here.lose_waiting();
-        self.afar.lose_waiting();
+        self.afar.lose(&Loss::unhandled(Reason::Overflow));
     }
 }

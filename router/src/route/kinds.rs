@@ -167,7 +167,7 @@ impl<E: Notification> Route for NotificationRoute<E> {
             event: Cow::Borrowed(E::name()),
             kind: RouteKind::Notification,
             registered: self.subscribers.len(),
-            consumers: consumers(self.subscribers.iter().map(|to| (to.name(), to.load()))),
+            consumers: consumers(self.subscribers.iter().map(|to| (to.name(), to.load(), to.place()))),
             observed: 0,
             observers: Vec::new(),
             policy: None,
@@ -193,7 +193,7 @@ impl<R: Request> Route for RequestRoute<R> {
             event: Cow::Borrowed(R::name()),
             kind: RouteKind::Request,
             registered: self.responders.len(),
-            consumers: consumers(self.responders.iter().map(|to| (to.name(), to.load()))),
+            consumers: consumers(self.responders.iter().map(|to| (to.name(), to.load(), to.place()))),
             observed: self.observers.len(),
             observers: consumers(self.observers.iter().map(Observer::described)),
             policy: Some(self.policy),
@@ -216,7 +216,7 @@ impl<T: Tunnel> Route for TunnelRoute<T> {
             event: Cow::Borrowed(T::name()),
             kind: RouteKind::Tunnel,
             registered: self.acceptors.len(),
-            consumers: consumers(self.acceptors.iter().map(|to| (to.name(), to.load()))),
+            consumers: consumers(self.acceptors.iter().map(|to| (to.name(), to.load(), to.place()))),
             observed: 0,
             observers: Vec::new(),
             policy: Some(self.policy),
@@ -299,10 +299,10 @@ impl<R: Request> Observer<R> {
         }
     }
 
-    fn described(&self) -> (&str, usize) {
+    fn described(&self) -> (&str, usize, Option<&Place>) {
         match self {
-            Self::Here(seeing) => (seeing.to.name(), seeing.to.load()),
-            Self::Afar(place) => (place.exit.name(), place.load.get()),
+            Self::Here(seeing) => (seeing.to.name(), seeing.to.load(), seeing.to.place()),
+            Self::Afar(place) => (place.name(), 0, Some(place)),
         }
     }
 }

@@ -7,7 +7,7 @@ mod books;
 mod pipe;
 mod program;
 mod rng;
-mod switch;
+pub(crate) mod switch;
 
 use std::time::{Duration, Instant};
 
@@ -371,8 +371,12 @@ impl World {
         }
         if place.stalls_until <= self.now {
             while let Some(bytes) = link.down.read(self.now) {
-                program.membership.receive(&bytes, self.now);
-                program.learn(&mut self.books, self.now);
+                // In two pieces, so that what belongs together may come apart.
+                let (first, second) = bytes.split_at(self.rng.below(bytes.len() + 1));
+                for piece in [first, second] {
+                    program.membership.receive(piece, self.now);
+                    program.learn(&mut self.books, self.now);
+                }
             }
             let room = link.up.room();
             if room > 0 {

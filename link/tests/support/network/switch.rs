@@ -82,6 +82,11 @@ impl Switch {
         self.connections.insert(link, connection);
     }
 
+    /// How many connections there have ever been, at least.
+    pub(crate) fn connections(&self) -> usize {
+        self.connections.last_key_value().map_or(0, |(link, _)| link % 1_000 + 1)
+    }
+
     /// It is gone, for this reason.
     pub(crate) fn disconnect(&mut self, link: usize, departure: Departure) {
         let Some(gone) = self.connections.remove(&link) else { return };
