@@ -97,7 +97,7 @@ pub use endpoint::Endpoint;
 pub use event::{Event, Undelivered};
 pub use line::{Line, SendError, WriteError};
 pub use membership::{MemberGone, MemberId, Membership, NetworkEvent};
-pub use message::{AnswerError, Circumstances, Ending, Reports};
+pub use message::{AnswerError, Circumstances, Death, Ending, Reports};
 pub use settings::Settings;
 pub use transport::{Transport, memory};
 pub use tunnel::TunnelId;
