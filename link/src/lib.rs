@@ -99,7 +99,7 @@ pub use event::{Event, Undelivered};
 pub use guest::{Door, Guest};
 pub use line::{Line, SendError, WriteError};
 pub use membership::{MemberGone, MemberId, Membership, NetworkEvent};
-pub use message::{AnswerError, Circumstances, Ending, Reports};
+pub use message::{AnswerError, Circumstances, Death, Ending, Reports};
 pub use settings::Settings;
 #[cfg(feature = "tcp")]
 pub use transport::Tcp;

@@ -93,7 +93,8 @@ pub use notify::{Delivered, Notify, NotifyError, Refusal};
 pub use overdue::{HandlerLimit, Overdue, Watched, Watching};
 pub use registration::Registration;
 pub use request::{
-    Answer, Asked, Asking, LinkLost, Observable, Reply, ReplyTo, RequestError, Requester, caught, caught_now,
+    Answer, Asked, Asking, DeathCause, LinkLost, Observable, Reply, ReplyTo, RequestError, Requester,
+    WorkerDeath, WorkerLimit, caught, caught_now,
 };
 pub use route::{Answering, Deliver, Delivery, Patience, Respond, Running, Ticket, ToInbox, Wait};
 pub use router::Router;

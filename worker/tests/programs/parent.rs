@@ -1,0 +1,51 @@
+//! A program with workers, for the tests that end it: it says which processes there are, and waits.
+
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "it is a test's own")]
+
+#[cfg(target_os = "linux")]
+#[path = "../support/program.rs"]
+mod program;
+
+#[cfg(target_os = "linux")]
+#[tokio::main]
+async fn main() {
+    use edri_router::Router;
+    use program::{Do, job};
+
+    let mode = std::env::args().nth(1).unwrap_or_default();
+    if mode == "heir" {
+        // As the first process of a container does.
+        rustix::process::set_child_subreaper(Some(rustix::process::getpid())).unwrap();
+    }
+    // Tests are two folders away from here, as this is from them.
+    let hand = std::env::current_exe().unwrap().with_file_name("hand");
+    let router = Router::new();
+    let pool = edri_worker::Pool::command::<Do>(hand, ["x"]).size(2).name("hand").start(&router).unwrap();
+    let both = futures_util::future::join_all([(); 2].map(|()| router.request(job("pid").number(100)))).await;
+    let processes: Vec<_> = both.into_iter().map(Result::unwrap).collect();
+    let started = router.request(job("children").number(2)).await.unwrap();
+    println!("{} {started}", processes.join(" "));
+    match mode.as_str() {
+        "exit" => std::process::exit(3),
+        "abort" => std::process::abort(),
+        "panic" => panic!("as told"),
+        "return" => {}
+        "busy" => drop(router.request(job("hang")).await),
+        "heir" => {
+            for _ in 0..4 {
+                assert!(router.request(job("exit").number(1)).await.is_err());
+            }
+            program::until("no zombie is left", || {
+                program::children().iter().all(|child| program::is_alive(child))
+            })
+            .await;
+            let alive = program::children();
+            assert!(started.split(' ').all(|orphan| !alive.iter().any(|child| child == orphan)), "{alive:?}");
+        }
+        _ => std::future::pending().await,
+    }
+    drop(pool);
+}
+
+#[cfg(not(target_os = "linux"))]
+fn main() {}
