@@ -33,9 +33,13 @@
 
 #[cfg(feature = "certificates")]
 pub mod certificates;
+mod join;
 mod probe;
 pub mod switch;
 #[cfg(feature = "tls")]
 pub mod tls;
 
+pub use join::{
+    Connections, Connector, Neighbour, NeighbourChange, NeighbourChanged, NeighbourKind, Stopped,
+};
 pub use probe::{Probe, ProbeError, ProbeSettings};

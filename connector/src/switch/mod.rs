@@ -24,6 +24,7 @@ pub mod status;
 
 #[cfg(feature = "config")]
 pub use config::ConfigError;
+pub(crate) use serve::{Doors, Standing, listen};
 pub use serve::{Drained, Reloaded, RunningSwitch, Switch, SwitchError};
 pub use settings::{
     Access, AccessList, Clients, Networks, Pattern, PlainText, Secret, SettingsError, Size, Span,

@@ -1,24 +1,24 @@
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::TcpListener;
 
 use super::error::SwitchError;
-use crate::switch::settings::SwitchSettings;
 
 /// How many connections the system keeps until they are accepted, if it keeps so many.
 const BACKLOG: i32 = 4096;
 
-/// Listens at all addresses.
-pub(super) async fn listen(settings: &SwitchSettings) -> Result<Vec<TcpListener>, SwitchError> {
+/// Listens at all addresses that these texts stand for, each of which has to be one where it `may` be listened.
+pub(crate) async fn listen(
+    texts: &[String],
+    may: impl Fn(IpAddr) -> bool,
+) -> Result<Vec<TcpListener>, SwitchError> {
     let mut addresses = Vec::new();
-    for text in &settings.listen {
+    for text in texts {
         addresses.extend(resolve(text).await?);
     }
-    if settings.tls.is_none()
-        && let Some(open) = addresses.iter().find(|address| !settings.may_be_plain(address.ip()))
-    {
+    if let Some(open) = addresses.iter().find(|address| !may(address.ip())) {
         return Err(SwitchError::Plain(*open));
     }
     let listen = |address: &SocketAddr| {
@@ -67,7 +67,11 @@ fn open(address: SocketAddr, only: OnlyItself) -> io::Result<TcpListener> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::switch::settings::PlainText;
+    use crate::switch::settings::{PlainText, SwitchSettings};
+
+    async fn listen(settings: &SwitchSettings) -> Result<Vec<TcpListener>, SwitchError> {
+        super::listen(&settings.listen, |address| settings.may_be_plain(address)).await
+    }
 
     #[tokio::test]
     async fn what_is_no_address_is_refused_with_what_is_expected() {

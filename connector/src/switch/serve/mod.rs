@@ -16,6 +16,7 @@ mod error;
 mod listen;
 mod switch;
 
-pub(crate) use doors::Standing;
+pub(crate) use doors::{Doors, Standing};
 pub use error::SwitchError;
+pub(crate) use listen::listen;
 pub use switch::{Drained, Reloaded, RunningSwitch, Switch};

@@ -91,7 +91,8 @@ impl Switch {
         if settings.status.is_some() {
             return Err(SwitchError::Feature { what: "the status over HTTP", feature: "status" });
         }
-        let listeners = listen(&settings).await?;
+        let may_listen = |address| settings.tls.is_some() || settings.may_be_plain(address);
+        let listeners = listen(&settings.listen, may_listen).await?;
         let status = settings.status.clone();
         let now = tokio::time::Instant::now().into_std();
         let house = Arc::new(House {
