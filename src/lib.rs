@@ -43,11 +43,12 @@
 //! | [`router`] | routes, inboxes, requests, tunnels, subscriptions, dead letters |
 //! | [`worker`] | the `Worker` trait and pools of tasks, threads and commands |
 //! | [`mod@manager`] | `#[manager]`, the `Manager` trait and the loops that run managers |
+//! | [`mod@connector`] | the connector, which joins a router to others, and the switch |
 //! | this crate | [`App`], [`prelude`], [`macro@main`] |
 //!
-//! Features, all off by default: `opentelemetry` joins traces by OpenTelemetry's ids, `metrics` tells the facade of that
+//! Features: `connector`, which is on by default, links programs; `tls` has them speak TLS. Off by default: `opentelemetry` joins traces by OpenTelemetry's ids, `metrics` tells the facade of that
 //! name what managers and pools have done, `prometheus` serves that over HTTP, `testing` is what tests of programs need,
-//! `switch` is the switch, and `cli` the command `edri` that runs one.
+//! `switch` is what an own switch needs beside, and `cli` the command `edri` that runs one.
 
 extern crate self as edri;
 
@@ -61,7 +62,7 @@ pub mod runtime;
 pub mod testing;
 
 pub use app::{App, Left, OrderError, Report, RunningApp, Signal};
-#[cfg(feature = "switch")]
+#[cfg(feature = "connector")]
 pub use edri_connector as connector;
 pub use edri_event as event;
 pub use edri_manager as manager;
@@ -104,6 +105,7 @@ mod guide {
     mod dead_letters {}
     #[doc = include_str!("../docs/src/supervision.md")]
     mod supervision {}
+    #[cfg(feature = "connector")]
     #[doc = include_str!("../docs/src/links.md")]
     mod links {}
     #[doc = include_str!("../docs/src/promises.md")]
@@ -117,7 +119,7 @@ mod guide {
     #[cfg(feature = "testing")]
     #[doc = include_str!("../docs/src/testing.md")]
     mod testing {}
-    #[cfg(feature = "switch")]
+    #[cfg(feature = "connector")]
     #[doc = include_str!("../docs/src/switch.md")]
     mod switch {}
     #[doc = include_str!("../docs/src/security.md")]

@@ -116,7 +116,7 @@ async fn meet(stream: TcpStream, address: SocketAddr, ticket: Ticket) {
     };
     house.doors.lock().greeted(number, Standing::Member);
     if let Some(link) = welcome(guest, &house).await {
-        let closed = house.desk.watch(link).await;
+        let closed = house.desk.watch_link(link).await;
         tracing::debug!(%address, "a link ended: {closed}");
     }
 }

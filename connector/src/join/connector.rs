@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use edri_event::Failure;
-use edri_link::{Closed, Dialer, Filter, Limits, Link, Tcp, Token};
+use edri_link::{Closed, Dialer, Filter, Limits, Link, Network, Tcp, Token};
 use edri_manager::{Entrance, Handled, Manager, Settings};
 use edri_router::{Backoff, Context, DeadLetterOffice, Health, Horizon, InboxSettings, Loss, Message};
 use parking_lot::Mutex;
@@ -33,7 +33,14 @@ pub struct Connector {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Way {
     Listen,
-    Connect,
+    Connect(To),
+}
+
+/// What is there where it connects to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum To {
+    Router,
+    Switch,
 }
 
 struct Running {
@@ -48,7 +55,15 @@ impl Connector {
     /// Connects to one other router, at the first of these addresses where it answers, each `HOST:PORT`. Names are resolved
     /// at each attempt.
     pub fn connect<T: Into<String>>(addresses: impl IntoIterator<Item = T>) -> Self {
-        Self::new(Way::Connect, addresses)
+        Self::new(Way::Connect(To::Router), addresses)
+    }
+
+    /// Joins a network by a switch: the first of these addresses where one lets it in, each `HOST:PORT`. When that is lost,
+    /// they are tried in turn again, the first one first. Names are resolved at each attempt.
+    ///
+    /// All routers of the network that are at the same switch are linked with each other.
+    pub fn to_switch<T: Into<String>>(addresses: impl IntoIterator<Item = T>) -> Self {
+        Self::new(Way::Connect(To::Switch), addresses)
     }
 
     /// Lets other routers connect here, at each of these addresses.
@@ -175,9 +190,9 @@ impl Connector {
         };
         let mut tasks = JoinSet::new();
         match self.way {
-            Way::Connect => {
+            Way::Connect(to) => {
                 desk.connections.connects();
-                tasks.spawn(keep_connected(desk, self.settings.clone()));
+                tasks.spawn(keep_connected(desk, to, self.settings.clone()));
             }
             Way::Listen => self.let_in(desk, &mut tasks).await?,
         }
@@ -227,7 +242,7 @@ impl Connector {
 }
 
 /// Links the router with whoever answers, again and again, until the connector is to stop.
-async fn keep_connected(desk: Desk, settings: JoinSettings) {
+async fn keep_connected(desk: Desk, to: To, settings: JoinSettings) {
     let mut pauses = Backoff::doubling(AGAIN.0, AGAIN.1).delays();
     let mut tries = 0;
     while !desk.is_stopping() {
@@ -236,12 +251,14 @@ async fn keep_connected(desk: Desk, settings: JoinSettings) {
             plain_text: settings.plain_text,
             #[cfg(feature = "tls")]
             tls: settings.tls.clone(),
-            connections: desk.connections.clone(),
         };
         let dialer = Dialer::new(wire, settings.addresses.iter().cloned());
-        let link = Link::dial(&desk.router, dialer, settings.link(&desk.router));
+        let link = settings.link(&desk.router);
         let began = tokio::time::Instant::now();
-        let closed = desk.watch(link).await;
+        let closed = match to {
+            To::Router => desk.watch_link(Link::dial(&desk.router, dialer, link)).await,
+            To::Switch => desk.watch_network(Network::join(&desk.router, dialer, link)).await,
+        };
         if desk.is_stopping() {
             break;
         }

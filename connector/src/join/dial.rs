@@ -4,22 +4,22 @@ use std::net::IpAddr;
 use edri_link::{Dial, Tcp};
 
 use super::bearer::Bearer;
-use super::connections::Connections;
 use crate::switch::PlainText;
 #[cfg(feature = "tls")]
 use crate::tls::TlsClient;
 
-/// Connects to whoever listens, and notes what is in the way.
+/// Connects to whoever listens.
 pub(super) struct Wire {
     pub(super) tcp: Tcp,
     pub(super) plain_text: PlainText,
     #[cfg(feature = "tls")]
     pub(super) tls: Option<TlsClient>,
-    pub(super) connections: Connections,
 }
 
-impl Wire {
-    async fn connect(&self, address: &str) -> io::Result<Bearer> {
+impl Dial for Wire {
+    type Stream = Bearer;
+
+    async fn dial(&self, address: &str) -> io::Result<Bearer> {
         #[cfg(feature = "tls")]
         if let Some(tls) = &self.tls {
             let within = self.tcp.timeout;
@@ -40,18 +40,6 @@ impl Wire {
             return Err(io::Error::new(io::ErrorKind::PermissionDenied, reason));
         }
         Ok(Bearer::plain(stream, ()))
-    }
-}
-
-impl Dial for Wire {
-    type Stream = Bearer;
-
-    async fn dial(&self, address: &str) -> io::Result<Bearer> {
-        let dialed = self.connect(address).await;
-        if let Err(error) = &dialed {
-            self.connections.troubled(format!("cannot connect to {address}: {error}"));
-        }
-        dialed
     }
 }
 

@@ -152,34 +152,6 @@ impl Link {
         self.state.borrow().suspended.clone()
     }
 
-    /// Ready when nothing carries it and another connection is waited for, with why; at once if that is so already.
-    ///
-    /// Cancel safe.
-    ///
-    /// # Errors
-    /// How it ended, if it did.
-    pub async fn suspends(&self) -> Result<String, Closed> {
-        match self.reached(|state| state.suspended.is_some() || state.closed.is_some()).await {
-            State { closed: Some(closed), .. } => Err(closed),
-            State { suspended, .. } => Ok(suspended.unwrap_or_default()),
-        }
-    }
-
-    /// Ready when something carries it again, with the router at the other end, which may have been started anew.
-    ///
-    /// Cancel safe.
-    ///
-    /// # Errors
-    /// How it ended, if it did.
-    pub async fn resumes(&self) -> Result<Peer, Closed> {
-        let carried = |state: &State| state.suspended.is_none() && state.peer.is_some();
-        match self.reached(|state| carried(state) || state.closed.is_some()).await {
-            State { closed: Some(closed), .. } => Err(closed),
-            State { peer: Some(peer), .. } => Ok(peer),
-            State { .. } => Err(vanished()),
-        }
-    }
-
     /// The events that both ends know and mean different things by, so far: they do not travel.
     pub fn mismatches(&self) -> Vec<Mismatch> {
         self.state.borrow().mismatches.clone()
