@@ -37,6 +37,9 @@ struct UnderWay<C, T> {
     doing: Unconstrained<Doing<T>>,
 }
 
+/// A request that came, until it is answered.
+type Answering = UnderWay<IncomingCall, Result<Vec<u8>, RequestError>>;
+
 /// A tunnel that the other end opens, and what it grants.
 type Opened = UnderWay<(TunnelId, u64), Result<EncodedEnd, Failure>>;
 
@@ -50,7 +53,7 @@ pub(super) struct Incoming {
     direct: Option<Direct>,
     run: Option<Running>,
     delivering: FuturesUnordered<UnderWay<(Priority, usize), ()>>,
-    answering: FuturesUnordered<Abortable<UnderWay<IncomingCall, Result<Vec<u8>, RequestError>>>>,
+    answering: FuturesUnordered<Abortable<Answering>>,
     answers: HashMap<IncomingCall, AbortHandle>,
     opening: FuturesUnordered<Opened>,
     reports: Arc<Latest>,

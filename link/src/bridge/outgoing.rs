@@ -124,7 +124,10 @@ impl Outgoing {
                 Back::Tunnel(end, in_flight) => {
                     let payload = Bytes::copy_from_slice(payload);
                     match endpoint.open_tunnel(interest, circumstances, payload, TUNNEL_WINDOW) {
-                        Ok(tunnel) => Ok(pumps.opening(tunnel, end, in_flight)),
+                        Ok(tunnel) => {
+                            pumps.opening(tunnel, end, in_flight);
+                            Ok(())
+                        }
                         Err(error) => Err((error, Back::Tunnel(end, in_flight))),
                     }
                 }
