@@ -90,7 +90,7 @@ mod tunnel;
 mod violation;
 pub mod wire;
 
-pub use bridge::{End, Filter, Link};
+pub use bridge::{End, Filter, Link, LinkStatus, MemberStatus, Network, NetworkStatus, Standing, Watch};
 pub use call::{CallId, IncomingCall};
 pub use channel::Cost;
 pub use closed::Closed;

@@ -47,6 +47,9 @@ pub(super) fn from_wire(error: AnswerError, event: &'static str, peer: &str) -> 
     }
 }
 
+/// A response in its codec, or why there is none.
+type Outcome<'a> = Result<&'a [u8], RequestError>;
+
 /// The outcome of a request as it travels to those who observe answers.
 #[derive(Serialize, Deserialize)]
 struct Observed<'a> {
@@ -71,7 +74,7 @@ pub(super) fn read_observed<'a>(
     bytes: &'a [u8],
     event: &'static str,
     peer: &str,
-) -> Result<(&'a [u8], Result<&'a [u8], RequestError>), postcard::Error> {
+) -> Result<(&'a [u8], Outcome<'a>), postcard::Error> {
     let Observed { request, outcome } = postcard::from_bytes(bytes)?;
     Ok((request, outcome.map_err(|error| from_wire(error, event, peer))))
 }

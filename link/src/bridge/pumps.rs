@@ -5,9 +5,10 @@ use edri_router::{EncodedEnd, InFlight, LinkLost};
 use tokio::sync::mpsc;
 
 use super::outgoing::TUNNEL_WINDOW;
-use super::pump::{Heard, Mouth, Pump, Said};
+use super::pump::{Heard, Mouth, Pump, Pumped, Said};
+use super::toward::Toward;
 use crate::drive::Happened;
-use crate::endpoint::{Endpoint, SendError};
+use crate::line::SendError;
 use crate::message::Ending;
 use crate::tunnel::TunnelId;
 
@@ -16,6 +17,8 @@ pub(super) struct Pumps {
     pumped: HashMap<TunnelId, Pump>,
     /// Those that this end opens, until the other end has accepted.
     opening: HashMap<TunnelId, (EncodedEnd, InFlight)>,
+    /// How many there have been.
+    serial: u64,
     mouth: Mouth,
     outward: mpsc::Receiver<Said>,
     inward: mpsc::UnboundedReceiver<Said>,
@@ -29,7 +32,7 @@ impl Pumps {
         let (outward_mouth, outward) = mpsc::channel(ITEMS);
         let (inward_mouth, inward) = mpsc::unbounded_channel();
         let mouth = Mouth { outward: outward_mouth, inward: inward_mouth };
-        Self { pumped: HashMap::new(), opening: HashMap::new(), mouth, outward, inward }
+        Self { pumped: HashMap::new(), opening: HashMap::new(), serial: 0, mouth, outward, inward }
     }
 
     /// This end opens one.
@@ -40,12 +43,12 @@ impl Pumps {
     /// This end accepts one, which may send so much.
     pub(super) fn accept(
         &mut self,
-        endpoint: &mut Endpoint,
+        toward: &mut impl Toward,
         tunnel: TunnelId,
         granted: u64,
         end: EncodedEnd,
     ) {
-        endpoint.accept_tunnel(tunnel, TUNNEL_WINDOW);
+        toward.line().accept_tunnel(tunnel, TUNNEL_WINDOW);
         self.start(tunnel, granted, end, None);
     }
 
@@ -69,16 +72,16 @@ impl Pumps {
     }
 
     /// Says what tunnels have to say, as far as there is room.
-    pub(super) fn poll(&mut self, endpoint: &mut Endpoint, cx: &mut Context<'_>) -> Happened {
+    pub(super) fn poll(&mut self, toward: &mut impl Toward, cx: &mut Context<'_>) -> Happened {
         let mut happened = Happened::Nothing;
-        while endpoint.has_room_for_items()
+        while toward.line().has_room_for_items()
             && let Poll::Ready(Some(said)) = self.outward.poll_recv(cx)
         {
-            self.say(endpoint, said);
+            self.say(toward, said);
             happened = Happened::Something;
         }
         while let Poll::Ready(Some(said)) = self.inward.poll_recv(cx) {
-            self.say(endpoint, said);
+            self.say(toward, said);
             happened = Happened::Something;
         }
         happened
@@ -86,32 +89,41 @@ impl Pumps {
 
     /// The link has ended: all of them are lost, after what came.
     pub(super) fn end(&mut self, lost: &LinkLost) {
-        for (_, (end, _)) in self.opening.drain() {
-            end.lose(lost.clone());
-        }
-        self.pumped.drain().for_each(|(_, pump)| pump.lose(lost));
+        self.lose(lost);
         // Whoever waits to say something waits no longer.
         self.outward.close();
         while self.outward.try_recv().is_ok() {}
     }
 
-    fn say(&mut self, endpoint: &mut Endpoint, said: Said) {
+    /// Those that there are are lost, after what came; others may follow.
+    pub(super) fn lose(&mut self, lost: &LinkLost) {
+        for (_, (end, _)) in self.opening.drain() {
+            end.lose(lost.clone());
+        }
+        self.pumped.drain().for_each(|(_, pump)| pump.lose(lost));
+    }
+
+    fn say(&mut self, toward: &mut impl Toward, said: Said) {
+        let Pumped { tunnel, serial } = said.by();
+        if self.pumped.get(&tunnel).is_none_or(|pump| pump.pumped.serial != serial) {
+            return;
+        }
         match said {
-            Said::Item(tunnel, payload) => match endpoint.send_item(tunnel, payload) {
+            Said::Item(_, payload) => match toward.line().send_item(tunnel, payload) {
                 Ok(()) | Err(SendError::TunnelClosed) => {}
                 // Too long, it is missing: the other end must not go on as if it were not.
                 Err(error) => {
-                    endpoint.end_tunnel(tunnel, Ending::Aborted(error.into()));
+                    toward.line().end_tunnel(tunnel, Ending::Aborted(error.into()));
                     self.with(tunnel, Pump::end_outward);
                 }
             },
-            Said::End(tunnel, ending) => {
-                endpoint.end_tunnel(tunnel, ending);
+            Said::End(_, ending) => {
+                toward.line().end_tunnel(tunnel, ending);
                 self.with(tunnel, Pump::end_outward);
             }
-            Said::Handled(tunnel, size) => endpoint.item_handled(tunnel, size),
-            Said::Stop(tunnel, ending) => {
-                endpoint.stop_tunnel(tunnel, ending);
+            Said::Handled(_, size) => toward.line().item_handled(tunnel, size),
+            Said::Stop(_, ending) => {
+                toward.line().stop_tunnel(tunnel, ending);
                 self.with(tunnel, Pump::end_inward);
             }
         }
@@ -125,7 +137,9 @@ impl Pumps {
     }
 
     fn start(&mut self, tunnel: TunnelId, granted: u64, end: EncodedEnd, in_flight: Option<InFlight>) {
-        let pump = Pump::start(end, tunnel, granted, self.mouth.clone(), in_flight);
+        self.serial += 1;
+        let pumped = Pumped { tunnel, serial: self.serial };
+        let pump = Pump::start(end, pumped, granted, self.mouth.clone(), in_flight);
         self.pumped.insert(tunnel, pump);
     }
 

@@ -63,7 +63,9 @@ impl Channel {
     /// How far the other end has come, and what it allows.
     pub(super) fn acknowledged(&mut self, heard: &Acknowledge, now: Instant) -> Result<(), Violation> {
         let bytes = self.kept.acknowledge(heard.received)?;
-        while self.long.pop_front_if(|(last, _)| *last <= heard.received).is_some() {}
+        while self.long.front().is_some_and(|(last, _)| *last <= heard.received) {
+            self.long.pop_front();
+        }
         let mut progress = bytes > 0;
         for (allowance, granted) in self.allowances.iter_mut().zip(heard.granted) {
             progress |= allowance.raise(granted);

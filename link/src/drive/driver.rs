@@ -86,7 +86,12 @@ impl<S: Streams<M>, M: Machine, P: Program<M>> Driver<S, M, P> {
             return Happened::Nothing;
         }
         match self.streams.poll_next(&mut self.machine, cx, now) {
-            Poll::Pending => Happened::Nothing,
+            Poll::Pending => {
+                if let Some(trouble) = self.streams.take_trouble() {
+                    self.program.troubled(trouble);
+                }
+                Happened::Nothing
+            }
             Poll::Ready(stream) => {
                 self.outbound.clear();
                 self.carrier = Some(Carrier { stream, written: 0, writes: Writes::Flushed });
@@ -121,14 +126,14 @@ impl<S: Streams<M>, M: Machine, P: Program<M>> Driver<S, M, P> {
         }
     }
 
-    fn learn(&mut self) -> Happened {
+    fn learn(&mut self, now: std::time::Instant) -> Happened {
         let mut happened = Happened::Nothing;
         while let Some(event) = self.machine.poll_event() {
             happened = Happened::Something;
             if let Some(closed) = M::end(&event) {
                 self.ended = Some(closed.clone());
             }
-            self.program.learn(&mut self.machine, event);
+            self.program.learn(&mut self.machine, event, now);
         }
         happened
     }
@@ -228,16 +233,16 @@ impl<S: Streams<M>, M: Machine, P: Program<M>> Future for Driver<S, M, P> {
             let now = Instant::now().into_std();
             let mut happened = this.connect(cx, now);
             happened = happened.or(this.read(cx, now));
-            for more in [this.learn(), this.program.poll(&mut this.machine, cx, now), this.learn()] {
+            for more in [this.learn(now), this.program.poll(&mut this.machine, cx, now), this.learn(now)] {
                 happened = happened.or(more);
             }
             happened = happened.or(this.write(cx, now));
-            happened = happened.or(this.learn());
+            happened = happened.or(this.learn(now));
             if this.ended.is_some() && happened == Happened::Nothing {
                 return this.poll_end(cx);
             }
             happened = happened.or(this.poll_timer(cx, now));
-            happened = happened.or(this.learn());
+            happened = happened.or(this.learn(now));
             budget.made_progress();
             if happened == Happened::Nothing {
                 return Poll::Pending;
