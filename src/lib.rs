@@ -45,12 +45,14 @@
 //! | [`mod@manager`] | `#[manager]`, the `Manager` trait and the loops that run managers |
 //! | [`scheduler`] | events at set times: delays, intervals, cron, durable if asked for |
 //! | [`kvstore`] | a store of keys, with watches, expiry and durability |
+//! | [`mod@connector`] | the connector, which joins a router to others, and the switch |
 //! | this crate | [`App`], [`prelude`], [`macro@main`] |
 //!
-//! Features that are on by default: `scheduler` and `kvstore` are the rooms of those names.
+//! Features that are on by default: `scheduler`, `kvstore` and `connector` are the rooms of those names.
 //!
 //! Features that are off by default: `opentelemetry` joins traces by OpenTelemetry's ids, `metrics` tells the facade of that
-//! name what managers and pools have done, `prometheus` serves that over HTTP, `testing` is what tests of programs need.
+//! name what managers and pools have done, `prometheus` serves that over HTTP, `testing` is what tests of programs need, `tls` has
+//! connectors and switches speak TLS, `switch` is what a switch of one's own needs beside, and `cli` the command `edri` that runs one.
 
 extern crate self as edri;
 
@@ -64,6 +66,8 @@ pub mod runtime;
 pub mod testing;
 
 pub use app::{App, Left, OrderError, Report, RunningApp, Signal};
+#[cfg(feature = "connector")]
+pub use edri_connector as connector;
 pub use edri_event as event;
 #[cfg(feature = "kvstore")]
 pub use edri_kvstore as kvstore;
@@ -118,6 +122,9 @@ mod guide {
     mod dead_letters {}
     #[doc = include_str!("../docs/src/supervision.md")]
     mod supervision {}
+    #[cfg(feature = "connector")]
+    #[doc = include_str!("../docs/src/links.md")]
+    mod links {}
     #[doc = include_str!("../docs/src/promises.md")]
     mod promises {}
     #[doc = include_str!("../docs/src/observing.md")]
@@ -129,6 +136,11 @@ mod guide {
     #[cfg(feature = "testing")]
     #[doc = include_str!("../docs/src/testing.md")]
     mod testing {}
+    #[cfg(feature = "connector")]
+    #[doc = include_str!("../docs/src/switch.md")]
+    mod switch {}
+    #[doc = include_str!("../docs/src/security.md")]
+    mod security {}
     #[doc = include_str!("../docs/src/benchmarks.md")]
     mod benchmarks {}
 }

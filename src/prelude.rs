@@ -1,5 +1,7 @@
 //! What most programs need: `use edri::prelude::*;`.
 
+#[cfg(feature = "connector")]
+pub use edri_connector::{Connections, Connector, NeighbourChange, NeighbourChanged};
 pub use edri_event::{
     Event, Failure, Key, Notification, Priority, Progress, Request, Retention, RoutePolicy, Tunnel,
 };

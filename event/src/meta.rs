@@ -1,4 +1,5 @@
 use std::hash::{Hash, Hasher};
+use std::sync::Arc;
 use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
@@ -6,6 +7,7 @@ use tracing::Span;
 
 use crate::hash::StableHasher;
 use crate::id::EventId;
+use crate::origin::Origin;
 use crate::progress::ProgressSink;
 use crate::trace::TraceContext;
 
@@ -37,15 +39,16 @@ pub struct Meta {
     rare: RareBox,
 }
 
-/// Dropped by a call only where there is something to drop: every event that is sent passes here.
+/// Dropped by a call only where there is something to drop: every event that is sent passes here. Copies share it until
+/// one of them is changed: those for several subscribers, and those of a run of events from one router.
 #[derive(Clone, Debug, Default)]
-struct RareBox(Option<Box<Rare>>);
+struct RareBox(Option<Arc<Rare>>);
 
 impl Drop for RareBox {
     #[inline]
     fn drop(&mut self) {
         #[cold]
-        fn let_go(rare: Box<Rare>) {
+        fn let_go(rare: Arc<Rare>) {
             drop(rare);
         }
         if let Some(rare) = self.0.take() {
@@ -63,6 +66,8 @@ struct Rare {
     attempts: u32,
     trace: Option<TraceContext>,
     sender: Option<Span>,
+    origin: Option<Origin>,
+    redelivered: bool,
 }
 
 impl Meta {
@@ -88,7 +93,8 @@ impl Meta {
 
     /// Takes the deadline away, and gives it.
     pub fn take_deadline(&mut self) -> Option<Instant> {
-        self.rare.0.as_mut().and_then(|rare| rare.deadline.take())
+        self.deadline()?;
+        self.rare().deadline.take()
     }
 
     /// Sets where reports of progress go.
@@ -114,6 +120,16 @@ impl Meta {
     /// Sets the span of a sender that waits until the event has been handled: the span stays open until then.
     pub fn set_sender(&mut self, sender: Span) {
         self.rare().sender = Some(sender);
+    }
+
+    /// Sets where it came from.
+    pub fn set_origin(&mut self, origin: Origin) {
+        self.rare().origin = Some(origin);
+    }
+
+    /// Says that it may have been delivered before.
+    pub fn set_redelivered(&mut self) {
+        self.rare().redelivered = true;
     }
 
     /// The identity; local events that nobody needs to tell apart have none.
@@ -159,8 +175,20 @@ impl Meta {
         self.rare.0.as_ref().and_then(|rare| rare.sequence)
     }
 
+    /// Whether it may have been delivered before, to a consumer on this router that was there before it was started anew:
+    /// its sender does not know.
+    pub fn is_redelivered(&self) -> bool {
+        self.rare.0.as_ref().is_some_and(|rare| rare.redelivered)
+    }
+
+    /// The router it came from, if that is another.
+    #[inline]
+    pub fn origin(&self) -> Option<Origin> {
+        self.rare.0.as_ref().and_then(|rare| rare.origin)
+    }
+
     fn rare(&mut self) -> &mut Rare {
-        self.rare.0.get_or_insert_default()
+        Arc::make_mut(self.rare.0.get_or_insert_default())
     }
 }
 
@@ -171,6 +199,16 @@ mod tests {
     #[test]
     fn meta_is_two_words() {
         assert_eq!(size_of::<Meta>(), 16);
+    }
+
+    #[test]
+    fn copies_share_the_rare_parts_until_one_of_them_changes() {
+        let mut one = Meta::new();
+        one.set_origin(Origin { router: crate::RouterId::from_bits(7), hops: 1 });
+        let mut other = one.clone();
+        other.set_key(Key::of("tea"));
+        assert_eq!(other.origin(), one.origin());
+        assert_eq!((one.key(), other.key()), (None, Some(Key::of("tea"))));
     }
 
     #[test]

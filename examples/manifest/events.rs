@@ -4,16 +4,20 @@ use std::path::Path;
 use std::sync::Arc;
 
 use edri::prelude::*;
+use serde::{Deserialize, Serialize};
 
-/// Asks for the SHA-256 of a file's content; answered by the pool of [`Hasher`](crate::hasher::Hasher)s.
-#[derive(Request)]
-#[request(response = Content)]
+/// Asks for the SHA-256 of a file's content; answered by [`Hasher`](crate::hasher::Hasher)s, here or in other programs.
+///
+/// Asked twice, it is hashed twice, which does no harm.
+#[derive(Request, Serialize, Deserialize)]
+#[request(name = "manifest::HashFile", response = Content, policy = "least_loaded", shareable, idempotent)]
 pub struct HashFile {
+    #[serde(with = "crate::path")]
     pub path: Arc<Path>,
 }
 
 /// What is in a file.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Serialize, Deserialize)]
 pub struct Content {
     pub sha256: [u8; 32],
     pub bytes: u64,

@@ -2,8 +2,9 @@
 //!
 //! ```text
 //! cargo run --release --example manifest -- [PATH] [--workers tasks|threads] [--jobs N] [--output FILE]
+//!                                           [--connect SWITCH]...
 //!
-//!            walk ──▶ hash_all ──HashFile──▶ a pool of Hashers
+//!            walk ──▶ hash_all ──HashFile──▶ a pool of Hashers: here, or in other programs
 //!                         │    ◀──Content──
 //!          Hashed, Unreadable, Skipped
 //!            ┌────────────┼────────────┐
@@ -12,15 +13,26 @@
 //!
 //! Every queue in it is bounded: a slow disk under the manifest slows the announcements, they slow the
 //! requests, and those the walk. What does grow with the tree says so: see `duplicates` and `walk`.
+//!
+//! With `--connect` the hashing is done by programs that have joined the same switch, on machines where the tree has the same
+//! path. Any of them, and the switch, may die at any moment and be started again: the manifest is the same.
+//!
+//! ```text
+//! edri switch --listen 127.0.0.1:8899
+//! cargo run --release --example manifest-worker -- --connect 127.0.0.1:8899      as many as you like
+//! cargo run --release --example manifest -- PATH --connect 127.0.0.1:8899
+//! ```
 
 #![allow(unreachable_pub, reason = "nothing in a program is public")]
 
 mod duplicates;
 mod events;
+mod far;
 mod hasher;
 mod line;
 mod manifest;
 mod output;
+mod path;
 mod progress;
 mod summary;
 mod walk;
@@ -42,7 +54,8 @@ use futures_util::{Stream, StreamExt as _};
 use tokio::signal::ctrl_c;
 
 use crate::duplicates::Duplicates;
-use crate::events::{Complete, CountAll, CountCopies, HashFile, Hashed, OutputFailed, Skipped, Unreadable};
+use crate::events::{Complete, CountAll, CountCopies, Hashed, OutputFailed, Skipped, Unreadable};
+use crate::far::{Far, GIVEN_UP};
 use crate::hasher::Hasher;
 use crate::manifest::Manifest;
 use crate::output::Output;
@@ -65,15 +78,18 @@ struct Arguments {
     /// A directory, or a single file
     #[arg(default_value = ".")]
     path: PathBuf,
-    /// What does the hashing
-    #[arg(long, value_enum, default_value_t = Workers::Threads)]
-    workers: Workers,
+    /// What does the hashing in this program [default: threads, or nothing with --connect]
+    #[arg(long, value_enum)]
+    workers: Option<Workers>,
     /// How many files are hashed at a time [default: as many as there are processors]
     #[arg(long, value_name = "N", value_parser = value_parser!(u16).range(1..=IN_FLIGHT as i64))]
     jobs: Option<u16>,
     /// Where the manifest goes [default: the standard output]
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
+    /// Has files hashed by the workers that are at this switch; given several times: at the first that answers
+    #[arg(long, value_name = "SWITCH")]
+    connect: Vec<String>,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -94,7 +110,7 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn run(Arguments { path, workers, jobs, output }: Arguments) -> Result<ExitCode, Box<dyn Error>> {
+async fn run(Arguments { path, workers, jobs, output, connect }: Arguments) -> Result<ExitCode, Box<dyn Error>> {
     let begun = Instant::now();
     // First of all: a mistyped path should not cost an older manifest.
     fs::symlink_metadata(&path).map_err(about(&path))?;
@@ -105,14 +121,23 @@ async fn run(Arguments { path, workers, jobs, output }: Arguments) -> Result<Exi
     let processors = thread::available_parallelism().map_or(1, NonZeroUsize::get);
     let jobs = jobs.map_or(processors, usize::from);
     let hashers = match workers {
-        Workers::Tasks => Pool::tasks(jobs, Hasher::new),
-        Workers::Threads => Pool::threads(jobs, Hasher::new),
+        Some(Workers::Tasks) => Some(Pool::tasks(jobs, Hasher::new)),
+        Some(Workers::Threads) => Some(Pool::threads(jobs, Hasher::new)),
+        None if connect.is_empty() => Some(Pool::threads(jobs, Hasher::new)),
+        None => None,
     };
+    let far = if connect.is_empty() { Far::Nowhere } else { Far::directory()? };
     // To a person who sees the lines scroll by, they are the progress.
     let watched = io::stderr().is_terminal() && !output.is_terminal;
 
-    let app = App::new()
-        .workers(hashers)
+    let mut app = App::new();
+    if let Some(hashers) = hashers {
+        app = app.workers(hashers);
+    }
+    if !connect.is_empty() {
+        app = app.connector(Connector::to_switch(connect).name("manifest").rejoin(GIVEN_UP));
+    }
+    let app = app
         .manager(Manifest::new(output.writer))
         .manager(Duplicates::default())
         .manager(if watched { Progress::shown() } else { Progress::hidden() })
@@ -127,7 +152,7 @@ async fn run(Arguments { path, workers, jobs, output }: Arguments) -> Result<Exi
             _ = failures.recv() => Ending::OutputFailed,
         }
     };
-    let ending = hash_all(router, walk(path, output.identity), stopped).await?;
+    let ending = hash_all(router, &far, walk(path, output.identity), stopped).await?;
 
     // The events of one sender arrive in the order sent: whoever is asked now has heard of every file.
     let completed = router.request(Complete).await;
@@ -155,10 +180,11 @@ enum Ending {
 /// stopped, it takes back what it has asked for.
 async fn hash_all(
     router: &Router,
+    far: &Far,
     found: impl Stream<Item = Found>,
     stopped: impl Future<Output = Ending>,
 ) -> Result<Ending, NotifyError> {
-    let mut outcomes = pin!(found.map(|found| hash(router, found)).buffered(IN_FLIGHT));
+    let mut outcomes = pin!(found.map(|found| hash(router, far, found)).buffered(IN_FLIGHT));
     let mut stopped = pin!(stopped);
     loop {
         // Stopped between two announcements: one dropped half-way has been heard by some managers only.
@@ -182,9 +208,9 @@ enum Outcome {
     Skipped,
 }
 
-async fn hash(router: &Router, found: Found) -> Outcome {
+async fn hash(router: &Router, far: &Far, found: Found) -> Outcome {
     match found {
-        Found::File(path) => match router.request(HashFile { path: Arc::clone(&path) }).await {
+        Found::File(path) => match far.ask(router, &path).await {
             Ok(content) => Outcome::Hashed(Hashed { path, content }),
             // Whatever went wrong, a panic included, went wrong with this file alone.
             Err(error) => Outcome::Unreadable(Unreadable { path, reason: reason(error) }),

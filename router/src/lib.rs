@@ -3,6 +3,7 @@
 //! ```text
 //! router         the face: notify, request, open, subscribe, respond
 //! route          the table from event type to those who are registered
+//! border         where events leave for other routers, and those of others come in
 //! inbox          where events wait: bounded, in lanes, with an overflow policy
 //! notify         sending to all
 //! request        asking one, and its answer
@@ -51,6 +52,7 @@
 
 mod backoff;
 mod behalf;
+mod border;
 mod budget;
 mod context;
 mod dead_letter;
@@ -74,6 +76,12 @@ mod wait_graph;
 
 pub use backoff::{Backoff, Delays, Jitter};
 pub use behalf::{Membership, has_expired};
+pub use border::{
+    Addressee, Answered, Arrival, Arriving, Back, Border, ConsumerId, Demand, Departure, Departures,
+    Description, Direct, EncodedEnd, EncodedReceiver, EncodedSender, Exit, Horizon, InFlight, Load, Place,
+    Ref, Role, Run, Shareable, ShareableEvent, ShareableNotification, ShareableRequest, ShareableTunnel,
+    Unsent, Way,
+};
 pub use context::Context;
 pub use dead_letter::{DeadLetter, DeadLetterCounts, DeadLetterOffice, Loss, Reason, Undelivered};
 pub use envelope::{Envelope, Shared};
@@ -85,8 +93,8 @@ pub use notify::{Delivered, Notify, NotifyError, Refusal};
 pub use overdue::{HandlerLimit, Overdue, Watched, Watching};
 pub use registration::Registration;
 pub use request::{
-    Answer, Asked, Asking, DeathCause, Observable, Reply, ReplyTo, RequestError, Requester, WorkerDeath,
-    WorkerLimit, caught, caught_now,
+    Answer, Asked, Asking, DeathCause, LinkLost, Observable, Reply, ReplyTo, RequestError, Requester,
+    WorkerDeath, WorkerLimit, caught, caught_now,
 };
 pub use route::{Answering, Deliver, Delivery, Patience, Respond, Running, Ticket, ToInbox, Wait};
 pub use router::Router;

@@ -1,11 +1,13 @@
 use std::any::TypeId;
 use std::fmt;
 use std::future::Future;
+use std::ops::Range;
 use std::sync::{Arc, Weak};
 
 use edri_event::{Failure, Notification, Request, RoutePolicy, RouterId, Tunnel};
 
 use crate::behalf::Scope;
+use crate::border::{Borders, Shareable};
 use crate::context::Context;
 use crate::dead_letter::{DeadLetterOffice, Letters};
 use crate::envelope::Envelope;
@@ -63,6 +65,7 @@ impl WeakRouter {
 struct Shared {
     id: RouterId,
     table: Table,
+    borders: Borders,
     next_registration: AtomicU64,
     letters: Letters,
     waits: Waits,
@@ -71,13 +74,25 @@ struct Shared {
     made: Moment,
 }
 
+impl Shared {
+    /// Changes a route, and lets the borders know.
+    fn change<R: Route>(&self, event: TypeId, change: impl FnOnce(&mut R)) {
+        self.table.change(event, change);
+        if let Some(event) = R::shareable() {
+            self.borders.changed(&event);
+        }
+    }
+}
+
 impl Router {
     /// A router with no routes.
     pub fn new() -> Self {
+        let id = RouterId::fresh();
         let shared = Shared {
-            id: RouterId::fresh(),
+            id,
             table: Table::new(),
-            next_registration: AtomicU64::new(1),
+            borders: Borders::new(),
+            next_registration: AtomicU64::new(first_registration(id)),
             letters: Letters::new(),
             waits: Waits::new(),
             parts: Parts::default(),
@@ -301,12 +316,12 @@ impl Router {
     /// Says which of several responders gets a request of this type, in place of the [type's own](Request::POLICY)
     /// policy. It lasts for as long as the router does, whoever comes and goes.
     pub fn route_requests<R: Request>(&self, policy: RoutePolicy) {
-        self.table().change(TypeId::of::<R>(), |route: &mut RequestRoute<R>| route.policy = policy);
+        self.change(TypeId::of::<R>(), |route: &mut RequestRoute<R>| route.policy = policy);
     }
 
     /// Says which of several acceptors gets a tunnel of this type, in place of the [type's own](Tunnel::POLICY) policy.
     pub fn route_tunnels<T: Tunnel>(&self, policy: RoutePolicy) {
-        self.table().change(TypeId::of::<T>(), |route: &mut TunnelRoute<T>| route.policy = policy);
+        self.change(TypeId::of::<T>(), |route: &mut TunnelRoute<T>| route.policy = policy);
     }
 
     /// Has the router know a manager or a pool, which is in its snapshots and is asked for its health from here on, until
@@ -339,14 +354,17 @@ impl Router {
     /// Takes a subscriber that is gone off its route, before its registration ends.
     #[cold]
     pub(crate) fn take_off<E: Notification>(&self, gone: &Arc<dyn Deliver<Envelope<E>>>) {
-        self.table().change::<NotificationRoute<E>>(TypeId::of::<E>(), |route| route.take_off(gone));
+        self.shared.change::<NotificationRoute<E>>(TypeId::of::<E>(), |route| route.take_off(gone));
     }
 
     /// The same for an observer.
     #[cold]
     pub(crate) fn take_off_observer<R: Request>(&self, gone: &Arc<dyn Deliver<Envelope<Answer<R>>>>) {
-        self.table().change::<RequestRoute<R>>(TypeId::of::<R>(), |route| {
-            route.observers.remove_where(|observer| Arc::ptr_eq(&observer.to, gone));
+        self.shared.change::<RequestRoute<R>>(TypeId::of::<R>(), |route| {
+            route.observers.remove_where(|observer| match observer {
+                Observer::Here(seeing) => Arc::ptr_eq(&seeing.to, gone),
+                Observer::Afar(_) => false,
+            });
         });
     }
 
@@ -373,6 +391,28 @@ impl Router {
         WeakRouter(Arc::downgrade(&self.shared))
     }
 
+    /// The numbers of all registrations so far.
+    pub(crate) fn registrations(&self) -> Range<u64> {
+        first_registration(self.shared.id)..self.shared.next_registration.load(Ordering::Relaxed)
+    }
+
+    /// Changes a route, which may be the first of its event.
+    pub(crate) fn change<R: Route>(&self, event: TypeId, change: impl FnOnce(&mut R)) {
+        self.introduce(R::shareable());
+        self.shared.change(event, change);
+    }
+
+    /// Has the borders know an event, if it may cross them. Whether somebody behind one may have come to its route since
+    /// it was looked up.
+    #[inline]
+    pub(crate) fn introduce(&self, event: Option<Shareable>) -> bool {
+        event.is_some_and(|event| self.shared.borders.introduce(self, &event))
+    }
+
+    pub(crate) fn borders(&self) -> &Borders {
+        &self.shared.borders
+    }
+
     /// Adds somebody to a route under an id of his own, and removes him when the registration is dropped, if the
     /// router is still there then.
     ///
@@ -383,18 +423,48 @@ impl Router {
         add: impl FnOnce(&mut R, u64),
         remove: fn(&mut R, u64),
     ) -> Registration {
+        self.introduce(R::shareable());
+        self.attach_known(event, add, remove)
+    }
+
+    /// The same for somebody behind a border. The event has been introduced, or is being.
+    pub(crate) fn attach_place<R: Route>(
+        &self,
+        event: TypeId,
+        add: impl FnOnce(&mut R, u64),
+        remove: fn(&mut R, u64),
+    ) -> Registration {
+        match R::shareable() {
+            Some(_) => self.attach_known(event, add, remove),
+            None => unreachable!("borders hear of shareable events only"),
+        }
+    }
+
+    fn attach_known<R: Route>(
+        &self,
+        event: TypeId,
+        add: impl FnOnce(&mut R, u64),
+        remove: fn(&mut R, u64),
+    ) -> Registration {
         let mut id = 0;
-        self.shared.table.change(event, |route| {
+        self.shared.change(event, |route| {
             id = self.shared.next_registration.fetch_add(1, Ordering::Relaxed);
             add(route, id);
         });
         let router = Arc::downgrade(&self.shared);
         Registration::new(move || {
             if let Some(router) = router.upgrade() {
-                router.table.change::<R>(event, |route| remove(route, id));
+                router.change::<R>(event, |route| remove(route, id));
             }
         })
     }
+}
+
+/// Registrations are told apart by their numbers among all routers that hear of each other: each router begins at random,
+/// and has a quarter of all numbers until the last.
+fn first_registration(router: RouterId) -> u64 {
+    let bits = if cfg!(shuttle) { 0 } else { router.to_bits() as u64 >> 2 };
+    bits + 1
 }
 
 fn closure_name(request: &str) -> Arc<str> {

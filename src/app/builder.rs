@@ -97,6 +97,16 @@ impl App {
         self
     }
 
+    /// Adds a connector: it is started before all managers that do not need others, and stopped after them, so that what they
+    /// say at the end still goes out. Otherwise as [`manager`](Self::manager), by which one can be added with settings of a
+    /// [`Host`](edri_manager::Host).
+    #[cfg(feature = "connector")]
+    pub fn connector(self, connector: edri_connector::Connector) -> Self {
+        let mut app = self.manager(connector);
+        app.managers.rotate_right(1);
+        app
+    }
+
     /// Adds a pool of workers, which answer their job's type on the router: a [`Pool`](edri_worker::Pool), or one of
     /// [commands](edri_worker::Pool::command).
     pub fn workers<P: Workers>(mut self, pool: P) -> Self {

@@ -29,6 +29,8 @@ pub struct DeadLetterCounts {
     pub stopped: u64,
     /// [`Reason::Cancelled`].
     pub cancelled: u64,
+    /// [`Reason::LinkLost`].
+    pub link_lost: u64,
     /// How many dead letters did not reach one of their own subscribers: counted for each, and not in the
     /// [`total`](Self::total).
     pub untold: u64,
@@ -38,15 +40,33 @@ impl DeadLetterCounts {
     /// All reasons together.
     pub const fn total(&self) -> u64 {
         let Self {
-            no_subscriber, overflow, failed, panicked, abandoned, expired, stopped, cancelled, ..
+            no_subscriber,
+            overflow,
+            failed,
+            panicked,
+            abandoned,
+            expired,
+            stopped,
+            cancelled,
+            link_lost,
+            ..
         } = *self;
-        no_subscriber + overflow + failed + panicked + abandoned + expired + stopped + cancelled
+        no_subscriber + overflow + failed + panicked + abandoned + expired + stopped + cancelled + link_lost
     }
 
     /// Each reason by its name, that of its field, with how many there have been.
     pub fn by_reason(&self) -> impl Iterator<Item = (&'static str, u64)> + use<> {
         let Self {
-            no_subscriber, overflow, failed, panicked, abandoned, expired, stopped, cancelled, ..
+            no_subscriber,
+            overflow,
+            failed,
+            panicked,
+            abandoned,
+            expired,
+            stopped,
+            cancelled,
+            link_lost,
+            ..
         } = *self;
         [
             ("no_subscriber", no_subscriber),
@@ -57,6 +77,7 @@ impl DeadLetterCounts {
             ("expired", expired),
             ("stopped", stopped),
             ("cancelled", cancelled),
+            ("link_lost", link_lost),
         ]
         .into_iter()
     }
@@ -78,7 +99,7 @@ struct Kept {
     limit: usize,
 }
 
-const REASONS: usize = 8;
+const REASONS: usize = 9;
 
 /// Where a reason is counted.
 const fn place(reason: &Reason) -> usize {
@@ -91,6 +112,7 @@ const fn place(reason: &Reason) -> usize {
         Reason::Expired => 5,
         Reason::Stopped => 6,
         Reason::Cancelled => 7,
+        Reason::LinkLost { .. } => 8,
     }
 }
 
@@ -136,7 +158,7 @@ impl Letters {
     }
 
     pub(super) fn counts(&self) -> DeadLetterCounts {
-        let [no_subscriber, overflow, failed, panicked, abandoned, expired, stopped, cancelled] =
+        let [no_subscriber, overflow, failed, panicked, abandoned, expired, stopped, cancelled, link_lost] =
             std::array::from_fn(|place| self.counts[place].load(Ordering::Relaxed));
         let untold = self.untold.load(Ordering::Relaxed);
         DeadLetterCounts {
@@ -148,6 +170,7 @@ impl Letters {
             expired,
             stopped,
             cancelled,
+            link_lost,
             untold,
         }
     }

@@ -8,6 +8,7 @@ use edri_event::{Event, EventId, Meta, Notification};
 use super::letter::DeadLetter;
 use super::reason::Loss;
 use super::undelivered::Undelivered;
+use crate::border;
 use crate::envelope::{Envelope, Shared};
 use crate::route::{Delivery, NotificationRoute, Wait};
 use crate::router::Router;
@@ -24,22 +25,11 @@ pub(crate) fn lose<E: Event + Sync>(
     consumer: Option<Arc<str>>,
     loss: Loss,
 ) {
-    let letters = router.letters();
     if E::TELLS_OF_LOSS {
-        letters.count_untold();
+        router.letters().count_untold();
         return;
     }
-    let Loss { reason, attempts } = loss;
-    letters.count(&reason);
-    let letter = DeadLetter {
-        event: Cow::Borrowed(E::name()),
-        id: meta.id(),
-        reason,
-        attempts,
-        consumer,
-        time: SystemTime::now(),
-    };
-    letters.keep(&letter);
+    let letter = note(router, Cow::Borrowed(E::name()), meta, consumer, loss);
     let wanted = router
         .table()
         .with(TypeId::of::<Undelivered<E>>(), |route: Option<&NotificationRoute<Undelivered<E>>>| {
@@ -53,11 +43,39 @@ pub(crate) fn lose<E: Event + Sync>(
         }
         tell(router, Undelivered { event, letter: letter.clone() }, about);
     }
+    tell_letter(router, letter);
+    // Last of all: what its own code does when it is dropped comes after its letter.
+    drop(event);
+}
+
+/// As [`lose`], of an event that is not to be had any more.
+#[cold]
+pub(crate) fn lose_unseen(router: &Router, event: &str, meta: &Meta, consumer: Option<Arc<str>>, loss: Loss) {
+    let letter = note(router, Cow::Owned(event.to_owned()), meta, consumer, loss);
+    tell_letter(router, letter);
+}
+
+/// Counts it, and keeps the letter.
+fn note(
+    router: &Router,
+    event: Cow<'static, str>,
+    meta: &Meta,
+    consumer: Option<Arc<str>>,
+    loss: Loss,
+) -> DeadLetter {
+    let letters = router.letters();
+    let Loss { reason, attempts } = loss;
+    letters.count(&reason);
+    let letter = DeadLetter { event, id: meta.id(), reason, attempts, consumer, time: SystemTime::now() };
+    letters.keep(&letter);
+    letter
+}
+
+fn tell_letter(router: &Router, letter: DeadLetter) {
+    router.introduce(border::notification::<DeadLetter>());
     let mut about = Meta::new();
     about.set_id(EventId::fresh());
     tell(router, letter, about);
-    // Last of all: what its own code does when it is dropped comes after its letter.
-    drop(event);
 }
 
 /// To all who subscribe to it and have room. Not by [`Router::notify`]: that would lose what nobody takes, whose loss
@@ -71,7 +89,13 @@ fn tell<N: Notification>(router: &Router, letter: N, meta: Meta) {
             match taker.deliver(&mut parcel, N::PRIORITY, Wait::Never) {
                 // What its policy drops, its inbox hands in, to be counted.
                 Delivery::Accepted | Delivery::Displaced | Delivery::Dropped => {}
-                Delivery::Gone => router.take_off(taker),
+                // Borders are not told, and hear of it when his registration ends: the compiler would follow these types
+                // without end.
+                Delivery::Gone => {
+                    router
+                        .table()
+                        .change::<NotificationRoute<N>>(TypeId::of::<N>(), |route| route.take_off(taker));
+                }
                 Delivery::Full | Delivery::Rejected => router.letters().count_untold(),
                 Delivery::Waiting(ticket) => {
                     taker.withdraw(ticket);

@@ -21,7 +21,7 @@ mod undelivered;
 pub use letter::DeadLetter;
 pub use letters::DeadLetterCounts;
 pub(crate) use letters::Letters;
-pub(crate) use lose::lose;
+pub(crate) use lose::{lose, lose_unseen};
 pub use office::DeadLetterOffice;
 pub use reason::{Loss, Reason};
 pub use undelivered::Undelivered;

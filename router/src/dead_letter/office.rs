@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use edri_event::{Event, Meta};
 
-use super::lose::lose;
+use super::lose::{lose, lose_unseen};
 use super::reason::Loss;
 use crate::envelope::Shared;
 use crate::router::{Router, WeakRouter};
@@ -44,6 +44,17 @@ impl DeadLetterOffice {
         let Some(counter) = &self.0 else { return };
         if let Some(router) = counter.router.upgrade() {
             lose(&router, event, &meta, Some(Arc::clone(&counter.consumer)), loss);
+        }
+    }
+}
+
+impl DeadLetterOffice {
+    /// The same for an event that is not to be had any more: those who ask for it by type do not get it.
+    #[cold]
+    pub(crate) fn hand_in_unseen(&self, event: &str, meta: &Meta, loss: Loss) {
+        let Some(counter) = &self.0 else { return };
+        if let Some(router) = counter.router.upgrade() {
+            lose_unseen(&router, event, meta, Some(Arc::clone(&counter.consumer)), loss);
         }
     }
 }

@@ -26,6 +26,30 @@ pub enum Reason {
     Stopped,
     /// Its sender went away while a handler was at it on the sender's own task: inline.
     Cancelled,
+    /// The link to the router on which its consumer is was lost. Whether it was handled there is not known.
+    LinkLost {
+        /// What the router at the other end is called.
+        peer: String,
+        /// Why the link ended.
+        reason: String,
+    },
+}
+
+impl Reason {
+    /// What the other end of a tunnel is told that was lost on its way.
+    pub(crate) fn into_failure(self) -> Failure {
+        match self {
+            Self::Overflow => Failure::new("overloaded", "the acceptor's inbox is full"),
+            Self::Failed(failure) => failure,
+            Self::Panicked { message } => Failure::new("panicked", message),
+            Self::NoSubscriber => Failure::new("no acceptor", "nobody accepts it"),
+            Self::Abandoned => Failure::new("abandoned", "the acceptor took too long and was given up"),
+            Self::Expired => Failure::new("expired", "the deadline had passed before it was accepted"),
+            Self::Stopped => Failure::new("stopped", "the acceptor has stopped"),
+            Self::Cancelled => Failure::new("cancelled", "the opener has gone away"),
+            lost @ Self::LinkLost { .. } => Failure::new("link lost", lost.to_string()),
+        }
+    }
 }
 
 /// That an event was lost, and how.
@@ -61,6 +85,7 @@ impl fmt::Display for Reason {
             Self::Expired => formatter.write_str("its deadline had passed"),
             Self::Stopped => formatter.write_str("its consumer has stopped"),
             Self::Cancelled => formatter.write_str("its sender went away while it was being handled"),
+            Self::LinkLost { peer, reason } => write!(formatter, "the link to {peer} was lost: {reason}"),
         }
     }
 }

@@ -13,7 +13,12 @@ pub(crate) trait RetainedAnswers<R: Request>: Send + Sync {
     fn copy_request(&self, request: &R) -> R;
 
     /// Records an answer, and gives it back as observers are to get it.
-    fn record(&self, request: &R, outcome: &Result<R::Response, RequestError>) -> Envelope<Answer<R>>;
+    fn record(
+        &self,
+        request: &R,
+        outcome: &Result<R::Response, RequestError>,
+        meta: Meta,
+    ) -> Envelope<Answer<R>>;
 
     /// As [`History::replay`].
     fn replay(&self, wanted: Replay, take: &mut dyn FnMut(Past<Answer<R>>));
@@ -33,9 +38,13 @@ impl<R: Observable> RetainedAnswers<R> for History<Answer<R>> {
         request.clone()
     }
 
-    fn record(&self, request: &R, outcome: &Result<R::Response, RequestError>) -> Envelope<Answer<R>> {
+    fn record(
+        &self,
+        request: &R,
+        outcome: &Result<R::Response, RequestError>,
+        mut meta: Meta,
+    ) -> Envelope<Answer<R>> {
         let answer = Arc::new(Answer { request: request.clone(), outcome: outcome.clone() });
-        let mut meta = Meta::new();
         History::record(self, &answer, &mut meta, retained_bytes);
         Envelope { event: Shared::Of(answer), meta }
     }

@@ -5,6 +5,7 @@ use std::task::Waker;
 use edri_event::Priority;
 
 use super::record::Past;
+use crate::border::Place;
 use crate::dead_letter::Loss;
 use crate::envelope::Envelope;
 use crate::route::{Deliver, Delivery, Ticket, Wait};
@@ -79,6 +80,10 @@ where
 
     fn is_local(&self) -> bool {
         self.to.is_local()
+    }
+
+    fn place(&self) -> Option<&Place> {
+        self.to.place()
     }
 
     fn name(&self) -> &str {

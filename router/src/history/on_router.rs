@@ -23,7 +23,7 @@ impl Router {
     /// An event is kept from the moment it is sent, whether or not anybody subscribes to it and whatever becomes of it
     /// elsewhere. Each send of a type that has been retained once takes a lock and an `Arc`.
     pub fn retain<E: Notification>(&self, retention: Retention) {
-        self.table().change(TypeId::of::<E>(), |route: &mut NotificationRoute<E>| {
+        self.change(TypeId::of::<E>(), |route: &mut NotificationRoute<E>| {
             if route.history.is_none() && !retention.is_nothing() {
                 route.history = Some(Arc::new(History::new(retention)));
             }
@@ -41,7 +41,7 @@ impl Router {
     /// Keeps the answers to one request for late observers from here on, failures included, as
     /// [`retain`](Self::retain) keeps notifications. Each answer is copied once, observed or not.
     pub fn retain_responses<R: Observable>(&self, retention: Retention) {
-        self.table().change(TypeId::of::<R>(), |route: &mut RequestRoute<R>| {
+        self.change(TypeId::of::<R>(), |route: &mut RequestRoute<R>| {
             if route.history.is_none() && !retention.is_nothing() {
                 route.history = Some(retain_answers(retention));
             }
@@ -130,7 +130,7 @@ impl Router {
             return found;
         }
         // A new route of a retained type has one.
-        self.table().change(event, |_: &mut NotificationRoute<E>| {});
+        self.change(event, |_: &mut NotificationRoute<E>| {});
         self.table().with(event, find)
     }
 

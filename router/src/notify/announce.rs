@@ -1,18 +1,8 @@
-use std::any::TypeId;
-
 use edri_event::Notification;
 
-use crate::route::NotificationRoute;
 use crate::router::Router;
 
 impl Router {
-    /// Whether anybody subscribes to a notification now: for those that are costly to make.
-    pub fn has_subscribers<E: Notification>(&self) -> bool {
-        self.table().with(TypeId::of::<E>(), |route: Option<&NotificationRoute<E>>| {
-            route.is_some_and(|route| !route.subscribers.is_empty())
-        })
-    }
-
     /// Tells news: a notification that is no loss where nobody wants it. It is made, and sent, only if somebody
     /// subscribes to it or it is [retained](Self::retain); without either it is no [dead letter](crate::DeadLetter).
     ///

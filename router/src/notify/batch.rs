@@ -9,6 +9,7 @@ use tokio::task::coop;
 
 use super::outcome::{Delivered, NotifyError};
 use super::outstanding::Outstanding;
+use crate::border;
 use crate::dead_letter::{Loss, Reason, lose};
 use crate::envelope::{Envelope, Shared};
 use crate::route::{Deliver, Delivery, NotificationRoute, Wait};
@@ -47,6 +48,8 @@ where
             takers.retain(|taker| !left.iter().any(|left| Arc::ptr_eq(left, taker)));
         }
         match &takers[..] {
+            // Somebody far away may want it, and not have known that there is such an event.
+            [] if router.introduce(border::notification::<E>()) => {}
             [] => chunk.drain(..).for_each(|envelope| passing.to_nobody(router, envelope)),
             [only] => match hand_over(only, &mut chunk, &mut outstanding).await {
                 Taken::All => {}
@@ -72,11 +75,11 @@ fn with_identity<E: Notification>(event: E) -> Envelope<E> {
 
 /// The numbers, rising, of those events of a chunk that were recorded but not kept.
 #[derive(Default)]
-struct Passing(Vec<u64>);
+pub(crate) struct Passing(Vec<u64>);
 
 impl Passing {
     /// Where the type is retained: before its subscribers are looked up, as for a single event.
-    fn record<E: Notification>(&mut self, router: &Router, chunk: &mut VecDeque<Envelope<E>>) {
+    pub(crate) fn record<E: Notification>(&mut self, router: &Router, chunk: &mut VecDeque<Envelope<E>>) {
         let Some(history) = router.history::<E>() else { return };
         // Those that were left over by a taker that went away are the first, and have their numbers.
         let oldest = chunk.front().and_then(|envelope| envelope.meta.sequence());
@@ -93,7 +96,7 @@ impl Passing {
     }
 
     /// Nobody subscribes: it is a dead letter, unless it is kept.
-    fn to_nobody<E: Notification>(&self, router: &Router, Envelope { event, meta }: Envelope<E>) {
+    pub(crate) fn to_nobody<E: Notification>(&self, router: &Router, Envelope { event, meta }: Envelope<E>) {
         if meta.sequence().is_none_or(|number| self.0.binary_search(&number).is_ok()) {
             lose(router, event, &meta, None, Loss::unhandled(Reason::NoSubscriber));
         }

@@ -14,7 +14,7 @@ mod one;
 mod outcome;
 mod outstanding;
 
-pub(crate) use batch::notify_all;
+pub(crate) use batch::{Passing, notify_all};
 pub use one::Notify;
 pub use outcome::{Delivered, NotifyError, Refusal};
 pub(crate) use outstanding::Outstanding;

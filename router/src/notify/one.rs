@@ -13,6 +13,7 @@ use tokio::time::Instant;
 
 use super::outcome::{Delivered, NotifyError};
 use super::outstanding::{Count, Outstanding};
+use crate::border;
 use crate::dead_letter::{Loss, Reason, lose};
 use crate::envelope::{Envelope, Shared};
 use crate::route::{Deliver, Delivery, NotificationRoute, Wait};
@@ -111,7 +112,7 @@ impl<'r, E: Notification> Notify<'r, E> {
         }
         let (router, parcel, lane) = (self.router, &mut self.parcel, self.lane);
         router.table().with(TypeId::of::<E>(), |route: Option<&NotificationRoute<E>>| match route {
-            None if E::RETENTION.is_nothing() => to_nobody(router, parcel, IfNobody::Lost),
+            None if E::RETENTION.is_nothing() => unrouted(router, parcel, lane, wait),
             None => retained(router, parcel, lane, wait),
             Some(route) if route.history.is_some() => retained(router, parcel, lane, wait),
             Some(route) => match route.subscribers.only() {
@@ -120,6 +121,23 @@ impl<'r, E: Notification> Notify<'r, E> {
             },
         })
     }
+}
+
+/// Nobody subscribes; but somebody far away may want it who has not known that there is such an event.
+#[cold]
+fn unrouted<E: Notification>(
+    router: &Router,
+    parcel: &mut Option<Envelope<E>>,
+    lane: Priority,
+    wait: Wait<'_>,
+) -> Dispatched<E> {
+    if !router.introduce(border::notification::<E>()) {
+        return to_nobody(router, parcel, IfNobody::Lost);
+    }
+    router.table().with(TypeId::of::<E>(), |route: Option<&NotificationRoute<E>>| match route {
+        None => to_nobody(router, parcel, IfNobody::Lost),
+        Some(route) => to_all(router, route, parcel, lane, wait, IfNobody::Lost),
+    })
 }
 
 /// Recorded before its subscribers are looked up: whoever subscribes in between gets it once all the same.

@@ -4,7 +4,7 @@ use edri_event::{Key, Meta, Request};
 
 use super::error::RequestError;
 use super::reply::{Reply, ReplyTo, reply};
-use crate::dead_letter::{DeadLetterOffice, Loss, Reason};
+use crate::dead_letter::{DeadLetterOffice, Loss};
 use crate::inbox::Message;
 use crate::trace::{EventInfo, EventKind};
 
@@ -52,15 +52,6 @@ impl<R: Request> Message for Asked<R> {
 
     /// The requester is told: it is no dead letter.
     fn discard(self, loss: Loss, _office: &DeadLetterOffice) {
-        self.reply.answer(Err(match loss.reason {
-            Reason::Overflow => RequestError::Overloaded,
-            Reason::Failed(failure) => RequestError::Failed(failure),
-            Reason::Panicked { message } => RequestError::Panicked { message },
-            Reason::NoSubscriber => RequestError::NoResponder { event: R::name() },
-            Reason::Abandoned => RequestError::Abandoned,
-            Reason::Expired => RequestError::Expired,
-            Reason::Stopped => RequestError::Stopped,
-            Reason::Cancelled => RequestError::Cancelled,
-        }));
+        self.reply.answer(Err(RequestError::of_loss(loss.reason, R::name())));
     }
 }

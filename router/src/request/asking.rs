@@ -10,13 +10,12 @@ use std::time::Duration;
 use edri_event::{EventId, Key, Meta, Priority, Progress, ProgressSink, Request, TraceContext};
 use tokio::time::Instant;
 
-use super::answer::{Answer, Observed};
+use super::answer::{Observed, Told};
 use super::error::RequestError;
 use super::reply::Reply;
 use crate::behalf::{OnBehalf, Overdue, Scope, TimeLimit, poll_here, running_here};
+use crate::border::{self, Arrival, ConsumerId};
 use crate::budget::poll_share;
-use crate::envelope::Envelope;
-use crate::notify::Outstanding;
 use crate::route::{Answering, Kept, Offered, Patience, RequestRoute, Respond, Running, Ticket, Wait};
 use crate::router::Router;
 use crate::trace::{SenderSpan, mark};
@@ -51,6 +50,8 @@ enum Via<'r, R: Request> {
     Kept(&'r mut Kept<RequestRoute<R>>),
     /// It is known, whoever is registered for the event.
     Responder(&'r Arc<dyn Respond<R>>),
+    /// The requester's router has chosen.
+    Chosen(ConsumerId),
 }
 
 type Outcome<R> = Result<<R as Request>::Response, RequestError>;
@@ -81,7 +82,7 @@ enum Stage<R: Request> {
 
 struct Telling<R: Request> {
     outcome: Option<Outcome<R>>,
-    observers: Outstanding<Envelope<Answer<R>>>,
+    observers: Told<R>,
 }
 
 /// Nothing in it is ever pinned in place.
@@ -101,6 +102,23 @@ impl<'r, R: Request> Asking<'r, R> {
     /// As [`Router::request`], but asks `responder`, whatever is registered on the router.
     pub fn of(router: &'r Router, responder: &'r Arc<dyn Respond<R>>, event: R) -> Self {
         Self::new(router, Via::Responder(responder), event)
+    }
+
+    /// A request of another router, which has chosen `responder` to be asked.
+    pub(crate) fn arrived(router: &'r Router, responder: ConsumerId, event: R, mut arrival: Arrival) -> Self {
+        let (lane, deadline) = (arrival.priority, arrival.deadline.take());
+        let asking = Self {
+            router,
+            via: Via::Chosen(responder),
+            call: Some((event, arrival.into_meta())),
+            lane,
+            stage: Stage::Idle,
+            rare: None,
+        };
+        match deadline {
+            Some(deadline) => asking.deadline(Instant::from_std(deadline)),
+            None => asking,
+        }
     }
 
     #[inline]
@@ -168,7 +186,7 @@ impl<'r, R: Request> Asking<'r, R> {
     #[inline(always)]
     fn ask(&mut self, waker: &Waker) -> Option<Outcome<R>> {
         if let Some((_, meta)) = &mut self.call {
-            if R::SHAREABLE {
+            if R::SHAREABLE && meta.id().is_none() {
                 meta.set_id(EventId::fresh());
             }
             mark(meta, SenderSpan::Outlasts);
@@ -183,19 +201,63 @@ impl<'r, R: Request> Asking<'r, R> {
             Via::Table => table.with(TypeId::of::<R>(), |route| self.ask_route(route, waker)),
             Via::Kept(route) => self.ask_route(route.current(table, TypeId::of::<R>()), waker),
             Via::Responder(responder) => self.ask_only(responder, waker),
+            Via::Chosen(responder) => {
+                table.with(TypeId::of::<R>(), |route| self.ask_chosen(route, responder, waker))
+            }
         }
     }
 
     #[inline(always)]
     fn ask_route(&mut self, route: Option<&RequestRoute<R>>, waker: &Waker) -> Option<Outcome<R>> {
-        let Some(route) = route else { return no_responder::<R>() };
+        let Some(route) = route else { return self.ask_nobody(waker) };
         if route.is_observed() {
             self.observe(route);
         }
         match route.responders.only() {
             Some(only) => self.ask_only(only, waker),
-            None => self.ask_one_of(route, waker),
+            None => self.ask_one_of(route, |_| true, waker),
         }
+    }
+
+    /// Nobody is on the route; but somebody far away may be found there who has not known that there is such an event.
+    #[cold]
+    fn ask_nobody(&mut self, waker: &Waker) -> Option<Outcome<R>> {
+        if !self.router.introduce(border::request::<R>()) {
+            return no_responder::<R>();
+        }
+        self.router.table().with(TypeId::of::<R>(), |route: Option<&RequestRoute<R>>| {
+            let Some(route) = route else { return no_responder::<R>() };
+            if route.is_observed() {
+                self.observe(route);
+            }
+            self.ask_one_of(route, |_| true, waker)
+        })
+    }
+
+    /// Asks the one who was chosen. Without a key, it is for another one of this router if he has no room; and with one,
+    /// too, if he has left.
+    #[cold]
+    fn ask_chosen(
+        &mut self,
+        route: Option<&RequestRoute<R>>,
+        chosen: ConsumerId,
+        waker: &Waker,
+    ) -> Option<Outcome<R>> {
+        let Some(route) = route else { return no_responder::<R>() };
+        if let Some(responder) = route.responders.of(chosen, |responder| responder.place()) {
+            let has_key = self.its_key().is_some();
+            let patience = if has_key || !responder.is_local() { Patience::Policy } else { Patience::Room };
+            match responder.ask(&mut self.call, self.lane, patience, waker) {
+                Answering::Full if patience == Patience::Room => {}
+                Answering::Gone => {}
+                taken => return self.go_on(responder, taken),
+            }
+        }
+        self.ask_one_of(route, |responder| responder.is_local(), waker)
+    }
+
+    fn its_key(&self) -> Option<Key> {
+        self.call.as_ref().and_then(|(event, meta)| meta.key().or_else(|| event.key()))
     }
 
     #[cold]
@@ -238,10 +300,18 @@ impl<'r, R: Request> Asking<'r, R> {
     }
 
     /// Asks by the route's policy; where none that may be asked has room, the overflow policy of one of them holds.
-    fn ask_one_of(&mut self, route: &RequestRoute<R>, waker: &Waker) -> Option<Outcome<R>> {
-        let key = self.call.as_ref().and_then(|(event, meta)| meta.key().or_else(|| event.key()));
+    fn ask_one_of(
+        &mut self,
+        route: &RequestRoute<R>,
+        may: impl Fn(&Arc<dyn Respond<R>>) -> bool,
+        waker: &Waker,
+    ) -> Option<Outcome<R>> {
+        let key = self.its_key();
         let mut outcome = None;
         let taken = route.choose(key, |responder, patience| {
+            if !may(responder) {
+                return Offered::Gone;
+            }
             match responder.ask(&mut self.call, self.lane, patience, waker) {
                 Answering::Full if patience == Patience::Room => return Offered::Full,
                 Answering::Gone => return Offered::Gone,

@@ -3,6 +3,7 @@ use std::time::Duration;
 use edri_event::Failure;
 
 use super::death::WorkerDeath;
+use crate::dead_letter::Reason;
 
 /// Why a request was not answered with a response. It comes at once, whatever happened: nobody waits for a
 /// time-out to learn of a failure.
@@ -47,13 +48,50 @@ pub enum RequestError {
     /// The request's deadline had passed before the responder began with it, or before it was made.
     #[error("the deadline had passed before the responder began with the request")]
     Expired,
+    /// The link to the router on which the responder is was lost before the answer came. Whether the request was handled is
+    /// not known.
+    #[error("{0}, before the answer came")]
+    LinkLost(Box<LinkLost>),
     /// The responder gave the request up without an answer; or the request was made by a handler, and whoever it was
     /// made for has gone away.
     #[error("the request was given up: by its responder, without an answer, or with whom it was made for")]
     Cancelled,
 }
 
+/// The link to another router was lost.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the link to {peer} was lost ({reason})")]
+#[non_exhaustive]
+pub struct LinkLost {
+    /// What the router at the other end is called.
+    pub peer: String,
+    /// Why the link ended.
+    pub reason: String,
+}
+
+impl LinkLost {
+    /// To a router of that name.
+    pub fn new(peer: impl Into<String>, reason: impl Into<String>) -> Self {
+        Self { peer: peer.into(), reason: reason.into() }
+    }
+}
+
 impl RequestError {
+    /// What the requester is told of a request that was lost on its way.
+    pub(crate) fn of_loss(reason: Reason, event: &'static str) -> Self {
+        match reason {
+            Reason::Overflow => Self::Overloaded,
+            Reason::Failed(failure) => Self::Failed(failure),
+            Reason::Panicked { message } => Self::Panicked { message },
+            Reason::NoSubscriber => Self::NoResponder { event },
+            Reason::Abandoned => Self::Abandoned,
+            Reason::Expired => Self::Expired,
+            Reason::Stopped => Self::Stopped,
+            Reason::Cancelled => Self::Cancelled,
+            Reason::LinkLost { peer, reason } => Self::LinkLost(Box::new(LinkLost { peer, reason })),
+        }
+    }
+
     /// What the responder said, if it is the responder that failed.
     pub fn failure(&self) -> Option<&Failure> {
         match self {

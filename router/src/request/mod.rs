@@ -19,13 +19,14 @@ mod error;
 mod reply;
 mod requester;
 
+pub(crate) use answer::Observed;
 pub use answer::{Answer, Observable};
 pub use asked::Asked;
 pub use asking::Asking;
 pub(crate) use closure::{Closure, ClosureWith};
 pub use closure::{caught, caught_now};
 pub use death::{DeathCause, WorkerDeath, WorkerLimit};
-pub use error::RequestError;
-pub(crate) use reply::{Audience, RequestId, Unanswered, Watch};
+pub use error::{LinkLost, RequestError};
+pub(crate) use reply::{Audience, RequestId, Unanswered, Watch, reply};
 pub use reply::{Reply, ReplyTo};
 pub use requester::Requester;

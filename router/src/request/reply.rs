@@ -94,6 +94,15 @@ impl<T: Send + 'static> ReplyTo<T> {
         self.slot.as_ref().is_some_and(|slot| Arc::strong_count(slot) == 1)
     }
 
+    /// Ready when the requester has gone away; until then the task is woken for it, under a number that `watcher` is
+    /// given, and that tells one who watches from another.
+    pub(crate) fn poll_cancelled(&self, watcher: &mut Option<u64>, cx: &mut Context<'_>) -> Poll<()> {
+        match &self.slot {
+            Some(slot) => slot.poll_cancelled(watcher, cx),
+            None => Poll::Pending,
+        }
+    }
+
     /// A view of the requester, for a [`Context`](crate::Context).
     pub(crate) fn requester(&self) -> Option<Audience> {
         self.slot.clone().map(|slot| Audience(slot))

@@ -4,6 +4,7 @@ use std::fmt;
 use edri_event::Request;
 
 use super::asking::Asking;
+use crate::border;
 use crate::route::{Kept, RequestRoute};
 use crate::router::Router;
 
@@ -41,6 +42,8 @@ pub struct Requester<R: Request> {
 
 impl<R: Request> Requester<R> {
     pub(crate) fn new(router: &Router) -> Self {
+        // Those far away who answer it learn now that there is such a request.
+        router.introduce(border::request::<R>());
         Self { router: router.clone(), route: router.table().keep(TypeId::of::<R>()) }
     }
 

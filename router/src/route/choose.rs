@@ -5,6 +5,7 @@ use edri_event::{Key, Request, RoutePolicy};
 use super::deliver::{Deliver, Wait};
 use super::respond::{Patience, Respond};
 use super::roster::{Entry, Roster};
+use crate::border::{ConsumerId, Place};
 use crate::sync::atomic::{AtomicUsize, Ordering};
 
 /// Whose turn it is; versions of a route share it.
@@ -21,6 +22,9 @@ impl Turn {
 pub(crate) trait Candidate {
     fn load(&self) -> usize;
     fn is_local(&self) -> bool;
+
+    /// Who it is that he stands for, if he is elsewhere.
+    fn stands_for(&self) -> Option<ConsumerId>;
 }
 
 impl<R: Request> Candidate for Arc<dyn Respond<R>> {
@@ -31,6 +35,10 @@ impl<R: Request> Candidate for Arc<dyn Respond<R>> {
     fn is_local(&self) -> bool {
         Respond::is_local(&**self)
     }
+
+    fn stands_for(&self) -> Option<ConsumerId> {
+        self.place().and_then(Place::consumer)
+    }
 }
 
 impl<P> Candidate for Arc<dyn Deliver<P>> {
@@ -40,6 +48,10 @@ impl<P> Candidate for Arc<dyn Deliver<P>> {
 
     fn is_local(&self) -> bool {
         Deliver::is_local(&**self)
+    }
+
+    fn stands_for(&self) -> Option<ConsumerId> {
+        self.place().and_then(Place::consumer)
     }
 }
 
@@ -165,7 +177,7 @@ fn near_first<'r, C: Candidate>(
 }
 
 /// The one of that key and no other, for as long as it is there: full or not, so that order is kept.
-fn by_key<'r, C>(
+fn by_key<'r, C: Candidate>(
     roster: &'r Roster<C>,
     key: Key,
     may: impl Fn(&C) -> bool,
@@ -187,13 +199,17 @@ type Weight = (u64, u64);
 
 /// Rendezvous hashing (Thaler and Ravishankar, 1998): each candidate has a weight for each key, and the heaviest gets
 /// it; when one leaves, only its own keys move.
-fn heaviest<C>(
+fn heaviest<C: Candidate>(
     roster: &Roster<C>,
     key: Key,
     below: Option<Weight>,
     may: impl Fn(&C) -> bool,
 ) -> Option<(Weight, &C)> {
-    let weigh = |entry: &Entry<C>| (mixed(key.get() ^ mixed(entry.id)), entry.id);
+    // The same on all routers, so that all choose the same one.
+    let weigh = |entry: &Entry<C>| {
+        let id = entry.who.stands_for().map_or(entry.id, ConsumerId::to_bits);
+        (mixed(key.get() ^ mixed(id)), entry.id)
+    };
     roster
         .entries()
         .filter(|entry| may(&entry.who))
@@ -225,6 +241,7 @@ mod tests {
         load: Cell<usize>,
         room: bool,
         local: bool,
+        stands_for: Option<u64>,
     }
 
     impl Candidate for One {
@@ -234,6 +251,10 @@ mod tests {
 
         fn is_local(&self) -> bool {
             self.local
+        }
+
+        fn stands_for(&self) -> Option<ConsumerId> {
+            self.stands_for.map(ConsumerId::from_bits)
         }
     }
 
@@ -251,10 +272,14 @@ mod tests {
         fn is_local(&self) -> bool {
             One::is_local(self)
         }
+
+        fn stands_for(&self) -> Option<ConsumerId> {
+            One::stands_for(self)
+        }
     }
 
     fn steady(id: u64) -> One {
-        One { id, load: Cell::new(0), room: true, local: true }
+        One { id, load: Cell::new(0), room: true, local: true, stands_for: None }
     }
 
     /// Who gets it, if anybody has room; negative if it waits there.
@@ -321,6 +346,22 @@ mod tests {
             *counts.entry(chosen(&all, RoutePolicy::ByKey, &Turn::default(), Some(key))).or_default() += 1;
         }
         assert!(counts.values().all(|count| (800..1_200).contains(count)), "{counts:?}");
+    }
+
+    #[test]
+    fn a_key_goes_to_the_same_one_whichever_router_chooses() {
+        // Three consumers on two routers, each of which has places for those of the other.
+        let place = |id, stands_for| One { local: false, stands_for: Some(stands_for), ..steady(id) };
+        let one = roster([steady(100), place(101, 900), place(102, 901)]);
+        let other = roster([place(899, 100), steady(900), steady(901)]);
+        let who = |roster: &Roster<Rc<One>>, key| {
+            let chosen = chosen(roster, RoutePolicy::ByKey, &Turn::default(), Some(key)) as u64;
+            let one = roster.iter().find(|one| one.id == chosen).unwrap();
+            one.stands_for.unwrap_or(chosen)
+        };
+        for key in 0..500 {
+            assert_eq!(who(&one, key), who(&other, key));
+        }
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::task::Waker;
 
 use edri_event::Priority;
 
+use crate::border::Place;
 use crate::dead_letter::Loss;
 
 /// Takes parcels of one type: the [`Envelope`](crate::Envelope) of a notification, the
@@ -53,7 +54,12 @@ pub trait Deliver<P>: Send + Sync {
     /// Whether it is in this process, for [`RoutePolicy::LocalFirst`](edri_event::RoutePolicy::LocalFirst); always the
     /// same.
     fn is_local(&self) -> bool {
-        true
+        self.place().is_none()
+    }
+
+    /// If it stands for somebody behind a [border](crate::Border): for whom, and behind which.
+    fn place(&self) -> Option<&Place> {
+        None
     }
 
     /// The taker's name, for errors and logs.
@@ -61,8 +67,20 @@ pub trait Deliver<P>: Send + Sync {
 }
 
 /// A place in the line before a full inbox.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Ticket(pub(crate) u64);
+
+impl Ticket {
+    /// One under a number that its giver tells it by.
+    pub const fn new(number: u64) -> Self {
+        Self(number)
+    }
+
+    /// That number.
+    pub const fn number(self) -> u64 {
+        self.0
+    }
+}
 
 /// Whether to stand in line where there is no room.
 #[derive(Clone, Copy, Debug)]

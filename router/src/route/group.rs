@@ -7,7 +7,8 @@ use edri_event::{Event, Priority, RoutePolicy};
 use super::choose::{Offered, Turn, choose};
 use super::deliver::{Deliver, Delivery, Ticket, Wait};
 use super::respond::Patience;
-use super::roster::Roster;
+use super::roster::{Entry, Roster};
+use crate::border::ConsumerId;
 use crate::dead_letter::Loss;
 use crate::envelope::Envelope;
 use crate::inbox::Message as _;
@@ -66,6 +67,57 @@ impl<E: Event + Sync> Group<E> {
         self.members.is_empty()
     }
 
+    pub(crate) fn members(&self) -> impl Iterator<Item = &Entry<Member<E>>> {
+        self.members.entries()
+    }
+
+    /// As [`deliver`](Deliver::deliver), of what another router has chosen that member for. Without a key, it is for
+    /// another one of this router if he has no room; and with one, too, if he has left.
+    pub(crate) fn deliver_to(
+        &self,
+        member: ConsumerId,
+        parcel: &mut Option<Envelope<E>>,
+        lane: Priority,
+        wait: Wait<'_>,
+    ) -> Delivery {
+        let key = parcel.as_ref().and_then(Envelope::key);
+        if let Some(member) = self.members.of(member, |member| member.place()) {
+            let (stays, wait) = match key {
+                None if member.is_local() => (false, Wait::Room),
+                _ => (true, wait),
+            };
+            match member.deliver(parcel, lane, wait) {
+                Delivery::Full if !stays => {}
+                Delivery::Gone => {}
+                delivery => return self.noted(member, delivery),
+            }
+        }
+        self.deliver_among(|member| member.is_local(), parcel, lane, wait)
+    }
+
+    fn deliver_among(
+        &self,
+        may: impl Fn(&Member<E>) -> bool,
+        parcel: &mut Option<Envelope<E>>,
+        lane: Priority,
+        wait: Wait<'_>,
+    ) -> Delivery {
+        let key = parcel.as_ref().and_then(Envelope::key);
+        let mut delivery = Delivery::Gone;
+        choose(&self.members, RoutePolicy::ByKey, &self.turn, key, |member, patience| {
+            if !may(member) {
+                return Offered::Gone;
+            }
+            match member.deliver(parcel, lane, patience.or(wait)) {
+                Delivery::Full if patience == Patience::Room => return Offered::Full,
+                Delivery::Gone => return Offered::Gone,
+                taken => delivery = self.noted(member, taken),
+            }
+            Offered::Taken
+        });
+        delivery
+    }
+
     /// A place in a member's line becomes one in the group's.
     fn noted(&self, member: &Member<E>, delivery: Delivery) -> Delivery {
         let Delivery::Waiting(ticket) = delivery else { return delivery };
@@ -83,17 +135,7 @@ impl<E: Event + Sync> Deliver<Envelope<E>> for Group<E> {
         if let Some(only) = self.members.only() {
             return self.noted(only, only.deliver(parcel, lane, wait));
         }
-        let key = parcel.as_ref().and_then(Envelope::key);
-        let mut delivery = Delivery::Gone;
-        choose(&self.members, RoutePolicy::LocalFirst, &self.turn, key, |member, patience| {
-            match member.deliver(parcel, lane, patience.or(wait)) {
-                Delivery::Full if patience == Patience::Room => return Offered::Full,
-                Delivery::Gone => return Offered::Gone,
-                taken => delivery = self.noted(member, taken),
-            }
-            Offered::Taken
-        });
-        delivery
+        self.deliver_among(|_| true, parcel, lane, wait)
     }
 
     fn deliver_many(&self, parcels: &mut VecDeque<Envelope<E>>, lane: Priority) -> bool {

@@ -9,6 +9,7 @@ use super::group::Group;
 use super::respond::{Patience, Respond};
 use super::roster::Roster;
 use super::table::Route;
+use crate::border::{self, Horizon, Place, Shareable};
 use crate::dead_letter::{Loss, Reason, lose};
 use crate::envelope::Envelope;
 use crate::history::{History, RetainedAnswers};
@@ -43,8 +44,15 @@ pub(crate) struct TunnelRoute<T: Tunnel> {
     turn: Turn,
 }
 
+/// Sees answers.
+pub(crate) enum Observer<R: Request> {
+    Here(Seeing<R>),
+    /// On another router: gets them encoded.
+    Afar(Place),
+}
+
 /// Sees answers, and knows how to copy what it needs to see them: only observed requests have to be `Clone`.
-pub(crate) struct Observer<R: Request> {
+pub(crate) struct Seeing<R: Request> {
     pub(crate) to: Arc<dyn Deliver<Envelope<Answer<R>>>>,
     pub(crate) copy_request: fn(&R) -> R,
     pub(crate) copy_response: fn(&R::Response) -> R::Response,
@@ -89,6 +97,26 @@ impl<E: Notification> NotificationRoute<E> {
         self.groups.retain(|(entry, _)| subscribers.entries().any(|subscriber| subscriber.id == *entry));
     }
 
+    /// Those who get every event that did not come from behind `horizon`; groups are not among them.
+    pub(crate) fn listeners(&self, horizon: Horizon) -> impl Iterator<Item = &Arc<dyn Deliver<Envelope<E>>>> {
+        let all = self.subscribers.entries();
+        let alone = all.filter(|entry| !self.groups.iter().any(|(group, _)| *group == entry.id));
+        alone
+            .map(|entry| &entry.who)
+            .filter(move |who| who.place().is_none_or(|place| place.horizon != horizon))
+    }
+
+    /// The members of all groups, each with its group's name and his own id.
+    pub(crate) fn members(&self) -> impl Iterator<Item = (&Arc<str>, u64, &Arc<dyn Deliver<Envelope<E>>>)> {
+        self.groups
+            .iter()
+            .flat_map(|(_, group)| group.members().map(|member| (&group.label, member.id, &member.who)))
+    }
+
+    pub(crate) fn group(&self, label: &str) -> Option<&Arc<Group<E>>> {
+        self.groups.iter().map(|(_, group)| group).find(|group| &*group.label == label)
+    }
+
     fn put(&mut self, place: usize, next: Group<E>) {
         let (entry, group) = &mut self.groups[place];
         *group = Arc::new(next);
@@ -126,6 +154,10 @@ impl<T: Tunnel> TunnelRoute<T> {
 }
 
 impl<E: Notification> Route for NotificationRoute<E> {
+    fn shareable() -> Option<Shareable> {
+        border::notification::<E>()
+    }
+
     fn is_empty(&self) -> bool {
         self.subscribers.is_empty() && self.history.is_none()
     }
@@ -135,7 +167,7 @@ impl<E: Notification> Route for NotificationRoute<E> {
             event: Cow::Borrowed(E::name()),
             kind: RouteKind::Notification,
             registered: self.subscribers.len(),
-            consumers: consumers(self.subscribers.iter().map(|to| (to.name(), to.load()))),
+            consumers: consumers(self.subscribers.iter().map(|to| (to.name(), to.load(), to.place()))),
             observed: 0,
             observers: Vec::new(),
             policy: None,
@@ -145,6 +177,10 @@ impl<E: Notification> Route for NotificationRoute<E> {
 }
 
 impl<R: Request> Route for RequestRoute<R> {
+    fn shareable() -> Option<Shareable> {
+        border::request::<R>()
+    }
+
     fn is_empty(&self) -> bool {
         self.responders.is_empty()
             && self.observers.is_empty()
@@ -157,9 +193,9 @@ impl<R: Request> Route for RequestRoute<R> {
             event: Cow::Borrowed(R::name()),
             kind: RouteKind::Request,
             registered: self.responders.len(),
-            consumers: consumers(self.responders.iter().map(|to| (to.name(), to.load()))),
+            consumers: consumers(self.responders.iter().map(|to| (to.name(), to.load(), to.place()))),
             observed: self.observers.len(),
-            observers: consumers(self.observers.iter().map(|seen| (seen.to.name(), seen.to.load()))),
+            observers: consumers(self.observers.iter().map(Observer::described)),
             policy: Some(self.policy),
             retained: self.history.as_ref().map(|history| history.retained()),
         }
@@ -167,6 +203,10 @@ impl<R: Request> Route for RequestRoute<R> {
 }
 
 impl<T: Tunnel> Route for TunnelRoute<T> {
+    fn shareable() -> Option<Shareable> {
+        border::tunnel::<T>()
+    }
+
     fn is_empty(&self) -> bool {
         self.acceptors.is_empty() && self.policy == T::POLICY
     }
@@ -176,7 +216,7 @@ impl<T: Tunnel> Route for TunnelRoute<T> {
             event: Cow::Borrowed(T::name()),
             kind: RouteKind::Tunnel,
             registered: self.acceptors.len(),
-            consumers: consumers(self.acceptors.iter().map(|to| (to.name(), to.load()))),
+            consumers: consumers(self.acceptors.iter().map(|to| (to.name(), to.load(), to.place()))),
             observed: 0,
             observers: Vec::new(),
             policy: Some(self.policy),
@@ -240,18 +280,43 @@ impl<T: Tunnel> Clone for TunnelRoute<T> {
 
 impl<R: Observable> Observer<R> {
     pub(crate) fn new(to: Arc<dyn Deliver<Envelope<Answer<R>>>>) -> Self {
-        Self {
+        Self::Here(Seeing {
             to,
             copy_request: R::clone,
             copy_response: R::Response::clone,
             miss: |router, Envelope { event, meta }, observer| {
                 lose(router, event, &meta, Some(observer.into()), Loss::unhandled(Reason::Overflow));
             },
+        })
+    }
+}
+
+impl<R: Request> Observer<R> {
+    pub(crate) fn place(&self) -> Option<&Place> {
+        match self {
+            Self::Here(seeing) => seeing.to.place(),
+            Self::Afar(place) => Some(place),
+        }
+    }
+
+    fn described(&self) -> (&str, usize, Option<&Place>) {
+        match self {
+            Self::Here(seeing) => (seeing.to.name(), seeing.to.load(), seeing.to.place()),
+            Self::Afar(place) => (place.name(), 0, Some(place)),
         }
     }
 }
 
 impl<R: Request> Clone for Observer<R> {
+    fn clone(&self) -> Self {
+        match self {
+            Self::Here(seeing) => Self::Here(seeing.clone()),
+            Self::Afar(place) => Self::Afar(place.clone()),
+        }
+    }
+}
+
+impl<R: Request> Clone for Seeing<R> {
     fn clone(&self) -> Self {
         let Self { to, copy_request, copy_response, miss } = self;
         Self { to: Arc::clone(to), copy_request: *copy_request, copy_response: *copy_response, miss: *miss }

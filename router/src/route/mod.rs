@@ -9,12 +9,14 @@
 //! deliver    the trait of those who take notifications and tunnels
 //! respond    the trait of those who answer requests
 //! to_inbox   an inbox as either
+//! on_router  whether anybody is there
 //! ```
 
 mod choose;
 mod deliver;
 mod group;
 mod kinds;
+mod on_router;
 mod respond;
 mod roster;
 mod table;
@@ -22,7 +24,8 @@ mod to_inbox;
 
 pub(crate) use choose::Offered;
 pub use deliver::{Deliver, Delivery, Running, Ticket, Wait};
-pub(crate) use kinds::{NotificationRoute, Observer, RequestRoute, TunnelRoute};
+pub(crate) use group::Group;
+pub(crate) use kinds::{NotificationRoute, Observer, RequestRoute, Seeing, TunnelRoute};
 pub use respond::{Answering, Patience, Respond};
 pub(crate) use roster::Roster;
 pub(crate) use table::{Kept, Route, Table};

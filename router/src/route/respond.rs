@@ -5,6 +5,7 @@ use std::task::Waker;
 use edri_event::{Meta, Priority, Request};
 
 use super::deliver::{Running, Ticket};
+use crate::border::Place;
 use crate::request::{Reply, RequestError};
 
 /// Answers requests of one type. As [`Deliver`](super::Deliver), for requests.
@@ -29,7 +30,12 @@ pub trait Respond<R: Request>: Send + Sync {
 
     /// As [`Deliver::is_local`](super::Deliver::is_local).
     fn is_local(&self) -> bool {
-        true
+        self.place().is_none()
+    }
+
+    /// As [`Deliver::place`](super::Deliver::place).
+    fn place(&self) -> Option<&Place> {
+        None
     }
 
     /// The responder's name, for errors and logs.
@@ -65,7 +71,7 @@ pub enum Answering<R: Request> {
     Full,
     /// No room, and the responder's policy is to refuse; the request is still the requester's.
     Refused,
-    /// The responder has left; the request is still the requester's.
+    /// The responder has left, or will not have this one; the request is still the requester's.
     Gone,
 }
 

@@ -1,5 +1,7 @@
 use std::sync::Arc;
 
+use crate::border::{ConsumerId, Place};
+
 /// Who is registered on a route, in order of arrival: an immutable list that shares most of itself with the
 /// next version.
 ///
@@ -67,6 +69,14 @@ impl<T: Clone> Roster<T> {
         if let Some((index, position)) = self.find(id) {
             Arc::make_mut(&mut self.chunks[index])[position].who = who;
         }
+    }
+
+    /// The one that is known by that identity: his own, or that of whom he stands for.
+    pub(crate) fn of(&self, consumer: ConsumerId, place: impl Fn(&T) -> Option<&Place>) -> Option<&T> {
+        if let Some((index, position)) = self.find(consumer.to_bits()) {
+            return Some(&self.chunks[index][position].who);
+        }
+        self.iter().find(|who| place(who).is_some_and(|place| place.consumer() == Some(consumer)))
     }
 
     fn find(&self, id: u64) -> Option<(usize, usize)> {

@@ -2,6 +2,7 @@ use std::any::{Any, TypeId};
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
+use crate::border::Shareable;
 use crate::snapshot::RouteSnapshot;
 use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::sync::{Mutex, Snapshot};
@@ -44,6 +45,9 @@ pub(crate) struct Kept<R> {
 pub(crate) trait Route: Any + Clone + Default + Send + Sync {
     /// Nobody is registered; the table forgets it.
     fn is_empty(&self) -> bool;
+
+    /// Its event, if that may leave the process.
+    fn shareable() -> Option<Shareable>;
 
     /// Who is on it.
     fn describe(&self) -> RouteSnapshot;

@@ -5,6 +5,7 @@ use edri_event::{RoutePolicy, RouterId};
 use serde::{Deserialize, Serialize};
 
 use super::process::Process;
+use crate::border::Place;
 use crate::dead_letter::DeadLetterCounts;
 use crate::history::Retained;
 use crate::vitals::{Health, PartKind, PartState, Rates, Status, Vitals, router_id, seconds};
@@ -95,16 +96,23 @@ pub enum RouteKind {
 pub struct Consumer {
     /// Its name.
     pub name: String,
-    /// How much waits for it, of whatever event.
+    /// How much waits for it, of whatever event; of one on another router, for the link to it.
     pub waiting: usize,
+    /// Over how many links it is reached: 0 for one on this router.
+    pub links: u8,
 }
 
 /// Of how many on a route the name is told: a route may have a hundred thousand.
 const NAMED: usize = 64;
 
 /// Those of them that are told by name.
-pub(crate) fn consumers<'r>(all: impl Iterator<Item = (&'r str, usize)>) -> Vec<Consumer> {
-    all.take(NAMED).map(|(name, waiting)| Consumer { name: name.to_owned(), waiting }).collect()
+pub(crate) fn consumers<'r>(all: impl Iterator<Item = (&'r str, usize, Option<&'r Place>)>) -> Vec<Consumer> {
+    let consumer = |(name, load, place): (&str, usize, Option<&Place>)| Consumer {
+        name: name.to_owned(),
+        waiting: place.map_or(load, Place::waiting),
+        links: place.map_or(0, Place::hops),
+    };
+    all.take(NAMED).map(consumer).collect()
 }
 
 impl Snapshot {

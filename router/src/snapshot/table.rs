@@ -80,7 +80,12 @@ impl RouteSnapshot {
         write!(formatter, "{:width$}  {:12}", self.event, self.kind)?;
         for (number, consumer) in self.consumers.iter().enumerate() {
             let separator = if number == 0 { "" } else { "," };
-            write!(formatter, "{separator} {} ({})", consumer.name, consumer.waiting)?;
+            write!(formatter, "{separator} {} ({}", consumer.name, consumer.waiting)?;
+            match consumer.links {
+                0 => formatter.write_str(")")?,
+                1 => formatter.write_str(", over a link)")?,
+                links => write!(formatter, ", over {links} links)")?,
+            }
         }
         let more = self.registered - self.consumers.len().min(self.registered);
         if more > 0 {

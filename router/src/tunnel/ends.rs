@@ -127,6 +127,11 @@ impl<S> TunnelSender<S> {
         self.flow.break_off(TunnelError::Aborted(failure));
     }
 
+    /// Ends this direction with an error that the other end gets after what was sent.
+    pub(crate) fn break_off(self, error: TunnelError) {
+        self.flow.break_off(error);
+    }
+
     fn poll_in_line(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), TunnelError>> {
         if let Some(ticket) = self.in_line {
             let taken = ready!(self.flow.poll_taken_in(ticket, cx));
@@ -157,6 +162,11 @@ impl<R> TunnelReceiver<R> {
     /// Cancel safe: dropped before it is ready, it has taken nothing.
     pub async fn recv(&mut self) -> Option<Result<R, TunnelError>> {
         poll_fn(|cx| self.poll_recv(cx)).await
+    }
+
+    /// Wants no more: what waits is dropped, and the other end gets the error.
+    pub(crate) fn refuse(self, error: TunnelError) {
+        self.flow.refuse(error);
     }
 
     fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<R, TunnelError>>> {

@@ -2,6 +2,8 @@ use std::time::Duration;
 
 use edri_event::Failure;
 
+use crate::request::LinkLost;
+
 /// Why a tunnel ended before both sides had finished.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -15,6 +17,9 @@ pub enum TunnelError {
         /// What is known of it.
         reason: &'static str,
     },
+    /// The link to the router on which the other end is was lost.
+    #[error("{0}")]
+    LinkLost(Box<LinkLost>),
     /// This end has already finished sending.
     #[error("this end has finished: nothing can be sent after `finish`")]
     Finished,

@@ -14,6 +14,7 @@ mod flow;
 mod open;
 mod verdict;
 
+pub(crate) use ends::tunnel;
 pub use ends::{Accepted, Opened, TunnelEnd, TunnelReceiver, TunnelSender};
 pub use error::{OpenError, TunnelError};
 pub use open::{Open, Opening};

@@ -7,14 +7,15 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use edri_event::{EventId, Failure, Key, Meta, Priority, TraceContext, Tunnel};
+use edri_event::{EventId, Key, Meta, Priority, TraceContext, Tunnel};
 use tokio::task::coop;
 use tokio::time::Instant;
 
 use super::ends::{Accepted, Opened, tunnel};
 use super::error::OpenError;
 use crate::behalf::{Overdue, Scope, TimeLimit};
-use crate::dead_letter::{DeadLetterOffice, Loss, Reason};
+use crate::border::{self, Arrival, ConsumerId};
+use crate::dead_letter::{DeadLetterOffice, Loss};
 use crate::inbox::{Capacity, Message};
 use crate::notify::Outstanding;
 use crate::request::Watch;
@@ -36,6 +37,8 @@ pub struct Open<'r, T: Tunnel> {
     limit: Option<Box<TimeLimit>>,
     /// Of the requester on whose behalf it is opened.
     watch: Option<Watch<'r>>,
+    /// The opener's router has chosen.
+    chosen: Option<ConsumerId>,
 }
 
 /// The request for a tunnel as its acceptor gets it: with its end of the tunnel.
@@ -64,6 +67,20 @@ impl<'r, T: Tunnel> Open<'r, T> {
             opening: None,
             limit: None,
             watch: None,
+            chosen: None,
+        }
+    }
+
+    /// One that is opened on another router, which has chosen `acceptor`.
+    pub(crate) fn arrived(router: &'r Router, acceptor: ConsumerId, event: T, mut arrival: Arrival) -> Self {
+        let (lane, deadline) = (arrival.priority, arrival.deadline.take());
+        let mut open = Self::new(router, event);
+        open.event = open.event.map(|(event, _)| (event, arrival.into_meta()));
+        open.lane = lane;
+        open.chosen = Some(acceptor);
+        match deadline {
+            Some(deadline) => open.deadline(Instant::from_std(deadline)),
+            None => open,
         }
     }
 
@@ -152,28 +169,80 @@ impl<'r, T: Tunnel> Open<'r, T> {
         mut meta: Meta,
         wait: Wait<'_>,
     ) -> Result<(Opened<T>, Outstanding<Opening<T>>), OpenError> {
-        if T::SHAREABLE {
+        if T::SHAREABLE && meta.id().is_none() {
             meta.set_id(EventId::fresh());
         }
         mark(&mut meta, SenderSpan::MayEnd);
         let key = meta.key().or_else(|| event.key());
         let (opened, tunnel) = tunnel(self.window);
         let mut parcel = Some(Opening { event, meta, tunnel });
-        self.router.table().with(TypeId::of::<T>(), |route: Option<&TunnelRoute<T>>| {
-            let mut opening = Err(OpenError::NoAcceptor { event: T::name() });
-            if let Some(route) = route {
-                route.choose(key, |acceptor, patience| {
-                    match acceptor.deliver(&mut parcel, self.lane, patience.or(wait)) {
-                        Delivery::Full if patience == Patience::Room => return Offered::Full,
-                        Delivery::Gone => return Offered::Gone,
-                        taken => opening = outstanding(acceptor, taken),
-                    }
-                    Offered::Taken
-                });
+        let offer = |route: Option<&TunnelRoute<T>>| {
+            let route = route?;
+            match self.chosen {
+                Some(chosen) => offer_to(chosen, route, key, &mut parcel, self.lane, wait),
+                None => offer_among(|_| true, route, key, &mut parcel, self.lane, wait),
             }
-            opening.map(|rest| (opened, rest))
-        })
+        };
+        let mut opening = self.router.table().with(TypeId::of::<T>(), offer);
+        // Somebody far away may accept it, and not have known that there is such an event.
+        if opening.is_none() && self.router.introduce(border::tunnel::<T>()) {
+            opening = self.router.table().with(TypeId::of::<T>(), |route: Option<&TunnelRoute<T>>| {
+                offer_among(|_| true, route?, key, &mut parcel, self.lane, wait)
+            });
+        }
+        let rest = opening.unwrap_or(Err(OpenError::NoAcceptor { event: T::name() }))?;
+        Ok((opened, rest))
     }
+}
+
+type Offering<T> = Option<Result<Outstanding<Opening<T>>, OpenError>>;
+
+/// Offers it by the route's policy to those who may have it; `None` if nobody takes it.
+fn offer_among<T: Tunnel>(
+    may: impl Fn(&Arc<dyn Deliver<Opening<T>>>) -> bool,
+    route: &TunnelRoute<T>,
+    key: Option<Key>,
+    parcel: &mut Option<Opening<T>>,
+    lane: Priority,
+    wait: Wait<'_>,
+) -> Offering<T> {
+    let mut opening = None;
+    route.choose(key, |acceptor, patience| {
+        if !may(acceptor) {
+            return Offered::Gone;
+        }
+        match acceptor.deliver(parcel, lane, patience.or(wait)) {
+            Delivery::Full if patience == Patience::Room => return Offered::Full,
+            Delivery::Gone => return Offered::Gone,
+            taken => opening = Some(outstanding(acceptor, taken)),
+        }
+        Offered::Taken
+    });
+    opening
+}
+
+/// Offers it to the one who was chosen. Without a key, it is for another one of this router if he has no room; and with
+/// one, too, if he has left.
+fn offer_to<T: Tunnel>(
+    chosen: ConsumerId,
+    route: &TunnelRoute<T>,
+    key: Option<Key>,
+    parcel: &mut Option<Opening<T>>,
+    lane: Priority,
+    wait: Wait<'_>,
+) -> Offering<T> {
+    if let Some(acceptor) = route.acceptors.of(chosen, |acceptor| acceptor.place()) {
+        let (stays, wait) = match key {
+            None if acceptor.is_local() => (false, Wait::Room),
+            _ => (true, wait),
+        };
+        match acceptor.deliver(parcel, lane, wait) {
+            Delivery::Full if !stays => {}
+            Delivery::Gone => {}
+            taken => return Some(outstanding(acceptor, taken)),
+        }
+    }
+    offer_among(|acceptor| acceptor.is_local(), route, key, parcel, lane, wait)
 }
 
 fn outstanding<T: Tunnel>(
@@ -236,16 +305,7 @@ impl<T: Tunnel> Message for Opening<T> {
 
     /// The opener is told: it is no dead letter.
     fn discard(self, loss: Loss, _office: &DeadLetterOffice) {
-        self.tunnel.abort(match loss.reason {
-            Reason::Overflow => Failure::new("overloaded", "the acceptor's inbox is full"),
-            Reason::Failed(failure) => failure,
-            Reason::Panicked { message } => Failure::new("panicked", message),
-            Reason::NoSubscriber => Failure::new("no acceptor", "nobody accepts it"),
-            Reason::Abandoned => Failure::new("abandoned", "the acceptor took too long and was given up"),
-            Reason::Expired => Failure::new("expired", "the deadline had passed before it was accepted"),
-            Reason::Stopped => Failure::new("stopped", "the acceptor has stopped"),
-            Reason::Cancelled => Failure::new("cancelled", "the opener has gone away"),
-        });
+        self.tunnel.abort(loss.reason.into_failure());
     }
 }
 

@@ -1,0 +1,254 @@
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use edri_link::wire::{Change, Frame, Interests, Learner, Pong, as_relay, split, write};
+
+use super::ended::Ended;
+use super::hub::Hub;
+use super::member::Member;
+use super::network::Network;
+use super::outgoing::{Order, Pushed};
+use super::pace::Pace;
+use super::violation::Violation;
+use crate::switch::settings::SwitchLimits;
+
+/// A connection whose router is a member.
+#[derive(Debug)]
+pub(super) struct Joined {
+    network: Arc<Network>,
+    pub(super) member: Arc<Member>,
+    /// What the router means by its numbers.
+    learner: Learner,
+    /// The last ping, until it is answered.
+    asked: Option<(u64, Instant)>,
+    pings: u64,
+    next_ping: Instant,
+    /// Until when something has to be heard: somebody else claims to be this router.
+    prove_by: Option<Instant>,
+    pace: Pace,
+    /// Until when it is not listened to.
+    pub(super) deaf_until: Option<Instant>,
+}
+
+/// What a change of interests costs beside its bytes: others are told of each.
+const AROUND: usize = 16;
+
+/// About so many bytes of relays are taken to be written at a time.
+const TOGETHER: u64 = 256 * 1024;
+
+/// How many bytes may wait for a router when all together take as much as they may: those who are not slow do not suffer
+/// from those who are.
+const UNDER_PRESSURE: u64 = 64 * 1024;
+
+/// How many bytes the dictionary of a router may take for each interest that it may have.
+const DICTIONARY: usize = 256;
+
+impl Joined {
+    pub(super) fn new(
+        network: Arc<Network>,
+        member: Arc<Member>,
+        limits: &SwitchLimits,
+        now: Instant,
+    ) -> Self {
+        let newcomer = &member.newcomer;
+        tracing::info!(
+            network = network.name,
+            router = newcomer.identity.name,
+            id = %newcomer.identity.router,
+            address = %newcomer.address,
+            member = member.number,
+            "a router joined"
+        );
+        Self {
+            network,
+            member,
+            learner: Learner::new(DICTIONARY * limits.interests as usize),
+            asked: None,
+            pings: 0,
+            next_ping: now,
+            prove_by: None,
+            pace: Pace::new(now),
+            deaf_until: None,
+        }
+    }
+
+    pub(super) fn number(&self) -> u32 {
+        self.member.number
+    }
+
+    pub(super) fn heard(&mut self) {
+        self.prove_by = None;
+    }
+
+    /// Passes on the relays at the beginning of `bytes`; what is left begins with something else.
+    pub(super) fn forward<'b>(
+        &self,
+        mut bytes: &'b [u8],
+        limit: u32,
+        hub: &Hub,
+        limits: &SwitchLimits,
+    ) -> Result<&'b [u8], Violation> {
+        let own = self.member.number;
+        let pressed = hub.memory.load(Ordering::Relaxed) >= i64::try_from(limits.memory).unwrap_or(i64::MAX);
+        let queue = if pressed { UNDER_PRESSURE + u64::from(limits.frame) } else { limits.queue };
+        let (mut relays, mut length, mut queued, mut astray) = (0, 0, 0, 0);
+        let mut idle: Vec<Arc<Member>> = Vec::new();
+        let table = self.network.table.read();
+        let forwarded = loop {
+            let relay = match split(bytes, limit) {
+                Ok(Some((frame, rest))) => {
+                    as_relay(frame).map(|relay| relay.map(|relay| (relay, frame, rest)))
+                }
+                Ok(None) => Ok(None),
+                Err(error) => Err(error),
+            };
+            let ((to, blob), frame, rest) = match relay {
+                Ok(Some(relay)) => relay,
+                Ok(None) => break Ok(bytes),
+                Err(error) => break Err(error.into()),
+            };
+            relays += 1;
+            length += (bytes.len() - rest.len()) as u64;
+            match table.get(&to).filter(|_| to != own) {
+                // It would take the switch for one that breaks the protocol.
+                Some(member) if frame.len() > member.newcomer.limits.frame as usize => {
+                    let limit = member.newcomer.limits.frame;
+                    break Err(Violation::RelayTooLong { member: to, length: frame.len(), limit });
+                }
+                Some(member) => match member.push(own, blob, queue) {
+                    Pushed::First => {
+                        queued += bytes.len() - rest.len();
+                        idle.push(Arc::clone(member));
+                    }
+                    Pushed::Behind => queued += bytes.len() - rest.len(),
+                    Pushed::Dropped => {}
+                },
+                None => astray += 1,
+            }
+            bytes = rest;
+        };
+        drop(table);
+        if relays > 0 {
+            let sent = &self.member.sent;
+            sent.relays.fetch_add(relays, Ordering::Relaxed);
+            sent.bytes.fetch_add(length, Ordering::Relaxed);
+            sent.astray.fetch_add(astray, Ordering::Relaxed);
+            hub.memory.fetch_add(queued as i64, Ordering::Relaxed);
+        }
+        idle.iter().for_each(|member| member.wake());
+        forwarded
+    }
+
+    /// Takes in what it says of its interests, in so many bytes; what of it is denied.
+    pub(super) fn interests(
+        &mut self,
+        interests: Interests,
+        length: usize,
+        hub: &Hub,
+        limits: &SwitchLimits,
+        now: Instant,
+    ) -> Result<Vec<Change>, Violation> {
+        if interests.member != 0 {
+            return Err(Violation::InterestOfAnother { member: interests.member });
+        }
+        if let Some(until) = self.pace.said(length + AROUND * interests.changes.len(), now) {
+            self.deaf_until = Some(until);
+        }
+        let mut learned = Vec::with_capacity(interests.changes.len());
+        for change in interests.changes {
+            learned.extend(self.learner.learn(change)?);
+        }
+        let mut denied = Vec::new();
+        self.network.change(&self.member, learned, limits, &mut denied)?;
+        hub.news.notify_one();
+        Ok(denied)
+    }
+
+    pub(super) fn pong(&mut self, pong: Pong, now: Instant) {
+        self.member.sent.resent.store(pong.resent, Ordering::Relaxed);
+        if let Some((number, asked)) = self.asked
+            && number == pong.number
+        {
+            self.asked = None;
+            self.member.sent.set_round_trip(now.saturating_duration_since(asked));
+        }
+    }
+
+    /// Adds what waits. News of members go before relays: whoever a relay is from is known when it comes.
+    pub(super) fn fill(
+        &mut self,
+        out: &mut VecDeque<Bytes>,
+        hub: &Hub,
+        heartbeat: Duration,
+        now: Instant,
+    ) -> Option<Ended> {
+        let mut chunks = VecDeque::new();
+        let order = {
+            let mut outgoing = self.member.outgoing.lock();
+            let written = outgoing.written();
+            hub.memory.fetch_sub(written as i64, Ordering::Relaxed);
+            outgoing.take(TOGETHER, &mut chunks);
+            // Who is to go elsewhere is given first what waits for it.
+            let later = outgoing.order == Some(Order::Drain) && !chunks.is_empty();
+            if later { None } else { outgoing.order.take() }
+        };
+        let before = self.member.read.load(Ordering::Relaxed);
+        let read = self.member.view.log.lock().read(before, self.member.number, out);
+        self.member.read.store(read, Ordering::Relaxed);
+        if self.next_ping <= now {
+            self.ping(out, now);
+            self.next_ping = now + heartbeat;
+        }
+        out.append(&mut chunks);
+        match order? {
+            Order::Prove => {
+                // It has to say something that often in any case.
+                self.prove_by.get_or_insert(now + heartbeat);
+                self.ping(out, now);
+                None
+            }
+            Order::TooFarBehind => Some(Ended::TooFarBehind),
+            Order::Changed => Some(Ended::Changed),
+            Order::Drain => Some(Ended::Drained),
+            Order::Replaced => Some(Ended::Replaced),
+        }
+    }
+
+    fn ping(&mut self, out: &mut VecDeque<Bytes>, now: Instant) {
+        self.pings += 1;
+        self.asked = Some((self.pings, now));
+        let mut bytes = Vec::new();
+        write(&mut bytes, &Frame::Ping(self.pings));
+        out.push_back(bytes.into());
+    }
+
+    pub(super) fn next_timeout(&self) -> impl Iterator<Item = Instant> {
+        [self.prove_by, self.deaf_until].into_iter().flatten().chain([self.next_ping])
+    }
+
+    pub(super) fn handle_timeout(&mut self, now: Instant, last_heard: Instant) -> Option<Ended> {
+        if self.prove_by.is_some_and(|by| by <= now) {
+            let silence = now.saturating_duration_since(last_heard);
+            return Some(Ended::Silent { silence });
+        }
+        if self.deaf_until.is_some_and(|until| until <= now) {
+            self.deaf_until = None;
+        }
+        let mut outgoing = self.member.outgoing.lock();
+        if !outgoing.has_waiting() {
+            outgoing.compact();
+        }
+        None
+    }
+
+    pub(super) fn leave(self, hub: &Hub, ended: &Ended, now: Instant) {
+        hub.leave(&self.network, &self.member, ended.departure(), now);
+        hub.departures.lock().add(self.member.departed(ended.code(), ended.to_string()), now);
+        // Nobody finds it any more: nothing is added.
+        let left = self.member.outgoing.lock().depth();
+        hub.memory.fetch_sub(left as i64, Ordering::Relaxed);
+    }
+}

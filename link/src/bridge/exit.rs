@@ -1,0 +1,111 @@
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Waker};
+
+use edri_event::Priority;
+use edri_router::{DeadLetterOffice, Delivery, Departure, Departures, InboxSettings, Loss, Ticket, Wait};
+use futures_util::task::AtomicWaker;
+
+use super::lane::{Lane, Then};
+
+/// Where what is to go over a link waits for it: in lanes, so that one that has to wait for the other end holds up no other.
+pub(super) struct Exit {
+    lanes: [Lane; 3],
+    task: AtomicWaker,
+    office: DeadLetterOffice,
+    /// Nothing goes out for now: what another may have as well goes there.
+    is_away: AtomicBool,
+}
+
+pub(super) const LANES: [Priority; 3] = [Priority::Normal, Priority::High, Priority::Control];
+
+impl Exit {
+    pub(super) fn new(settings: InboxSettings, office: DeadLetterOffice) -> Self {
+        let lanes = LANES.map(|_| Lane::new(settings));
+        Self { lanes, task: AtomicWaker::new(), office, is_away: AtomicBool::new(false) }
+    }
+
+    /// Whether the other router cannot be reached for now. What is for it alone waits.
+    pub(super) fn set_away(&self, is_away: bool) {
+        self.is_away.store(is_away, Ordering::Relaxed);
+    }
+
+    /// Takes nothing more in; what waits still goes out.
+    pub(super) fn close(&self) {
+        self.lanes.iter().for_each(Lane::close);
+        self.task.wake();
+    }
+
+    /// For the link's task, which is woken from here on for what it finds no more of.
+    pub(super) fn listen(&self, cx: &Context<'_>) {
+        self.task.register(cx.waker());
+    }
+
+    pub(super) fn lane(&self, lane: Priority) -> &Lane {
+        &self.lanes[lane as usize]
+    }
+
+    fn then(&self, then: Then) {
+        if then == Then::Wake {
+            self.task.wake();
+        }
+    }
+
+    /// Of which lane a ticket is, and which it is there.
+    fn in_lane(&self, ticket: Ticket) -> (&Lane, Ticket) {
+        let lanes = LANES.len() as u64;
+        (&self.lanes[(ticket.number() % lanes) as usize], Ticket::new(ticket.number() / lanes))
+    }
+}
+
+impl edri_router::Exit for Exit {
+    fn depart(
+        &self,
+        departure: &mut Option<Departure>,
+        payload: &[u8],
+        lane: Priority,
+        wait: Wait<'_>,
+    ) -> Delivery {
+        if matches!(wait, Wait::Room) && self.is_away.load(Ordering::Relaxed) {
+            return Delivery::Full;
+        }
+        let (delivery, then) = self.lane(lane).push(departure, payload, wait, &self.office);
+        self.then(then);
+        match delivery {
+            Delivery::Waiting(ticket) => {
+                Delivery::Waiting(Ticket::new(ticket.number() * LANES.len() as u64 + lane as u64))
+            }
+            delivery => delivery,
+        }
+    }
+
+    fn depart_many(&self, departures: &mut Departures, lane: Priority) -> bool {
+        let (is_open, then) = self.lane(lane).push_many(departures);
+        self.then(then);
+        is_open
+    }
+
+    fn room(&self, lane: Priority) -> usize {
+        self.lane(lane).room()
+    }
+
+    fn taken_in(&self, ticket: Ticket, waker: &Waker) -> bool {
+        let (lane, ticket) = self.in_lane(ticket);
+        lane.has_left_line(ticket, waker)
+    }
+
+    fn withdraw(&self, ticket: Ticket) {
+        let (lane, ticket) = self.in_lane(ticket);
+        drop(lane.leave_line(ticket));
+    }
+
+    fn lose(&self, ticket: Ticket, loss: Loss) {
+        let (lane, ticket) = self.in_lane(ticket);
+        if let Some((departure, payload)) = lane.leave_line(ticket) {
+            departure.discard(&payload, loss, &self.office);
+        }
+    }
+
+    fn waiting(&self) -> usize {
+        self.lanes.iter().map(Lane::len).sum()
+    }
+}

@@ -1,0 +1,495 @@
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::task::Waker;
+
+use edri_router::{
+    DeadLetterOffice, Delivery, Departure, Departures, InboxSettings, Loss, Overflow, Reason, Ticket, Wait,
+};
+
+/// What waits for a link in one lane, bounded in count and in bytes.
+///
+/// Whoever sends copies the event's bytes to those of the others, under a short lock; the link's task takes all there is at
+/// once. So no event takes memory of its own, and none is woken for unless the task sleeps. A sender that finds no room
+/// stands in line with its event, as before any inbox.
+pub(super) struct Lane {
+    settings: InboxSettings,
+    state: Apart<Mutex<State>>,
+    /// Whether there is anything to be taken, told without the lock.
+    occupied: Apart<AtomicBool>,
+    /// How many the task has taken and not sent, as far as it has said.
+    in_hand: Apart<AtomicUsize>,
+}
+
+/// On cache lines of its own: what senders write, and what the task does, are on different cores.
+#[repr(align(128))]
+struct Apart<T>(T);
+
+/// What the link's task has taken from a lane.
+#[derive(Default)]
+pub(super) struct Hand {
+    pub(super) departures: Departures,
+    /// It will be woken when there is more.
+    is_listening: bool,
+}
+
+/// How often the task says how much it has left: each time it takes the line from the senders' cores.
+const SAID_EVERY: usize = 32;
+
+/// A hand that has memory for more bytes than this gives it back.
+const KEPT: usize = 256 * 1024;
+
+struct State {
+    waiting: Departures,
+    line: VecDeque<InLine>,
+    next_ticket: u64,
+    /// Whether the task has to be woken for what comes.
+    sleeps: bool,
+    is_open: bool,
+}
+
+/// An event that waits for room.
+struct InLine {
+    ticket: Ticket,
+    departure: Departure,
+    payload: Box<[u8]>,
+    sender: Waker,
+}
+
+/// Whether the link's task is to be woken.
+#[must_use]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Then {
+    Wake,
+    Nothing,
+}
+
+/// So many bytes may wait in a lane. One event may go beyond it.
+const MOST_BYTES: usize = 1024 * 1024;
+
+impl Lane {
+    pub(super) fn new(settings: InboxSettings) -> Self {
+        let state = State {
+            waiting: Departures::default(),
+            line: VecDeque::new(),
+            next_ticket: 0,
+            sleeps: false,
+            is_open: true,
+        };
+        Self {
+            settings,
+            state: Apart(Mutex::new(state)),
+            occupied: Apart(AtomicBool::new(false)),
+            in_hand: Apart(AtomicUsize::new(0)),
+        }
+    }
+
+    /// Offers one event, which is left in place if it was not kept.
+    pub(super) fn push(
+        &self,
+        departure: &mut Option<Departure>,
+        payload: &[u8],
+        wait: Wait<'_>,
+        office: &DeadLetterOffice,
+    ) -> (Delivery, Then) {
+        let mut state = self.lock();
+        if !state.is_open {
+            return (Delivery::Gone, Then::Nothing);
+        }
+        if state.line.is_empty()
+            && self.has_room(&state)
+            && let Some(departure) = departure.take()
+        {
+            return (Delivery::Accepted, self.keep(&mut state, departure, payload));
+        }
+        match (self.settings.overflow, wait) {
+            (_, Wait::Room) | (Overflow::Wait, Wait::Never) => (Delivery::Full, Then::Nothing),
+            (Overflow::Wait, Wait::Woken(waker)) => {
+                let Some(departure) = departure.take() else { return (Delivery::Gone, Then::Nothing) };
+                let ticket = Ticket::new(state.next_ticket);
+                state.next_ticket += 1;
+                let (payload, sender) = (payload.into(), waker.clone());
+                state.line.push_back(InLine { ticket, departure, payload, sender });
+                self.occupied.0.store(true, Ordering::Release);
+                (Delivery::Waiting(ticket), state.wake())
+            }
+            (Overflow::Reject, _) => (Delivery::Rejected, Then::Nothing),
+            (Overflow::DropNewest, _) => {
+                drop(state);
+                lose(departure.take(), payload, office);
+                (Delivery::Dropped, Then::Nothing)
+            }
+            (Overflow::DropOldest, _) => {
+                let Some(departure) = departure.take() else { return (Delivery::Gone, Then::Nothing) };
+                let oldest = state.waiting.take_first(|departure, payload| (departure, payload.to_vec()));
+                let then = self.keep(&mut state, departure, payload);
+                drop(state);
+                // In the task's hand it is on its way.
+                let Some((oldest, payload)) = oldest else { return (Delivery::Accepted, then) };
+                lose(Some(oldest), &payload, office);
+                (Delivery::Displaced, then)
+            }
+        }
+    }
+
+    /// Takes as many as there is room for, in order; `false` if it takes no more at all.
+    pub(super) fn push_many(&self, departures: &mut Departures) -> (bool, Then) {
+        let mut state = self.lock();
+        if !state.is_open {
+            return (false, Then::Nothing);
+        }
+        let mut then = Then::Nothing;
+        while state.line.is_empty() && !departures.is_empty() && self.has_room(&state) {
+            let kept = departures.take_first(|departure, payload| self.keep(&mut state, departure, payload));
+            if kept == Some(Then::Wake) {
+                then = Then::Wake;
+            }
+        }
+        (true, then)
+    }
+
+    /// For how many there may be room.
+    pub(super) fn room(&self) -> usize {
+        let state = self.lock();
+        match state.is_open && state.line.is_empty() && state.waiting.bytes() < MOST_BYTES {
+            true => self.settings.capacity.get().saturating_sub(state.waiting.len() + self.in_hand()),
+            false => 0,
+        }
+    }
+
+    /// Whether an event has left the line; if not, `waker` is woken when it does.
+    pub(super) fn has_left_line(&self, ticket: Ticket, waker: &Waker) -> bool {
+        match self.lock().line.iter_mut().find(|waiting| waiting.ticket == ticket) {
+            None => true,
+            Some(waiting) => {
+                waiting.sender.clone_from(waker);
+                false
+            }
+        }
+    }
+
+    /// Takes an event out of the line, if it is still there.
+    pub(super) fn leave_line(&self, ticket: Ticket) -> Option<(Departure, Box<[u8]>)> {
+        let mut state = self.lock();
+        let place = state.line.iter().position(|waiting| waiting.ticket == ticket)?;
+        let left = state.line.remove(place)?;
+        drop(state);
+        Some((left.departure, left.payload))
+    }
+
+    /// How many wait, those in line and those in the task's hand included.
+    pub(super) fn len(&self) -> usize {
+        let state = self.lock();
+        state.waiting.len() + state.line.len() + self.in_hand()
+    }
+
+    /// Whether nothing waits, but for what the task has in hand.
+    pub(super) fn is_empty(&self) -> bool {
+        let state = self.lock();
+        state.waiting.is_empty() && state.line.is_empty()
+    }
+
+    /// Takes nothing more in. Who stands in line was told to wait, and not refused: they are the last to be let in.
+    pub(super) fn close(&self) {
+        let mut state = self.lock();
+        state.is_open = false;
+        let woken = self.let_in(&mut state, |_, _| true);
+        drop(state);
+        woken.into_iter().for_each(Waker::wake);
+    }
+
+    /// For the link's task: exchanges the empty `hand` for all that waits, and lets in who stands in line. If there is
+    /// nothing, the task will be woken when there is.
+    pub(super) fn take(&self, hand: &mut Hand) {
+        debug_assert!(hand.departures.is_empty(), "what is in hand would be overtaken");
+        if hand.is_listening && !self.occupied.0.load(Ordering::Acquire) {
+            return;
+        }
+        if hand.departures.capacity() > KEPT {
+            hand.departures = Departures::default();
+        }
+        let mut state = self.lock();
+        self.in_hand.0.store(0, Ordering::Relaxed);
+        let mut woken = self.let_in(&mut state, Self::has_room);
+        std::mem::swap(&mut state.waiting, &mut hand.departures);
+        self.in_hand.0.store(hand.departures.len(), Ordering::Relaxed);
+        woken.extend(self.let_in(&mut state, Self::has_room));
+        let is_empty = state.waiting.is_empty() && state.line.is_empty();
+        self.occupied.0.store(!is_empty, Ordering::Release);
+        hand.is_listening = hand.departures.is_empty();
+        state.sleeps = hand.is_listening;
+        drop(state);
+        woken.into_iter().for_each(Waker::wake);
+    }
+
+    /// The task has sent the first of what it has in hand.
+    #[inline]
+    pub(super) fn sent(&self, hand: &Hand) {
+        let left = hand.departures.len();
+        if left.is_multiple_of(SAID_EVERY) {
+            self.in_hand.0.store(left, Ordering::Relaxed);
+        }
+    }
+
+    fn in_hand(&self) -> usize {
+        self.in_hand.0.load(Ordering::Relaxed)
+    }
+
+    #[inline]
+    fn has_room(&self, state: &State) -> bool {
+        state.waiting.len() + self.in_hand() < self.settings.capacity.get()
+            && state.waiting.bytes() < MOST_BYTES
+    }
+
+    #[inline]
+    fn keep(&self, state: &mut State, departure: Departure, payload: &[u8]) -> Then {
+        state.waiting.push(departure, payload);
+        self.occupied.0.store(true, Ordering::Release);
+        state.wake()
+    }
+
+    /// Moves those in line to those who wait, while they may; whom to wake outside of the lock.
+    fn let_in(&self, state: &mut State, may: impl Fn(&Self, &State) -> bool) -> Vec<Waker> {
+        let mut woken = Vec::new();
+        while may(self, state)
+            && let Some(InLine { departure, payload, sender, .. }) = state.line.pop_front()
+        {
+            state.waiting.push(departure, &payload);
+            woken.push(sender);
+        }
+        woken
+    }
+
+    /// No code of others runs under the lock, so that it cannot be poisoned.
+    #[inline]
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    #[inline]
+    fn wake(&mut self) -> Then {
+        if std::mem::take(&mut self.sleeps) { Then::Wake } else { Then::Nothing }
+    }
+}
+
+#[cold]
+fn lose(departure: Option<Departure>, payload: &[u8], office: &DeadLetterOffice) {
+    if let Some(departure) = departure {
+        departure.discard(payload, Loss::unhandled(Reason::Overflow), office);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::AtomicU64;
+    use std::task::Wake;
+
+    use edri_event::Meta;
+    use edri_router::{Back, Description, RouteKind, Router, Shareable};
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn event(router: &Router) -> Shareable {
+        router.foreign(Description {
+            name: "a".to_owned(),
+            kind: RouteKind::Notification,
+            version: 1,
+            codec: "postcard".to_owned(),
+            shapes: Vec::new(),
+        })
+    }
+
+    struct Bed {
+        router: Router,
+        event: Shareable,
+        lane: Lane,
+        office: DeadLetterOffice,
+    }
+
+    #[derive(Default)]
+    struct Count(AtomicU64);
+
+    impl Wake for Count {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    impl Bed {
+        fn new(capacity: usize, overflow: Overflow) -> Self {
+            let router = Router::new();
+            let lane = Lane::new(InboxSettings::with_capacity(capacity).overflow(overflow));
+            let office = DeadLetterOffice::new(&router, "a link".into());
+            Self { event: event(&router), router, lane, office }
+        }
+
+        fn push(&self, number: u64, wait: Wait<'_>) -> (Delivery, Then, bool) {
+            let departure = Departure::new(self.event.clone(), number, Meta::new(), Back::Nothing);
+            let mut departure = Some(departure);
+            let (delivery, then) = self.lane.push(&mut departure, &number.to_le_bytes(), wait, &self.office);
+            (delivery, then, departure.is_some())
+        }
+
+        fn wait(&self, number: u64) -> Ticket {
+            match self.push(number, Wait::Woken(Waker::noop())) {
+                (Delivery::Waiting(ticket), _, false) => ticket,
+                other => panic!("{other:?}"),
+            }
+        }
+
+        fn take(&self, hand: &mut Hand) -> Vec<u64> {
+            self.lane.take(hand);
+            let mut taken = Vec::new();
+            while let Some((to, number)) = hand.departures.take_first(|departure, payload| {
+                (departure.to, u64::from_le_bytes(payload.try_into().unwrap()))
+            }) {
+                assert_eq!(to, number);
+                taken.push(number);
+            }
+            taken
+        }
+    }
+
+    #[test]
+    fn all_that_waits_is_taken_at_once_and_whoever_stands_in_line_is_let_in() {
+        let (bed, mut hand) = (Bed::new(2, Overflow::Wait), Hand::default());
+        assert!(matches!(bed.push(0, Wait::Never), (Delivery::Accepted, Then::Nothing, false)));
+        assert!(matches!(bed.push(1, Wait::Never), (Delivery::Accepted, Then::Nothing, false)));
+        assert!(matches!(bed.push(2, Wait::Room), (Delivery::Full, Then::Nothing, true)));
+        let woken = Arc::new(Count::default());
+        let waker = Waker::from(Arc::clone(&woken));
+        let (delivery, ..) = bed.push(2, Wait::Woken(&waker));
+        let Delivery::Waiting(ticket) = delivery else { panic!("{delivery:?}") };
+        assert!(!bed.lane.has_left_line(ticket, &waker));
+        let gone = bed.wait(3);
+        let last = bed.wait(4);
+        assert!(bed.lane.leave_line(gone).is_some() && bed.lane.leave_line(gone).is_none());
+        assert_eq!(bed.take(&mut hand), [0, 1]);
+        // They count until the task has taken the next.
+        assert_eq!((bed.lane.len(), woken.0.load(Ordering::Relaxed)), (4, 0));
+        assert_eq!(bed.take(&mut hand), [2, 4]);
+        assert_eq!(woken.0.load(Ordering::Relaxed), 1);
+        assert!(bed.lane.has_left_line(ticket, &waker) && bed.lane.has_left_line(last, &waker));
+        assert_eq!(bed.take(&mut hand), []);
+    }
+
+    #[test]
+    fn the_task_is_woken_once_for_all_that_comes_while_it_sleeps() {
+        let (bed, mut hand) = (Bed::new(10, Overflow::Wait), Hand::default());
+        assert_eq!(bed.push(0, Wait::Never).1, Then::Nothing, "it has not slept");
+        assert_eq!(bed.take(&mut hand), [0]);
+        assert_eq!(bed.take(&mut hand), []);
+        assert_eq!(
+            [1, 2, 3].map(|number| bed.push(number, Wait::Never).1),
+            [Then::Wake, Then::Nothing, Then::Nothing]
+        );
+        assert_eq!(bed.take(&mut hand), [1, 2, 3]);
+    }
+
+    #[test]
+    fn each_policy_does_what_it_says() {
+        let bed = Bed::new(1, Overflow::Reject);
+        assert!(matches!(bed.push(0, Wait::Never).0, Delivery::Accepted));
+        assert!(matches!(bed.push(1, Wait::Woken(Waker::noop())), (Delivery::Rejected, _, true)));
+
+        let (bed, mut hand) = (Bed::new(1, Overflow::DropNewest), Hand::default());
+        assert!(matches!(bed.push(0, Wait::Never).0, Delivery::Accepted));
+        assert!(matches!(bed.push(1, Wait::Never), (Delivery::Dropped, _, false)));
+        assert_eq!(bed.take(&mut hand), [0]);
+        assert_eq!(bed.router.snapshot().dead_letters.overflow, 1);
+
+        let (bed, mut hand) = (Bed::new(2, Overflow::DropOldest), Hand::default());
+        (0..2).for_each(|number| assert!(matches!(bed.push(number, Wait::Never).0, Delivery::Accepted)));
+        (2..5).for_each(|number| assert!(matches!(bed.push(number, Wait::Never).0, Delivery::Displaced)));
+        assert_eq!(bed.take(&mut hand), [3, 4]);
+        assert_eq!(bed.router.snapshot().dead_letters.overflow, 3);
+    }
+
+    #[test]
+    fn a_lane_is_bounded_in_bytes_and_takes_one_event_of_any_size() {
+        let bed = Bed::new(1_000, Overflow::Reject);
+        let large = || {
+            let mut departure = Some(Departure::new(bed.event.clone(), 0, Meta::new(), Back::Nothing));
+            bed.lane.push(&mut departure, &vec![0; 3 * MOST_BYTES], Wait::Never, &bed.office).0
+        };
+        assert!(matches!(large(), Delivery::Accepted));
+        assert!(matches!(large(), Delivery::Rejected));
+        assert_eq!(bed.lane.room(), 0);
+        let mut hand = Hand::default();
+        bed.lane.take(&mut hand);
+        hand.departures.take_first(|_, payload| assert_eq!(payload.len(), 3 * MOST_BYTES));
+        bed.lane.take(&mut hand);
+        assert!(hand.departures.capacity() <= KEPT, "it keeps no such memory");
+        assert!(matches!(large(), Delivery::Accepted));
+    }
+
+    #[test]
+    fn when_it_is_closed_it_takes_no_more_and_whoever_was_told_to_wait_is_let_in() {
+        let (bed, mut hand) = (Bed::new(1, Overflow::Wait), Hand::default());
+        assert!(matches!(bed.push(0, Wait::Never).0, Delivery::Accepted));
+        let tickets = [1, 2].map(|number| bed.wait(number));
+        bed.lane.close();
+        assert!(tickets.iter().all(|ticket| bed.lane.has_left_line(*ticket, Waker::noop())));
+        assert!(matches!(bed.push(3, Wait::Woken(Waker::noop())), (Delivery::Gone, _, true)));
+        assert!(!bed.lane.push_many(&mut Departures::default()).0);
+        assert_eq!(bed.take(&mut hand), [0, 1, 2]);
+    }
+
+    proptest! {
+        /// Whoever pushes, stands, leaves and takes, in whatever order: what comes out is what went in, in order.
+        #[test]
+        fn nothing_is_lost_doubled_or_overtaken(
+            capacity in 1..6_usize,
+            steps in prop::collection::vec(0..6_u8, 1..200),
+        ) {
+            let (bed, mut hand) = (Bed::new(capacity, Overflow::Wait), Hand::default());
+            let (mut expected, mut got, mut line, mut next) = (Vec::new(), Vec::new(), Vec::new(), 0);
+            for step in steps {
+                match step {
+                    0..3 => {
+                        match bed.push(next, Wait::Woken(Waker::noop())).0 {
+                            Delivery::Accepted => {}
+                            Delivery::Waiting(ticket) => line.push((ticket, next)),
+                            other => panic!("{other:?}"),
+                        }
+                        expected.push(next);
+                        next += 1;
+                    }
+                    3 => {
+                        let mut many = Departures::default();
+                        for number in next..next + 3 {
+                            let departure =
+                                Departure::new(bed.event.clone(), number, Meta::new(), Back::Nothing);
+                            many.push(departure, &number.to_le_bytes());
+                        }
+                        prop_assert!(bed.lane.push_many(&mut many).0);
+                        let taken = 3 - many.len() as u64;
+                        prop_assert!(bed.lane.len() - line.len().min(bed.lane.len()) <= capacity.max(1));
+                        expected.extend(next..next + taken);
+                        next += 3;
+                    }
+                    4 => {
+                        if let Some((ticket, number)) = line.pop()
+                            && bed.lane.leave_line(ticket).is_some()
+                        {
+                            expected.retain(|other| *other != number);
+                        }
+                    }
+                    _ => got.extend(bed.take(&mut hand)),
+                }
+            }
+            loop {
+                let more = bed.take(&mut hand);
+                if more.is_empty() {
+                    break;
+                }
+                got.extend(more);
+            }
+            prop_assert_eq!(got, expected);
+        }
+    }
+}

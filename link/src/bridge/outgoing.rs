@@ -1,0 +1,253 @@
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::task::Context;
+
+use bytes::Bytes;
+use edri_event::{Failure, Meta, Priority};
+use edri_router::{Back, DeadLetterOffice, Departure, Loss, Reason, Router, Shareable};
+
+use super::addresses::Addresses;
+use super::calls::Calls;
+use super::exit::{Exit, LANES};
+use super::lane::Hand;
+use super::outcome::write_observed;
+use super::pumps::Pumps;
+use super::toward::Toward;
+use crate::call::CallId;
+use crate::drive::Happened;
+use crate::event::Undelivered;
+use crate::interest::Interest;
+use crate::line::{Line, SendError, WriteError};
+use crate::message::{AnswerError, Circumstances, Reports};
+
+/// What goes out: what waits for the link, and the requests that are under way.
+pub(super) struct Outgoing {
+    exit: Arc<Exit>,
+    /// What was taken from each lane and has not been sent.
+    hands: [Hand; 3],
+    office: DeadLetterOffice,
+    pub(super) calls: Calls,
+    /// What the other end is called.
+    pub(super) peer: Arc<str>,
+    pub(super) addresses: Addresses,
+}
+
+/// How much of a tunnel may be on its way, in [cost](crate::Cost), in each direction.
+pub(super) const TUNNEL_WINDOW: u32 = 256 * 1024;
+
+impl Outgoing {
+    pub(super) fn new(exit: Arc<Exit>, office: DeadLetterOffice) -> Self {
+        Self {
+            exit,
+            hands: Default::default(),
+            office,
+            calls: Calls::default(),
+            peer: Arc::from("the other router"),
+            addresses: Addresses::default(),
+        }
+    }
+
+    pub(super) fn answer(&mut self, call: CallId, outcome: Result<Bytes, AnswerError>) {
+        self.calls.answer(call, outcome, &self.peer);
+    }
+
+    /// Sends what waits, as far as there is room, and takes back what nobody waits for any more.
+    pub(super) fn poll(
+        &mut self,
+        toward: &mut impl Toward,
+        pumps: &mut Pumps,
+        cx: &mut Context<'_>,
+    ) -> Happened {
+        let mut happened = Happened::Nothing;
+        for call in self.calls.take_left(cx) {
+            toward.cancel(call);
+            happened = Happened::Something;
+        }
+        self.exit.listen(cx);
+        for lane in LANES {
+            happened = happened.or(self.send_lane(lane, toward, pumps));
+        }
+        let (exit, hands) = (&self.exit, &self.hands);
+        self.addresses.forget_retired(|| is_empty(exit, hands));
+        happened
+    }
+
+    fn send_lane(&mut self, lane: Priority, toward: &mut impl Toward, pumps: &mut Pumps) -> Happened {
+        let mut happened = Happened::Nothing;
+        let mut hand = std::mem::take(&mut self.hands[lane as usize]);
+        if hand.departures.is_empty() {
+            self.exit.lane(lane).take(&mut hand);
+        }
+        if !hand.departures.is_empty() {
+            // Where there is nothing to say, nothing is begun.
+            let line = &mut toward.line();
+            while let Some((departure, _)) = hand.departures.first()
+                && has_room_for(departure, lane, line)
+            {
+                let send = |departure, payload: &[u8]| self.send(departure, payload, lane, line, pumps);
+                hand.departures.take_first(send);
+                self.exit.lane(lane).sent(&hand);
+                happened = Happened::Something;
+                if hand.departures.is_empty() {
+                    self.exit.lane(lane).take(&mut hand);
+                }
+            }
+        }
+        self.hands[lane as usize] = hand;
+        happened
+    }
+
+    /// Hands it to the link, which has room.
+    fn send(
+        &mut self,
+        departure: Departure,
+        payload: &[u8],
+        lane: Priority,
+        line: &mut Line<'_>,
+        pumps: &mut Pumps,
+    ) {
+        if departure.is_abandoned() {
+            return;
+        }
+        let Departure { event, to, meta, back, .. } = departure;
+        let mut circumstances = circumstances(&meta, lane);
+        let sent = match self.addresses.find(to) {
+            None => Err((SendError::Unwanted, back)),
+            Some(interest) => match back {
+                Back::Answer(answered) => {
+                    circumstances.idempotent =
+                        matches!(&event, Shareable::Request(event) if event.is_idempotent());
+                    match line.request_with(interest, &circumstances, put(payload)) {
+                        Ok(call) => {
+                            let progress = meta.progress().cloned();
+                            self.calls.await_answer(call, event, answered, progress);
+                            return;
+                        }
+                        Err(error) => Err((not_sent(error), Back::Answer(answered))),
+                    }
+                }
+                Back::Tunnel(end, in_flight) => {
+                    let payload = Bytes::copy_from_slice(payload);
+                    match line.open_tunnel(interest, circumstances, payload, TUNNEL_WINDOW) {
+                        Ok(tunnel) => {
+                            pumps.opening(tunnel, end, in_flight);
+                            Ok(())
+                        }
+                        Err(error) => Err((error, Back::Tunnel(end, in_flight))),
+                    }
+                }
+                Back::Outcome(outcome) => {
+                    let observed = write_observed(payload, *outcome);
+                    match line.notify(interest, circumstances, observed) {
+                        // Whoever observed there does so no more.
+                        Ok(()) | Err(SendError::Unwanted) => Ok(()),
+                        Err(error) => Err((error, Back::Nothing)),
+                    }
+                }
+                _ => {
+                    let sent = line.notify_with(interest, &circumstances, put(payload));
+                    sent.map_err(|error| (not_sent(error), Back::Nothing))
+                }
+            },
+        };
+        // What cannot be sent is lost, or answered.
+        if let Err((error, back)) = sent {
+            let reason = match error {
+                SendError::Unwanted => Reason::NoSubscriber,
+                SendError::NotOpen => Reason::Stopped,
+                other => Reason::Failed(other.into()),
+            };
+            let lost = Departure::new(event, to, meta, back);
+            lost.discard(payload, Loss::unhandled(reason), &self.office);
+        }
+    }
+
+    /// A notification that was sent did not reach a consumer, or may not have: it is lost.
+    pub(super) fn undelivered(
+        &self,
+        router: &Router,
+        interest: Interest,
+        circumstances: Circumstances,
+        payload: &[u8],
+        cause: Undelivered,
+    ) {
+        let reason = match cause {
+            Undelivered::Unwanted => Reason::NoSubscriber,
+            Undelivered::TooLong => {
+                Reason::Failed(Failure::new("too long", "the other router takes nothing as long"))
+            }
+            _ => {
+                Reason::LinkLost { peer: self.peer.to_string(), reason: "it was not acknowledged".to_owned() }
+            }
+        };
+        let mut meta = Meta::new();
+        if let Some(id) = circumstances.id {
+            meta.set_id(id);
+        }
+        if let Some(key) = circumstances.key {
+            meta.set_key(key);
+        }
+        self.addresses.lose(interest, (payload, meta), reason, router, &self.office);
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        is_empty(&self.exit, &self.hands)
+    }
+
+    /// The link has ended: what waits is lost, and its senders are told.
+    pub(super) fn end(&mut self, reason: &Reason) {
+        for (lane, mut hand) in LANES.into_iter().zip(std::mem::take(&mut self.hands)) {
+            loop {
+                let discard = |departure: Departure, payload: &[u8]| {
+                    departure.discard(payload, Loss::unhandled(reason.clone()), &self.office);
+                };
+                while hand.departures.take_first(discard).is_some() {}
+                self.exit.lane(lane).take(&mut hand);
+                if hand.departures.is_empty() {
+                    break;
+                }
+            }
+        }
+    }
+}
+
+/// Nothing waits.
+fn is_empty(exit: &Exit, hands: &[Hand; 3]) -> bool {
+    hands.iter().all(|hand| hand.departures.is_empty())
+        && LANES.into_iter().all(|lane| exit.lane(lane).is_empty())
+}
+
+fn has_room_for(departure: &Departure, lane: Priority, line: &Line<'_>) -> bool {
+    match &departure.back {
+        Back::Answer(_) => line.has_room_for_request(lane),
+        Back::Tunnel(..) => line.has_room_for_tunnel(lane),
+        _ => line.has_room(lane),
+    }
+}
+
+fn put(payload: &[u8]) -> impl FnOnce(&mut Vec<u8>) -> Result<(), Infallible> {
+    |out| {
+        out.extend_from_slice(payload);
+        Ok(())
+    }
+}
+
+fn not_sent(error: WriteError<Infallible>) -> SendError {
+    match error {
+        WriteError::NotSent(error) => error,
+        WriteError::NotWritten(never) => match never {},
+    }
+}
+
+fn circumstances(meta: &Meta, priority: Priority) -> Circumstances {
+    Circumstances {
+        id: meta.id(),
+        key: meta.key(),
+        priority,
+        deadline: meta.deadline(),
+        trace: meta.trace(),
+        origin: meta.origin(),
+        reports: if meta.progress().is_some() { Reports::Wanted } else { Reports::Unwanted },
+        ..Circumstances::default()
+    }
+}

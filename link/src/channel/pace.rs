@@ -1,0 +1,190 @@
+use std::time::{Duration, Instant};
+
+/// How fast a channel goes where frames may be dropped on the way: as much at a time as seems to get through, as TCP does it
+/// (RFC 5681), and a question when nothing has been heard for too long.
+///
+/// Between two routers that are connected with each other the transport sees to both.
+#[derive(Debug)]
+pub(crate) struct Pace {
+    /// So many bytes may be in flight.
+    window: u64,
+    growth: Growth,
+    round_trip: Option<Duration>,
+    /// A frame whose acknowledgement tells how long a round trip takes, and when it was sent.
+    timed: Option<(u64, Instant)>,
+    probe_at: Option<Instant>,
+    /// How often it was asked since something was heard.
+    probes: u32,
+    sent_again_at: Option<Instant>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Growth {
+    /// By what is acknowledged, until something is lost.
+    Doubling,
+    /// By a step in each round trip.
+    Stepwise,
+}
+
+const FIRST: u64 = 512 * 1024;
+const LEAST: u64 = 64 * 1024;
+const MOST: u64 = 8 * 1024 * 1024;
+const STEP: u64 = 32 * 1024;
+
+/// How long is waited for an answer that has never been timed.
+const UNKNOWN: Duration = Duration::from_millis(500);
+const SHORTEST: Duration = Duration::from_millis(100);
+const LONGEST: Duration = Duration::from_secs(5);
+
+impl Pace {
+    pub(crate) fn new() -> Self {
+        Self {
+            window: FIRST,
+            growth: Growth::Doubling,
+            round_trip: None,
+            timed: None,
+            probe_at: None,
+            probes: 0,
+            sent_again_at: None,
+        }
+    }
+
+    /// Another transport: what was known of the way is known no longer.
+    pub(crate) fn begin(&mut self) {
+        *self = Self::new();
+    }
+
+    /// Whether more may be sent while so much is in flight.
+    pub(crate) fn has_room(&self, in_flight: u64) -> bool {
+        in_flight < self.window
+    }
+
+    /// A frame was sent for the first time.
+    pub(crate) fn sent(&mut self, number: u64, now: Instant) {
+        self.timed.get_or_insert((number, now));
+    }
+
+    /// Frames up to this one, and so many bytes, were acknowledged.
+    pub(crate) fn acknowledged(&mut self, received: u64, bytes: u64, now: Instant) {
+        if bytes == 0 {
+            return;
+        }
+        if let Some((number, sent)) = self.timed
+            && number <= received
+        {
+            self.timed = None;
+            let sample = now.saturating_duration_since(sent);
+            self.round_trip = Some(self.round_trip.map_or(sample, |before| (before * 7 + sample) / 8));
+        }
+        self.window += match self.growth {
+            Growth::Doubling => bytes,
+            Growth::Stepwise => STEP * bytes / self.window,
+        };
+        self.window = self.window.min(MOST);
+    }
+
+    /// Something was heard from the other end: it lives, and the way is open.
+    pub(crate) fn heard(&mut self) {
+        self.probes = 0;
+        self.probe_at = None;
+    }
+
+    /// Something is missing there. Whether to send it again now; what was asked for twice is sent again once.
+    pub(crate) fn send_again(&mut self, now: Instant) -> bool {
+        let pause = self.round_trip.unwrap_or(SHORTEST);
+        if self.sent_again_at.is_some_and(|last| now.saturating_duration_since(last) < pause) {
+            return false;
+        }
+        self.sent_again_at = Some(now);
+        self.timed = None;
+        self.window = (self.window / 2).max(LEAST);
+        self.growth = Growth::Stepwise;
+        true
+    }
+
+    /// Sees to it that a question is asked in time while this end waits for something, and not when it does not.
+    pub(crate) fn wait(&mut self, waits: bool, now: Instant) {
+        if !waits {
+            self.heard();
+        } else if self.probe_at.is_none() {
+            self.probe_at = Some(now + self.patience());
+        }
+    }
+
+    pub(crate) fn next_probe(&self) -> Option<Instant> {
+        self.probe_at
+    }
+
+    /// Whether it is time to ask; the next time is later.
+    pub(crate) fn probe(&mut self, now: Instant) -> bool {
+        if self.probe_at.is_none_or(|at| at > now) {
+            return false;
+        }
+        self.probes += 1;
+        self.timed = None;
+        self.probe_at = Some(now + self.patience());
+        true
+    }
+
+    /// How long to wait before asking.
+    fn patience(&self) -> Duration {
+        // An acknowledgement may wait for company, too.
+        let once =
+            self.round_trip.map_or(UNKNOWN, |round_trip| (round_trip * 2 + SHORTEST / 2).max(SHORTEST));
+        (once * 2_u32.pow(self.probes.min(6))).min(LONGEST)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_grows_while_all_gets_through_and_shrinks_once_for_each_loss() {
+        let (mut pace, now) = (Pace::new(), Instant::now());
+        pace.acknowledged(1, FIRST, now);
+        assert_eq!(pace.window, 2 * FIRST);
+        assert!(pace.send_again(now));
+        assert!(!pace.send_again(now + SHORTEST / 2));
+        assert_eq!(pace.window, FIRST);
+        pace.acknowledged(2, FIRST, now);
+        assert_eq!(pace.window, FIRST + STEP);
+        (1..100).for_each(|round| assert!(pace.send_again(now + SHORTEST * round)));
+        assert_eq!(pace.window, LEAST);
+        (0..10_000).for_each(|_| pace.acknowledged(3, MOST, now));
+        assert_eq!(pace.window, MOST);
+    }
+
+    #[test]
+    fn it_asks_less_and_less_often_until_it_is_answered() {
+        let (mut pace, now) = (Pace::new(), Instant::now());
+        pace.wait(true, now);
+        assert_eq!(pace.next_probe(), Some(now + UNKNOWN));
+        assert!(!pace.probe(now));
+        let mut last = now + UNKNOWN;
+        for pause in [1_000, 2_000, 4_000, 5_000, 5_000].map(Duration::from_millis) {
+            assert!(pace.probe(last));
+            assert_eq!(pace.next_probe(), Some(last + pause));
+            last += pause;
+        }
+        pace.heard();
+        pace.wait(true, last);
+        assert_eq!(pace.next_probe(), Some(last + UNKNOWN));
+        pace.wait(false, last);
+        assert_eq!(pace.next_probe(), None);
+    }
+
+    #[test]
+    fn it_learns_how_long_a_round_trip_takes() {
+        let (mut pace, now) = (Pace::new(), Instant::now());
+        pace.sent(1, now);
+        pace.sent(2, now + SHORTEST);
+        pace.acknowledged(2, 100, now + SHORTEST * 2);
+        assert_eq!(pace.round_trip, Some(SHORTEST * 2));
+        pace.sent(3, now);
+        // It was sent twice: nobody knows which one is acknowledged.
+        pace.send_again(now);
+        pace.acknowledged(3, 100, now + SHORTEST * 100);
+        assert_eq!(pace.round_trip, Some(SHORTEST * 2));
+    }
+}

@@ -1,0 +1,267 @@
+use std::convert::Infallible;
+use std::time::Instant;
+
+use edri_event::Priority;
+
+use super::queue::{Late, Queue, What};
+use crate::message::LeftAt;
+
+/// The queues of all lanes, and whose turn it is.
+#[derive(Debug, Default)]
+pub(crate) struct Lanes {
+    queues: [Queue; Place::ALL.len()],
+    /// How often each lane was passed over since it had its turn.
+    passed_over: [u32; 4],
+}
+
+/// A lane, from the most urgent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Lane {
+    Control,
+    High,
+    Normal,
+    Bulk,
+}
+
+/// A queue of a lane.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// What never has to wait for the other end.
+    Free(Lane),
+    /// What has to keep to the lane's window.
+    Metered(Lane),
+}
+
+/// After so many turns of higher lanes a lane that has something gets its turn.
+const SHARE: u32 = 16;
+
+impl Lane {
+    /// Where events of a priority go.
+    pub(crate) fn of(priority: Priority) -> Self {
+        match priority {
+            Priority::Control => Self::Control,
+            Priority::High => Self::High,
+            Priority::Normal => Self::Normal,
+        }
+    }
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Control => "control",
+            Self::High => "high",
+            Self::Normal => "normal",
+            Self::Bulk => "bulk",
+        }
+    }
+}
+
+impl Place {
+    const ALL: [Self; 8] = [
+        Self::Free(Lane::Control),
+        Self::Metered(Lane::Control),
+        Self::Free(Lane::High),
+        Self::Metered(Lane::High),
+        Self::Free(Lane::Normal),
+        Self::Metered(Lane::Normal),
+        Self::Free(Lane::Bulk),
+        Self::Metered(Lane::Bulk),
+    ];
+
+    /// Its number on the wire.
+    pub(crate) fn index(self) -> usize {
+        match self {
+            Self::Free(lane) => 2 * lane as usize,
+            Self::Metered(lane) => 2 * lane as usize + 1,
+        }
+    }
+
+    pub(crate) fn lane(self) -> Lane {
+        match self {
+            Self::Free(lane) | Self::Metered(lane) => lane,
+        }
+    }
+}
+
+impl Lanes {
+    /// Appends a message: see [`Queue::push`].
+    #[inline]
+    pub(crate) fn push<E>(
+        &mut self,
+        place: Place,
+        what: What,
+        deadline: Option<Instant>,
+        write: impl FnOnce(&mut Vec<u8>) -> Result<(Option<LeftAt>, usize), E>,
+    ) -> Result<(), E> {
+        self.queues[place.index()].push(what, deadline, write)
+    }
+
+    /// Appends a message without a deadline; `write` tells how long its payload is.
+    pub(crate) fn push_encoded(
+        &mut self,
+        place: Place,
+        what: What,
+        write: impl FnOnce(&mut Vec<u8>) -> usize,
+    ) {
+        let Ok(()) = self.push::<Infallible>(place, what, None, |out| Ok((None, write(out))));
+    }
+
+    /// Appends one that is encoded when its turn has come.
+    pub(crate) fn push_late(&mut self, place: Place, late: Late) {
+        self.queues[place.index()].push_late(late);
+    }
+
+    pub(crate) fn queue(&mut self, place: Place) -> &mut Queue {
+        &mut self.queues[place.index()]
+    }
+
+    #[inline]
+    pub(crate) fn cost(&self, place: Place) -> u64 {
+        self.queues[place.index()].cost()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.queues.iter().all(Queue::is_empty)
+    }
+
+    /// All queues, from the most urgent.
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Queue> {
+        self.queues.iter_mut()
+    }
+
+    /// Gives back what room empty queues have.
+    pub(crate) fn shrink(&mut self) {
+        self.queues.iter_mut().for_each(Queue::shrink);
+    }
+
+    /// The queue whose turn it is, among those that have something that may go now.
+    pub(crate) fn pick(&mut self, may_go: impl Fn(Place, &Queue) -> bool) -> Option<Place> {
+        // Of a lane's two queues the free one goes first: what is in it is bounded by what the other end asked for.
+        let mut ready = Place::ALL
+            .into_iter()
+            .filter(|place| {
+                let queue = &self.queues[place.index()];
+                !queue.is_empty() && may_go(*place, queue)
+            })
+            .peekable();
+        let first = *ready.peek()?;
+        let mut picked = first;
+        let mut waiting = [false; 4];
+        for place in ready {
+            waiting[place.lane() as usize] = true;
+            if place.lane() != picked.lane() && self.passed_over[place.lane() as usize] >= SHARE {
+                picked = place;
+            }
+        }
+        for (lane, passed_over) in self.passed_over.iter_mut().enumerate() {
+            let waits = waiting[lane] && lane != picked.lane() as usize;
+            *passed_over = if waits { *passed_over + 1 } else { 0 };
+        }
+        Some(picked)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::call::CallId;
+    use crate::lanes::Taken;
+
+    fn push(lanes: &mut Lanes, place: Place, call: u64, bytes: &[u8]) {
+        lanes.push_encoded(place, What::Request(CallId::new(call)), |out| {
+            out.extend_from_slice(bytes);
+            bytes.len()
+        });
+    }
+
+    fn full() -> Lanes {
+        let mut lanes = Lanes::default();
+        for place in [Lane::Control, Lane::High, Lane::Normal, Lane::Bulk].map(Place::Free) {
+            (0..10_000).for_each(|_| push(&mut lanes, place, 1, &[7]));
+        }
+        lanes
+    }
+
+    #[test]
+    fn the_most_urgent_lane_goes_first_and_every_other_keeps_a_share() {
+        let mut lanes = full();
+        let mut turns = [0; 4];
+        for _ in 0..1_000 {
+            let place = lanes.pick(|_, _| true).unwrap();
+            lanes.queue(place).take();
+            turns[place.lane() as usize] += 1;
+        }
+        assert!(turns[0] > 700, "{turns:?}");
+        assert!(turns[1..].iter().all(|&turns| turns >= 40), "{turns:?}");
+    }
+
+    #[test]
+    fn a_lane_that_has_to_wait_holds_up_no_other() {
+        let mut lanes = full();
+        let picked = lanes.pick(|place, _| place.lane() == Lane::Bulk);
+        assert_eq!(picked, Some(Place::Free(Lane::Bulk)));
+        assert_eq!(lanes.pick(|_, _| false), None);
+    }
+
+    #[test]
+    fn what_is_taken_back_is_gone_and_what_is_around_it_stays() {
+        let long = vec![9; 20_000];
+        for gone in 0..4 {
+            let mut lanes = Lanes::default();
+            let place = Place::Metered(Lane::Normal);
+            for call in 0..4 {
+                let short = [call as u8; 10];
+                push(&mut lanes, place, call, if call == 2 { &long } else { &short });
+                lanes.push_encoded(place, What::Plain, |out| {
+                    out.push(100 + call as u8);
+                    1
+                });
+            }
+            let queue = lanes.queue(place);
+            assert!(queue.remove(|what| *what == What::Request(CallId::new(gone))));
+            assert!(!queue.remove(|what| *what == What::Request(CallId::new(gone))));
+            let mut left = Vec::new();
+            while let Some((taken, _)) = queue.take() {
+                left.push(match taken {
+                    Taken::Short(bytes) => bytes.to_vec(),
+                    Taken::Long(bytes) => bytes.to_vec(),
+                });
+            }
+            let expected = (0..4).flat_map(|call| {
+                let bytes = if call == 2 { long.clone() } else { vec![call as u8; 10] };
+                let request = (u64::from(call as u8) != gone).then_some(bytes);
+                request.into_iter().chain([vec![100 + call as u8]])
+            });
+            assert!(left.into_iter().eq(expected));
+            assert!(lanes.is_empty() && lanes.cost(place) == 0);
+        }
+    }
+
+    #[test]
+    fn a_queue_that_goes_on_for_long_does_not_grow() {
+        let mut queue = Queue::default();
+        for round in 0..100_000_u32 {
+            let written = queue.push(What::Plain, None, |out| {
+                out.extend_from_slice(&round.to_le_bytes());
+                Ok::<_, ()>((None, 4))
+            });
+            assert_eq!(written, Ok(()));
+            if round >= 100 {
+                let Some((Taken::Short(bytes), None)) = queue.take() else { panic!("nothing is there") };
+                assert_eq!(bytes, (round - 100).to_le_bytes());
+            }
+        }
+        assert_eq!(queue.cost(), 100 * 68);
+        assert!(queue.room() < 64 * 1024, "{}", queue.room());
+    }
+
+    #[test]
+    fn what_could_not_be_written_leaves_nothing() {
+        let mut queue = Queue::default();
+        let failed = queue.push(What::Plain, None, |out| {
+            out.extend_from_slice(b"half");
+            Err("the codec fails")
+        });
+        assert_eq!(failed, Err("the codec fails"));
+        assert!(queue.is_empty() && queue.cost() == 0 && queue.take().is_none());
+    }
+}

@@ -1,0 +1,256 @@
+use std::collections::VecDeque;
+use std::time::Instant;
+
+use bytes::Bytes;
+
+use crate::call::{CallId, IncomingCall};
+use crate::channel::Cost;
+use crate::message::LeftAt;
+use crate::tunnel::TunnelId;
+
+/// One queue: messages as they will be sent, one after the other, so that what is frequent takes no memory of its own.
+#[derive(Debug, Default)]
+pub(crate) struct Queue {
+    bytes: Vec<u8>,
+    /// What of the bytes has been taken.
+    taken: usize,
+    entries: VecDeque<Entry>,
+    /// Those of the entries that have one, in their order.
+    particulars: VecDeque<Particulars>,
+    cost: u64,
+    partial: Option<Partial>,
+}
+
+/// What is known of every message.
+#[derive(Clone, Copy, Debug)]
+struct Entry {
+    length: u32,
+    cost: u32,
+    particular: bool,
+}
+
+/// What is known of those messages that are more than bytes.
+#[derive(Debug)]
+pub(crate) struct Particulars {
+    pub(crate) what: What,
+    pub(crate) deadline: Option<(Instant, LeftAt)>,
+    /// The message, if it is too long to be copied about.
+    long: Option<Bytes>,
+}
+
+/// What a message is, where that has to be known when its turn has come.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum What {
+    /// Nothing has to be known of it.
+    Plain,
+    Request(CallId),
+    Open(TunnelId),
+    Answer(IncomingCall),
+    Item(TunnelId),
+    End(TunnelId),
+    /// It is encoded when its turn has come: the latest of what changes meanwhile.
+    Late(Late),
+}
+
+/// A message that is not encoded yet.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Late {
+    Cancel(CallId),
+    /// How far it has come is kept with the call.
+    Progress(IncomingCall),
+    Accept(TunnelId),
+    /// How much is granted is kept with the tunnel.
+    Grant(TunnelId),
+}
+
+/// A long message that is being sent in parts.
+#[derive(Debug)]
+pub(crate) struct Partial {
+    pub(crate) bytes: Bytes,
+    /// How much of it has been sent.
+    pub(crate) sent: usize,
+    pub(crate) particulars: Particulars,
+}
+
+/// The first message of a queue.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct First {
+    /// Of its bytes; none if it is not encoded yet.
+    pub(crate) length: usize,
+    pub(crate) cost: Cost,
+    /// Whether there is more to it than its bytes.
+    pub(crate) particular: bool,
+}
+
+/// A message that was taken out.
+#[derive(Debug)]
+pub(crate) enum Taken<'a> {
+    Short(&'a [u8]),
+    Long(Bytes),
+}
+
+/// Longer messages than this are kept apart. Every frame has room for one that is not longer.
+const SHORT: usize = 4 * 1024;
+
+/// So much room is kept by a queue that is empty.
+const SPARE: usize = 256 * 1024;
+
+impl Queue {
+    /// Appends a message, which `write` writes, with how long its payload is and where its deadline goes.
+    pub(crate) fn push<E>(
+        &mut self,
+        what: What,
+        deadline: Option<Instant>,
+        write: impl FnOnce(&mut Vec<u8>) -> Result<(Option<LeftAt>, usize), E>,
+    ) -> Result<(), E> {
+        self.tidy();
+        let start = self.bytes.len();
+        let (left_at, payload) = match write(&mut self.bytes) {
+            Ok(written) => written,
+            Err(error) => {
+                self.bytes.truncate(start);
+                return Err(error);
+            }
+        };
+        let length = self.bytes.len() - start;
+        let deadline = deadline.zip(left_at);
+        let long = (length > SHORT).then(|| Bytes::from(self.bytes.split_off(start)));
+        let particular = long.is_some() || what != What::Plain || deadline.is_some();
+        if particular {
+            self.particulars.push_back(Particulars { what, deadline, long });
+        }
+        self.enter(length, Cost::of(payload), particular);
+        Ok(())
+    }
+
+    /// Appends one that is encoded when its turn has come.
+    pub(crate) fn push_late(&mut self, late: Late) {
+        self.particulars.push_back(Particulars { what: What::Late(late), deadline: None, long: None });
+        self.enter(0, Cost::of(0), true);
+    }
+
+    fn enter(&mut self, length: usize, cost: Cost, particular: bool) {
+        let length = u32::try_from(length).unwrap_or(u32::MAX);
+        let cost = u32::try_from(cost.get()).unwrap_or(u32::MAX);
+        self.cost += u64::from(cost);
+        self.entries.push_back(Entry { length, cost, particular });
+    }
+
+    pub(crate) fn first(&self) -> Option<First> {
+        self.entries.front().map(|entry| First {
+            length: entry.length as usize,
+            cost: Cost::exactly(entry.cost.into()),
+            particular: entry.particular,
+        })
+    }
+
+    /// Whether the first is a long one: neither bytes among others, nor in the course of being sent in parts.
+    #[inline]
+    pub(crate) fn is_long(&self) -> bool {
+        let particular = self.partial.is_none() && self.entries.front().is_some_and(|first| first.particular);
+        particular && self.particulars.front().is_some_and(|particulars| particulars.long.is_some())
+    }
+
+    /// Takes out the first.
+    pub(crate) fn take(&mut self) -> Option<(Taken<'_>, Option<Particulars>)> {
+        let entry = self.entries.pop_front()?;
+        self.cost -= u64::from(entry.cost);
+        let mut particulars = if entry.particular { self.particulars.pop_front() } else { None };
+        if let Some(long) = particulars.as_mut().and_then(|particulars| particulars.long.take()) {
+            return Some((Taken::Long(long), particulars));
+        }
+        let start = self.taken;
+        self.taken += entry.length as usize;
+        Some((Taken::Short(&self.bytes[start..self.taken]), particulars))
+    }
+
+    /// Takes out what is not to be sent any more. Whether there was such a thing.
+    pub(crate) fn remove(&mut self, is_it: impl Fn(&What) -> bool) -> bool {
+        let mut entries = std::mem::take(&mut self.entries);
+        let before = entries.len();
+        let mut at = self.taken;
+        let mut particular = 0;
+        entries.retain(|entry| {
+            let long = entry.particular && self.particulars[particular].long.is_some();
+            let length = if long { 0 } else { entry.length as usize };
+            if entry.particular && is_it(&self.particulars[particular].what) {
+                self.particulars.remove(particular);
+                self.cost -= u64::from(entry.cost);
+                self.bytes.drain(at..at + length);
+                return false;
+            }
+            at += length;
+            particular += usize::from(entry.particular);
+            true
+        });
+        self.entries = entries;
+        self.entries.len() < before
+    }
+
+    pub(crate) fn partial(&self) -> Option<&Partial> {
+        self.partial.as_ref()
+    }
+
+    pub(crate) fn take_partial(&mut self) -> Option<Partial> {
+        self.partial.take()
+    }
+
+    pub(crate) fn set_partial(&mut self, partial: Partial) {
+        self.partial = Some(partial);
+    }
+
+    /// What waits, in [cost](crate::Cost), and what of a long message is still to be sent.
+    #[inline]
+    pub(crate) fn cost(&self) -> u64 {
+        self.cost + self.partial.as_ref().map_or(0, |partial| (partial.bytes.len() - partial.sent) as u64)
+    }
+
+    #[inline]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.entries.is_empty() && self.partial.is_none()
+    }
+
+    /// Empties it: what waits, in order, with the one that is being sent in parts first.
+    pub(crate) fn drain(&mut self, mut each: impl FnMut(&[u8], Option<&Particulars>)) {
+        if let Some(partial) = self.partial.take() {
+            each(&partial.bytes, Some(&partial.particulars));
+        }
+        while let Some((taken, particulars)) = self.take() {
+            match taken {
+                Taken::Short(bytes) => each(bytes, particulars.as_ref()),
+                Taken::Long(bytes) => each(&bytes, particulars.as_ref()),
+            }
+        }
+        self.clear();
+    }
+
+    pub(crate) fn clear(&mut self) {
+        *self = Self::default();
+    }
+
+    #[cfg(test)]
+    pub(crate) fn room(&self) -> usize {
+        self.bytes.capacity()
+    }
+
+    /// Gives back what room an empty queue has.
+    pub(crate) fn shrink(&mut self) {
+        if self.is_empty() {
+            self.clear();
+        }
+    }
+
+    /// Moves what waits to the beginning when there is more room before it than it takes.
+    fn tidy(&mut self) {
+        if self.taken == self.bytes.len() {
+            self.bytes.clear();
+            if self.bytes.capacity() > SPARE {
+                self.bytes = Vec::new();
+            }
+            self.taken = 0;
+        } else if self.taken > self.bytes.len() / 2 && self.taken >= SHORT {
+            self.bytes.drain(..self.taken);
+            self.taken = 0;
+        }
+    }
+}

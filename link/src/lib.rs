@@ -1,0 +1,112 @@
+//! The link of EDRI: how two routers talk, over a pipe, a socket or a network.
+//!
+//! ```text
+//! Link       a router's end of a link: what the other end wants is on its routes, what comes is dispatched
+//!  ├─ Filter      which events may go over
+//!  ├─ Transport   any stream of bytes: a Unix socket, a connection in memory
+//!  └─ Endpoint    the protocol, without any I/O: bytes and the time go in; bytes, timers and events come out
+//!      ├─ wire       what goes over the wire: length, kind, body
+//!      ├─ handshake  who the other end is, and whether it fits
+//!      ├─ interest   who wants what; only that travels
+//!      ├─ channel    numbers, acknowledgements and windows; long messages in parts
+//!      ├─ lanes      what is urgent passes what is large or many
+//!      ├─ message    events, answers, tunnels; what travels beside them
+//!      ├─ call       requests until they are answered
+//!      └─ tunnel     two directions, each with a window and an end of its own
+//! ```
+//!
+//! To a router, a child process and a remote machine are the same: another router at the end of a link. The protocol is
+//! a state machine, so that years of faults can be tried in seconds; a task runs it over a transport. Everything that
+//! waits has a bound, which one end states and the other keeps to, or is cut off: see [`Limits`] and [`Settings`].
+//!
+//! | what | bounded by | when it is full |
+//! |---|---|---|
+//! | events of this router for the link | [`Settings::inbox`], per priority lane | its overflow policy: wait, reject, drop |
+//! | messages to be sent | [`Settings::outbox`], per queue | events wait in the inbox, answers with their responder, items in their tunnel |
+//! | frames that are not acknowledged | 4,096, 8 MiB | nothing more is sent until the other end acknowledges |
+//! | events that came and were not taken | [`Limits::window`], per priority lane | the sender's lane waits; a peer that does not is cut off |
+//! | long messages in parts | [`Limits::message`], [`Limits::reassembly`] | the sender begins with the next when there is room |
+//! | requests without an answer | [`Limits::calls`] | the sender's requests wait |
+//! | tunnels | [`Limits::tunnels`] | the sender's openings wait |
+//! | items in a tunnel | its window | its sender waits, and nobody else |
+//! | interests | [`Limits::interests`] | further ones are announced when others have been withdrawn |
+//!
+//! Two routers of one process, for the sake of the example:
+//!
+//! ```
+//! use edri_event::Notification;
+//! use edri_link::{End, Identity, Link, Settings, memory};
+//! use edri_router::Router;
+//! use serde::{Deserialize, Serialize};
+//!
+//! #[derive(Notification, Serialize, Deserialize)]
+//! #[notification(shareable)]
+//! struct Added { sum: u64 }
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let (parent, child) = (Router::new(), Router::new());
+//! let settings = |router: &Router, name| Settings::new(Identity::new(router.id(), name));
+//! let (near, far) = memory::pair(memory::Conditions::default());
+//!
+//! let mut sums = parent.subscribe::<Added>();
+//! let up = Link::start(&child, far, End::Connecting, settings(&child, "child"));
+//! let down = Link::start(&parent, near, End::Accepting, settings(&parent, "parent"));
+//! up.opened().await?;
+//!
+//! child.notify(Added { sum: 3 }).await?;
+//! assert_eq!(sums.recv().await.map(|added| added.sum), Some(3));
+//!
+//! up.close();
+//! println!("{}", down.closed().await);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! This crate knows nothing of switches, managers or processes.
+
+mod bridge;
+mod call;
+mod channel;
+mod closed;
+mod connection;
+mod drive;
+mod endpoint;
+mod event;
+mod guest;
+mod handshake;
+mod interest;
+mod lanes;
+mod line;
+mod membership;
+mod message;
+mod numbers;
+mod permits;
+mod returned;
+mod settings;
+mod sift;
+mod transport;
+mod tunnel;
+mod violation;
+pub mod wire;
+
+pub use bridge::{End, Filter, Link, LinkStatus, MemberStatus, Network, NetworkStatus, Standing, Watch};
+pub use call::{CallId, IncomingCall};
+pub use channel::Cost;
+pub use closed::Closed;
+pub use endpoint::Endpoint;
+pub use event::{Event, Undelivered};
+pub use guest::{Door, Guest};
+pub use line::{Line, SendError, WriteError};
+pub use membership::{MemberGone, MemberId, Membership, NetworkEvent};
+pub use message::{AnswerError, Circumstances, Death, Ending, Reports};
+pub use settings::Settings;
+#[cfg(feature = "tcp")]
+pub use transport::Tcp;
+#[cfg(feature = "rustls")]
+pub use transport::tls;
+pub use transport::{Dial, Dialer, Transport, memory};
+pub use tunnel::TunnelId;
+pub use wire::{
+    Consumer, Identity, Interest, Limits, Mismatch, Peer, Refusal, Refused, Role, Schema, Token, VERSION,
+};

@@ -1,0 +1,445 @@
+use std::time::{Duration, Instant};
+
+use edri_event::{Origin, Priority, Progress, RouterId, TraceContext, TraceFlags};
+
+use super::bytes::{Cursor, Malformed, put_number, put_payload};
+use super::circumstances::{Circumstances, Reports};
+use super::outcome::{AnswerError, Ending};
+use crate::wire::{Interest, put};
+
+/// What a numbered frame carries any number of, or the parts of one together.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Message<'a> {
+    Notify {
+        to: Interest,
+        circumstances: Circumstances,
+        payload: &'a [u8],
+    },
+    Request {
+        call: u64,
+        to: Interest,
+        circumstances: Circumstances,
+        payload: &'a [u8],
+    },
+    /// With what the acceptor may send before it hears more.
+    Open {
+        tunnel: u64,
+        to: Interest,
+        circumstances: Circumstances,
+        grant: u64,
+        payload: &'a [u8],
+    },
+    /// Every request gets one, also one that was cancelled: after it the number is free at both ends.
+    Answer {
+        call: u64,
+        outcome: Result<&'a [u8], AnswerError>,
+    },
+    Cancel {
+        call: u64,
+    },
+    Progress {
+        call: u64,
+        progress: Progress,
+    },
+    /// With what the opener may send before it hears more.
+    Accept {
+        tunnel: Route,
+        grant: u64,
+    },
+    Item {
+        tunnel: Route,
+        payload: &'a [u8],
+    },
+    /// What the receiver of this may send, in total since the tunnel was opened.
+    Grant {
+        tunnel: Route,
+        grant: u64,
+    },
+    /// The sender of this sends no more items.
+    End {
+        tunnel: Route,
+        ending: Ending,
+    },
+    /// The sender of this wants no more items; the other end says `End`, if it has not yet.
+    Stop {
+        tunnel: Route,
+        ending: Ending,
+    },
+}
+
+/// Which tunnel: each end numbers those that it opens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Route {
+    pub(crate) opener: Party,
+    pub(crate) number: u64,
+}
+
+/// As seen by the message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Party {
+    Sender,
+    Receiver,
+}
+
+const NOTIFY: u8 = 0;
+const REQUEST: u8 = 1;
+const OPEN: u8 = 2;
+const ANSWER: u8 = 3;
+const FAILED: u8 = 4;
+const CANCEL: u8 = 5;
+const PROGRESS: u8 = 6;
+const ACCEPT: u8 = 7;
+const ITEM: u8 = 8;
+const GRANT: u8 = 9;
+const END: u8 = 10;
+const STOP: u8 = 11;
+
+const ID: u8 = 0x01;
+const KEY: u8 = 0x02;
+const LEFT: u8 = 0x04;
+const TRACE: u8 = 0x08;
+const REPORTS: u8 = 0x10;
+const REDELIVERED: u8 = 0x20;
+const PRIORITY_SHIFT: u8 = 6;
+
+/// In the place of the priority: that is in the byte that follows, with more flags.
+const MORE: u8 = 3;
+const ORIGIN: u8 = 0x01;
+
+/// How long a message may be beside its payload, in bytes.
+pub(crate) const BESIDE: usize = 256;
+
+/// What of an event comes before its payload.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Opening {
+    Notify,
+    Request { call: u64 },
+    Open { tunnel: u64, grant: u64 },
+}
+
+/// Where in an encoded event the time is that is left until its deadline: to be written when it is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct LeftAt(u16);
+
+impl LeftAt {
+    /// Writes what is left into the event that begins at `start`.
+    pub(crate) fn write(self, out: &mut [u8], start: usize, deadline: Instant, now: Instant) {
+        let at = start + usize::from(self.0);
+        if let Some(place) = out.get_mut(at..at + size_of::<u64>()) {
+            let left = deadline.saturating_duration_since(now).as_micros();
+            place.copy_from_slice(&u64::try_from(left).unwrap_or(u64::MAX).to_le_bytes());
+        }
+    }
+}
+
+/// Appends an event, with no time left; where that is to be written, if it has a deadline; and the length of the payload
+/// that `write` appended. What was appended before an error stays.
+#[inline]
+pub(crate) fn put_event<E>(
+    out: &mut Vec<u8>,
+    opening: Opening,
+    to: Interest,
+    circumstances: &Circumstances,
+    write: impl FnOnce(&mut Vec<u8>) -> Result<(), E>,
+) -> Result<(Option<LeftAt>, usize), E> {
+    let start = out.len();
+    match opening {
+        Opening::Notify => out.push(NOTIFY),
+        Opening::Request { call } => {
+            out.push(REQUEST);
+            put_number(out, call);
+        }
+        Opening::Open { tunnel, .. } => {
+            out.push(OPEN);
+            put_number(out, tunnel);
+        }
+    }
+    put_number(out, to.number().into());
+    let left_at = put_circumstances(out, start, circumstances);
+    if let Opening::Open { grant, .. } = opening {
+        put_number(out, grant);
+    }
+    let length = put_payload(out, write)?;
+    Ok((left_at, length))
+}
+
+fn put_circumstances(out: &mut Vec<u8>, start: usize, circumstances: &Circumstances) -> Option<LeftAt> {
+    let Circumstances { id, key, priority, deadline, trace, origin, reports, redelivered, idempotent: _ } =
+        circumstances;
+    let first = if origin.is_some() { MORE } else { *priority as u8 };
+    let flags = |set: bool, flag: u8| if set { flag } else { 0 };
+    out.push(
+        flags(id.is_some(), ID)
+            | flags(key.is_some(), KEY)
+            | flags(deadline.is_some(), LEFT)
+            | flags(trace.is_some(), TRACE)
+            | flags(*reports == Reports::Wanted, REPORTS)
+            | flags(*redelivered, REDELIVERED)
+            | first << PRIORITY_SHIFT,
+    );
+    if origin.is_some() {
+        out.push(ORIGIN | (*priority as u8) << PRIORITY_SHIFT);
+    }
+    if let Some(id) = id {
+        put_number(out, id.get());
+    }
+    if let Some(key) = key {
+        put_number(out, key.get());
+    }
+    let left_at = deadline.map(|_| {
+        let at = LeftAt(u16::try_from(out.len() - start).unwrap_or(u16::MAX));
+        out.extend_from_slice(&[0; size_of::<u64>()]);
+        at
+    });
+    if let Some(trace) = trace {
+        out.extend_from_slice(&trace.trace_id().to_le_bytes());
+        out.extend_from_slice(&trace.span_id().to_le_bytes());
+        out.push(trace.flags().bits());
+    }
+    if let Some(Origin { router, hops }) = origin {
+        out.extend_from_slice(&router.to_bits().to_le_bytes());
+        out.push(*hops);
+    }
+    left_at
+}
+
+fn circumstances(cursor: &mut Cursor<'_>, now: Option<Instant>) -> Result<Circumstances, Malformed> {
+    let flags = cursor.byte()?;
+    let more =
+        if flags >> PRIORITY_SHIFT == MORE { cursor.byte()? } else { flags & (MORE << PRIORITY_SHIFT) };
+    let priority = match more >> PRIORITY_SHIFT {
+        0 => Priority::Normal,
+        1 => Priority::High,
+        2 => Priority::Control,
+        unknown => return Err(Malformed::UnknownPriority(unknown)),
+    };
+    let mut circumstances = Circumstances { priority, ..Circumstances::default() };
+    if flags & !(MORE << PRIORITY_SHIFT) == 0 && more & ORIGIN == 0 {
+        return Ok(circumstances);
+    }
+    if flags & ID != 0 {
+        circumstances.id = Some(cursor.value()?);
+    }
+    if flags & KEY != 0 {
+        circumstances.key = Some(cursor.value()?);
+    }
+    if flags & LEFT != 0 {
+        let left = Duration::from_micros(u64::from_le_bytes(cursor.array()?));
+        // A deadline beyond all clocks is none.
+        circumstances.deadline = now.and_then(|now| now.checked_add(left));
+    }
+    if flags & TRACE != 0 {
+        let trace = u128::from_le_bytes(cursor.array()?);
+        let span = u64::from_le_bytes(cursor.array()?);
+        let flags = TraceFlags::from_bits(cursor.byte()?);
+        // Of those that no sender writes.
+        circumstances.trace = Some(TraceContext::new(trace, span, flags).ok_or(Malformed::Value)?);
+    }
+    if more & ORIGIN != 0 {
+        let router = RouterId::from_bits(u128::from_le_bytes(cursor.array()?));
+        circumstances.origin = Some(Origin { router, hops: cursor.byte()? });
+    }
+    if flags & REPORTS != 0 {
+        circumstances.reports = Reports::Wanted;
+    }
+    circumstances.redelivered = flags & REDELIVERED != 0;
+    Ok(circumstances)
+}
+
+impl<'a> Message<'a> {
+    /// Appends it, as it is at this time.
+    #[cfg(test)]
+    pub(crate) fn encode(&self, out: &mut Vec<u8>, now: Instant) {
+        let start = out.len();
+        let (opening, to, circumstances, payload) = match self {
+            Self::Notify { to, circumstances, payload } => (Opening::Notify, to, circumstances, payload),
+            Self::Request { call, to, circumstances, payload } => {
+                (Opening::Request { call: *call }, to, circumstances, payload)
+            }
+            Self::Open { tunnel, to, circumstances, grant, payload } => {
+                (Opening::Open { tunnel: *tunnel, grant: *grant }, to, circumstances, payload)
+            }
+            other => return other.encode_short(out),
+        };
+        let Ok((left_at, _)) = put_event(out, opening, *to, circumstances, |out| put_bytes(out, payload));
+        if let (Some(left_at), Some(deadline)) = (left_at, circumstances.deadline) {
+            left_at.write(out, start, deadline, now);
+        }
+    }
+
+    /// Appends it, if it is no event.
+    pub(crate) fn encode_short(&self, out: &mut Vec<u8>) {
+        match self {
+            Self::Notify { .. } | Self::Request { .. } | Self::Open { .. } => {}
+            Self::Answer { call, outcome } => {
+                put_answer(out, *call, outcome);
+            }
+            Self::Cancel { call } => {
+                out.push(CANCEL);
+                put_number(out, *call);
+            }
+            Self::Progress { call, progress } => {
+                out.push(PROGRESS);
+                [*call, progress.done, progress.total].into_iter().for_each(|number| put_number(out, number));
+            }
+            Self::Accept { tunnel, grant } => {
+                out.push(ACCEPT);
+                tunnel.put(out);
+                put_number(out, *grant);
+            }
+            Self::Item { tunnel, payload } => {
+                put_item(out, *tunnel, payload);
+            }
+            Self::Grant { tunnel, grant } => {
+                out.push(GRANT);
+                tunnel.put(out);
+                put_number(out, *grant);
+            }
+            Self::End { tunnel, ending } => {
+                out.push(END);
+                tunnel.put(out);
+                put(out, ending);
+            }
+            Self::Stop { tunnel, ending } => {
+                out.push(STOP);
+                tunnel.put(out);
+                put(out, ending);
+            }
+        }
+    }
+
+    /// The next message. A deadline counts from `now`; without that it is left out.
+    #[inline]
+    pub(crate) fn decode(cursor: &mut Cursor<'a>, now: Option<Instant>) -> Result<Self, Malformed> {
+        Ok(match cursor.byte()? {
+            NOTIFY => Self::Notify {
+                to: Interest(cursor.small_number()?),
+                circumstances: circumstances(cursor, now)?,
+                payload: cursor.payload()?,
+            },
+            REQUEST => Self::Request {
+                call: cursor.number()?,
+                to: Interest(cursor.small_number()?),
+                circumstances: circumstances(cursor, now)?,
+                payload: cursor.payload()?,
+            },
+            OPEN => Self::Open {
+                tunnel: tunnel_number(cursor)?,
+                to: Interest(cursor.small_number()?),
+                circumstances: circumstances(cursor, now)?,
+                grant: cursor.number()?,
+                payload: cursor.payload()?,
+            },
+            ANSWER => Self::Answer { call: cursor.number()?, outcome: Ok(cursor.payload()?) },
+            FAILED => Self::Answer { call: cursor.number()?, outcome: Err(cursor.value()?) },
+            CANCEL => Self::Cancel { call: cursor.number()? },
+            PROGRESS => {
+                let call = cursor.number()?;
+                let progress = Progress { done: cursor.number()?, total: cursor.number()? };
+                Self::Progress { call, progress }
+            }
+            ACCEPT => Self::Accept { tunnel: Route::decode(cursor)?, grant: cursor.number()? },
+            ITEM => Self::Item { tunnel: Route::decode(cursor)?, payload: cursor.payload()? },
+            GRANT => Self::Grant { tunnel: Route::decode(cursor)?, grant: cursor.number()? },
+            END => Self::End { tunnel: Route::decode(cursor)?, ending: cursor.value()? },
+            STOP => Self::Stop { tunnel: Route::decode(cursor)?, ending: cursor.value()? },
+            unknown => return Err(Malformed::UnknownKind(unknown)),
+        })
+    }
+}
+
+/// Appends an answer; the length of its payload.
+pub(crate) fn put_answer(out: &mut Vec<u8>, call: u64, outcome: &Result<&[u8], AnswerError>) -> usize {
+    out.push(if outcome.is_ok() { ANSWER } else { FAILED });
+    put_number(out, call);
+    match outcome {
+        Ok(payload) => put_bytes_with_length(out, payload),
+        Err(error) => {
+            put(out, error);
+            0
+        }
+    }
+}
+
+/// Appends an item of a tunnel; the length of its payload.
+pub(crate) fn put_item(out: &mut Vec<u8>, tunnel: Route, payload: &[u8]) -> usize {
+    out.push(ITEM);
+    tunnel.put(out);
+    put_bytes_with_length(out, payload)
+}
+
+fn put_bytes_with_length(out: &mut Vec<u8>, bytes: &[u8]) -> usize {
+    put_number(out, bytes.len() as u64);
+    out.extend_from_slice(bytes);
+    bytes.len()
+}
+
+#[cfg(test)]
+fn put_bytes(out: &mut Vec<u8>, bytes: &[u8]) -> Result<(), std::convert::Infallible> {
+    out.extend_from_slice(bytes);
+    Ok(())
+}
+
+/// A bit less than other numbers have, because [`Route`]s need one.
+fn tunnel_number(cursor: &mut Cursor<'_>) -> Result<u64, Malformed> {
+    let number = cursor.number()?;
+    if number > u64::MAX / 2 { Err(Malformed::TooLarge) } else { Ok(number) }
+}
+
+impl Route {
+    /// Twice its number, and one more if the sender did not open it.
+    fn put(self, out: &mut Vec<u8>) {
+        put_number(out, self.number << 1 | u64::from(self.opener == Party::Receiver));
+    }
+
+    fn decode(cursor: &mut Cursor<'_>) -> Result<Self, Malformed> {
+        let number = cursor.number()?;
+        let opener = if number & 1 == 0 { Party::Sender } else { Party::Receiver };
+        Ok(Self { opener, number: number >> 1 })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use edri_event::{EventId, Key};
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn what_travels_beside_an_event_is_read_as_it_was_written(
+            priority in 0..3_u8,
+            id in prop::option::of(1_u64..),
+            key in prop::option::of(any::<u64>()),
+            left in prop::option::of(0..1_000_000_u64),
+            trace in prop::option::of((1_u128.., 1_u64.., 0..2_u8)),
+            origin in prop::option::of((any::<u128>(), any::<u8>())),
+            reports in any::<bool>(),
+            redelivered in any::<bool>(),
+        ) {
+            let now = Instant::now();
+            let number = |number: u64| postcard::to_stdvec(&number).unwrap();
+            let circumstances = Circumstances {
+                id: id.map(|id| postcard::from_bytes::<EventId>(&number(id)).unwrap()),
+                key: key.map(|key| postcard::from_bytes::<Key>(&number(key)).unwrap()),
+                priority: [Priority::Normal, Priority::High, Priority::Control][usize::from(priority)],
+                deadline: left.map(|left| now + Duration::from_micros(left)),
+                trace: trace.and_then(|(trace, span, flags)| TraceContext::new(trace, span, TraceFlags::from_bits(flags))),
+                origin: origin.map(|(router, hops)| Origin { router: RouterId::from_bits(router), hops }),
+                reports: if reports { Reports::Wanted } else { Reports::Unwanted },
+                redelivered,
+                idempotent: false,
+            };
+            let message = Message::Notify { to: Interest::from_number(300), circumstances, payload: &[7, 8] };
+            let mut bytes = Vec::new();
+            message.encode(&mut bytes, now);
+            let mut cursor = Cursor::new(&bytes);
+            prop_assert_eq!(Message::decode(&mut cursor, Some(now)), Ok(message));
+            prop_assert!(cursor.is_at_end());
+            for length in 0..bytes.len() {
+                prop_assert!(Message::decode(&mut Cursor::new(&bytes[..length]), Some(now)).is_err());
+            }
+        }
+    }
+}

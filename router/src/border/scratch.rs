@@ -1,0 +1,61 @@
+use std::cell::Cell;
+
+use edri_event::{CodecError, EventId, Meta, Wire};
+
+use super::departure::Departures;
+
+thread_local! {
+    static SCRATCH: Cell<Scratch> = const { Cell::new(Scratch { bytes: Vec::new(), of: None }) };
+    static BATCH: Cell<Option<Departures>> = const { Cell::new(None) };
+}
+
+/// Where events are encoded before they go to the exits. An event for several is encoded once.
+#[derive(Default)]
+struct Scratch {
+    bytes: Vec<u8>,
+    /// The event that is there, if it is known by its identity.
+    of: Option<EventId>,
+}
+
+/// What has taken more than this, in bytes, is given back.
+const KEPT: usize = 64 * 1024;
+
+/// Calls `with` with the bytes of an event. If it was sent from here, and has an identity, they stay there for the next
+/// exit: no other event has that.
+///
+/// # Errors
+/// If it cannot be encoded.
+pub(super) fn encoded<E, T>(
+    wire: Wire<E>,
+    event: &E,
+    meta: &Meta,
+    with: impl FnOnce(&[u8]) -> T,
+) -> Result<T, CodecError> {
+    // Taken out: what encodes is the code of others, and may send events itself.
+    let mut scratch = SCRATCH.take();
+    let identity = meta.id().filter(|_| meta.origin().is_none());
+    if identity.is_none() || scratch.of != identity {
+        scratch.bytes.clear();
+        scratch.of = None;
+        wire.encode(event, &mut scratch.bytes)?;
+        scratch.of = identity;
+    }
+    let done = with(&scratch.bytes);
+    if scratch.bytes.capacity() <= KEPT {
+        SCRATCH.set(scratch);
+    }
+    Ok(done)
+}
+
+/// An empty batch, which may have memory already.
+pub(super) fn take_batch() -> Departures {
+    BATCH.take().unwrap_or_default()
+}
+
+/// A batch that is not needed any more; what is left in it is dropped.
+pub(super) fn give_back(mut departures: Departures) {
+    departures.clear();
+    if departures.capacity() <= KEPT {
+        BATCH.set(Some(departures));
+    }
+}

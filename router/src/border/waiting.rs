@@ -1,0 +1,55 @@
+use std::collections::VecDeque;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use crate::route::{Deliver, Running, Ticket};
+
+/// What came in and has to wait for room, or is being handled here and now. Ready when nothing is left of that.
+///
+/// Dropped before, what stands in line stays there: its sender is far away and cannot take it back.
+pub(super) struct Waiting<P> {
+    /// Of each taker, in the order in which they joined its line, and in which they are taken in.
+    lines: Vec<(Arc<dyn Deliver<P>>, VecDeque<Ticket>)>,
+    running: Vec<Running<()>>,
+}
+
+impl<P> Waiting<P> {
+    pub(super) fn new() -> Self {
+        Self { lines: Vec::new(), running: Vec::new() }
+    }
+
+    pub(super) fn is_over(&self) -> bool {
+        self.lines.is_empty() && self.running.is_empty()
+    }
+
+    pub(super) fn stand(&mut self, taker: &Arc<dyn Deliver<P>>, ticket: Ticket) {
+        match self.lines.iter_mut().find(|(known, _)| Arc::ptr_eq(known, taker)) {
+            Some((_, tickets)) => tickets.push_back(ticket),
+            None => self.lines.push((Arc::clone(taker), VecDeque::from([ticket]))),
+        }
+    }
+
+    pub(super) fn run(&mut self, running: Running<()>) {
+        self.running.push(running);
+    }
+}
+
+impl<P> Future for Waiting<P> {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let this = self.get_mut();
+        this.lines.retain_mut(|(taker, tickets)| {
+            while let Some(first) = tickets.front()
+                && taker.taken_in(*first, cx.waker())
+            {
+                tickets.pop_front();
+            }
+            !tickets.is_empty()
+        });
+        this.running.retain_mut(|running| running.as_mut().poll(cx).is_pending());
+        if this.is_over() { Poll::Ready(()) } else { Poll::Pending }
+    }
+}
