@@ -21,6 +21,10 @@ pub enum Error {
     /// A pool did not start.
     #[error(transparent)]
     Pool(#[from] PoolError),
+    /// The workers of a pool were not all replaced.
+    #[cfg(target_os = "linux")]
+    #[error(transparent)]
+    Reload(#[from] edri_worker::ReloadError),
     /// A request was not answered with a response.
     #[error(transparent)]
     Request(#[from] RequestError),

@@ -41,7 +41,7 @@
 //! |---|---|
 //! | [`event`] | the event kinds, their derives, identity, failures, codecs |
 //! | [`router`] | routes, inboxes, requests, tunnels, subscriptions, dead letters |
-//! | [`worker`] | the `Worker` trait and pools of tasks and threads |
+//! | [`worker`] | the `Worker` trait and pools of tasks, threads and commands |
 //! | [`mod@manager`] | `#[manager]`, the `Manager` trait and the loops that run managers |
 //! | this crate | [`App`], [`prelude`], [`macro@main`] |
 //!
@@ -85,6 +85,12 @@ mod guide {
     mod managers {}
     #[doc = include_str!("../docs/src/workers.md")]
     mod workers {}
+    #[cfg(target_os = "linux")]
+    #[doc = include_str!("../docs/src/commands.md")]
+    mod commands {}
+    #[cfg(target_os = "linux")]
+    #[doc = include_str!("../docs/src/limits.md")]
+    mod limits {}
     #[doc = include_str!("../docs/src/replay.md")]
     mod replay {}
     #[doc = include_str!("../docs/src/sharing.md")]

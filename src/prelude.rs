@@ -9,6 +9,8 @@ pub use edri_router::{
     NotifyError, Opened, Overflow, Registration, Replay, RequestError, Requester, Router, Shared, Status,
     Subscription, TunnelError, Undelivered,
 };
+#[cfg(target_os = "linux")]
+pub use edri_worker::{CommandPool, Invocation, Limits, PoolControl};
 pub use edri_worker::{Pool, RunningPool, Worker, WorkerContext};
 
 pub use crate::{App, RunningApp};

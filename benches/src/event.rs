@@ -32,6 +32,10 @@ pub(crate) struct Request {
     pub(crate) number: u64,
 }
 
+/// Arguments with which `sed` is a worker that speaks in lines of JSON, and answers each job with itself.
+#[cfg(target_os = "linux")]
+pub(crate) const SED: [&str; 3] = ["-u", "-e", "s/\"event\":\"[^\"]*\",\"job\"/\"response\"/"];
+
 /// What a worker does before it answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Work {

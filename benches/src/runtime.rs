@@ -11,11 +11,17 @@ use crate::measure::Sample;
 /// It is spawned and not blocked on, so that the driving code is on a worker thread and pays no more
 /// for waking its neighbours than other tasks do.
 pub(crate) fn on_two_workers(contender: impl Future<Output = Sample> + Send + 'static) -> Sample {
-    let runtime = Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_time()
-        .build()
-        .expect("the runtime needs two threads");
+    run(Builder::new_multi_thread().enable_time(), contender)
+}
+
+/// The same for one that reads and writes.
+#[cfg(target_os = "linux")]
+pub(crate) fn on_two_workers_with_io(contender: impl Future<Output = Sample> + Send + 'static) -> Sample {
+    run(Builder::new_multi_thread().enable_all(), contender)
+}
+
+fn run(builder: &mut Builder, contender: impl Future<Output = Sample> + Send + 'static) -> Sample {
+    let runtime = builder.worker_threads(2).build().expect("the runtime needs two threads");
     let sample = runtime.block_on(async { tokio::spawn(contender).await.expect("the contender panicked") });
     runtime.shutdown_timeout(Duration::from_secs(5));
     sample

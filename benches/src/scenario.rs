@@ -54,6 +54,10 @@ pub(crate) enum Scenario {
     PoolTasks(Work),
     /// Jobs to a pool of threads.
     PoolThreads(Work),
+    /// Jobs to another process, one line at a time.
+    Command,
+    /// A process for each job.
+    CommandPerJob,
     /// Events sent while the table of routes is left alone, or changing.
     Table,
     /// Memory of receivers that wait.
@@ -71,7 +75,7 @@ pub(crate) enum Unit {
 
 impl Scenario {
     /// Every scenario, in the order in which they run.
-    pub(crate) const ALL: [Self; 14] = [
+    pub(crate) const ALL: [Self; 16] = [
         Self::Tell,
         Self::TellBatch,
         Self::Ask,
@@ -84,6 +88,8 @@ impl Scenario {
         Self::PoolTasks(Work::Microsecond),
         Self::PoolThreads(Work::None),
         Self::PoolThreads(Work::Microsecond),
+        Self::Command,
+        Self::CommandPerJob,
         Self::Table,
         Self::Idle,
     ];
@@ -103,6 +109,8 @@ impl Scenario {
             Self::PoolTasks(Work::Microsecond) => "pool-tasks-1us",
             Self::PoolThreads(Work::None) => "pool-threads-0us",
             Self::PoolThreads(Work::Microsecond) => "pool-threads-1us",
+            Self::Command => "command",
+            Self::CommandPerJob => "command-per-job",
             Self::Table => "table",
             Self::Idle => "idle",
         }
@@ -123,6 +131,8 @@ impl Scenario {
             Self::PoolTasks(Work::Microsecond) => "256 jobs in flight to 8 tasks, 1 µs of work each",
             Self::PoolThreads(Work::None) => "256 jobs in flight to 8 threads, no work",
             Self::PoolThreads(Work::Microsecond) => "256 jobs in flight to 8 threads, 1 µs of work each",
+            Self::Command => "a job and its answer, one at a time, as lines to another process and back",
+            Self::CommandPerJob => "a process for each job, one at a time",
             Self::Table => "events sent while the table of routes is steady, or changing",
             Self::Idle => "resident memory of each of 100,000 idle receivers, in bytes",
         }
@@ -143,6 +153,8 @@ impl Scenario {
             Self::Ask | Self::AskInline => 500_000,
             Self::AskInflight | Self::AskInflightTasks => 400_000,
             Self::PoolTasks(_) | Self::PoolThreads(_) => 250_000,
+            Self::Command => 20_000,
+            Self::CommandPerJob => 1_000,
             _ => 1_500_000,
         };
         scaled(base, scale).div_ceil(GRAIN) * GRAIN

@@ -75,6 +75,10 @@ pub trait Request: Event {
     /// Which of several responders is asked unless a router is told otherwise.
     const POLICY: RoutePolicy = RoutePolicy::LocalFirst;
 
+    /// Whether it does no harm to ask it twice (`idempotent` on the derive): when a worker dies, or a link is lost, before
+    /// the answer is there, it may be asked again. One that is not is answered with what happened.
+    const IDEMPOTENT: bool = false;
+
     /// How to encode and decode the response; `Some` exactly if the request is shareable.
     fn response_wire() -> Option<Wire<Self::Response>> {
         None

@@ -138,6 +138,18 @@ fn retention_may_have_several_bounds_and_a_measure() {
 }
 
 #[test]
+fn a_request_may_be_asked_again_only_if_it_says_so() {
+    #[derive(Request)]
+    #[request(response = u8, idempotent)]
+    struct Look;
+    #[derive(Request)]
+    #[request(response = u8)]
+    struct Pay;
+
+    assert!(Look::IDEMPOTENT && !Pay::IDEMPOTENT);
+}
+
+#[test]
 fn a_policy_is_named_for_responders_and_acceptors() {
     #[derive(Request)]
     #[request(response = (), policy = "least_loaded")]

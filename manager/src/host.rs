@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use edri_event::Failure;
-use edri_router::{Capacity, Context, DeadLetterOffice, HandlerLimit, Inbox, Overflow, Router};
+use edri_router::{Backoff, Capacity, Context, DeadLetterOffice, HandlerLimit, Inbox, Overflow, Router};
 use tokio::sync::oneshot;
 
 use crate::entrance::Entrance;
@@ -14,9 +14,7 @@ use crate::manager::{Manager, SharedManager};
 use crate::placement::{Placement, Role};
 use crate::run::{Engine, Life, Rare, Run, Slot};
 use crate::settings::{Concurrency, Mode, Settings};
-use crate::supervision::{
-    Backoff, Budget, Essential, Group, HandlerTimeout, Make, Member, Restart, Supervisor, made,
-};
+use crate::supervision::{Budget, Essential, Group, HandlerTimeout, Make, Member, Restart, Supervisor, made};
 
 /// A manager about to be started, with its settings.
 ///

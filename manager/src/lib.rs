@@ -67,7 +67,7 @@ mod settings;
 mod supervision;
 
 pub use edri_manager_derive::manager;
-pub use edri_router::Overdue;
+pub use edri_router::{Backoff, Jitter, Overdue};
 pub use entrance::Entrance;
 pub use handled::{Handled, Undone};
 pub use host::{Host, IntoHost, StartError};
@@ -76,8 +76,7 @@ pub use manager::{Manager, SharedManager};
 pub use placement::{Placement, Role};
 pub use settings::{Concurrency, Mode, Settings};
 pub use supervision::{
-    Backoff, Budget, End, Essential, Group, HandlerTimeout, Jitter, ManagerRestarted, ManagerStopped,
-    Restart, Supervision,
+    Budget, End, Essential, Group, HandlerTimeout, ManagerRestarted, ManagerStopped, Restart, Supervision,
 };
 
 /// What `#[manager]` writes into your crate. Not part of the public API.

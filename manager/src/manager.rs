@@ -49,6 +49,13 @@ pub trait Manager: Sized + Send + 'static {
         Err(message)
     }
 
+    /// Whether [`handle_now`](Self::handle_now) would give this event back, as far as that can be told from outside:
+    /// those that would are spared the way there.
+    fn may_wait(message: &Self::Inbox) -> bool {
+        let _ = message;
+        false
+    }
+
     /// Called before the first event; events that come meanwhile wait. A failure stops the manager; of one that is
     /// made anew it is one more fall.
     fn started(&mut self, cx: &Context) -> impl Future<Output = Result<(), Failure>> + Send {

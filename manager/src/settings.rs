@@ -1,8 +1,8 @@
 use std::borrow::Cow;
 
-use edri_router::{Capacity, InboxSettings, Overflow};
+use edri_router::{Backoff, Capacity, InboxSettings, Overflow};
 
-use crate::supervision::{Backoff, Budget, Essential, HandlerTimeout, Restart, Supervision};
+use crate::supervision::{Budget, Essential, HandlerTimeout, Restart, Supervision};
 
 /// How a manager is run: what `#[manager(…)]` says, and a [`Host`](crate::Host) may change.
 #[derive(Clone, Debug, PartialEq, Eq)]

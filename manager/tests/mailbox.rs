@@ -11,7 +11,7 @@ use edri_manager::{Concurrency, Host, IntoHost, Managed, manager};
 use edri_router::{Context, Overflow, RequestError, Router};
 use parking_lot::Mutex;
 use tokio::sync::Semaphore;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 #[derive(Notification)]
 struct Line {
@@ -272,4 +272,57 @@ async fn a_dead_lock_of_two_narrow_inboxes_ends_with_the_requesters_patience() {
 #[should_panic(expected = "an inbox needs a capacity of at least 1, not 0")]
 fn a_capacity_of_zero_is_refused() {
     let _ = Host::new(Maker).capacity(0);
+}
+
+struct Desk {
+    closed: Arc<Semaphore>,
+}
+
+#[derive(Request)]
+#[request(response = u64)]
+struct Quick(u64);
+
+#[derive(Request)]
+#[request(response = ())]
+struct Slow;
+
+#[manager]
+impl Desk {
+    #[request]
+    fn quick(&mut self, event: Quick) -> u64 {
+        event.0
+    }
+
+    #[request]
+    async fn slow(&mut self, _event: Slow) {
+        self.closed.acquire().await.unwrap().forget();
+    }
+}
+
+/// A requester is woken late, and never too late.
+#[tokio::test]
+async fn an_answer_is_told_before_the_next_event_is_begun_and_when_the_manager_is_cut_short() {
+    for cut_short in [false, true] {
+        let router = Router::new();
+        let closed = Arc::new(Semaphore::new(0));
+        let desk = Host::new(Desk { closed: Arc::clone(&closed) }).start(&router).await.unwrap();
+        let ask = |number| {
+            let router = router.clone();
+            tokio::spawn(async move { router.request(Quick(number)).await })
+        };
+        let quick = [ask(1), ask(2), ask(3)];
+        let slow = tokio::spawn({
+            let router = router.clone();
+            async move { router.request(Slow).await }
+        });
+        for (number, quick) in (1..).zip(quick) {
+            assert_eq!(timeout(Duration::from_secs(10), quick).await.unwrap().unwrap(), Ok(number));
+        }
+        if cut_short {
+            assert_eq!(desk.stop(Instant::now()).await, 1);
+        } else {
+            closed.add_permits(1);
+        }
+        assert_eq!(slow.await.unwrap().is_ok(), !cut_short);
+    }
 }

@@ -1,5 +1,6 @@
 use std::fmt;
 use std::sync::Arc;
+use std::task::Waker;
 use std::time::Instant;
 
 use edri_event::{Meta, Progress, Request};
@@ -7,7 +8,7 @@ use edri_event::{Meta, Progress, Request};
 use crate::behalf::{Membership, Scope, Team};
 use crate::dead_letter::DeadLetterOffice;
 use crate::overdue::{HandlerLimit, Watch, Watching};
-use crate::request::{Audience, ReplyTo};
+use crate::request::{Audience, ReplyTo, RequestError};
 use crate::router::Router;
 
 /// What a handler may know beside the event: the router, and the circumstances of the event it handles.
@@ -19,6 +20,16 @@ pub struct Context {
     router: Router,
     /// There if handlers are watched for how long they take.
     watch: Option<Arc<Watch>>,
+    wakes: Wakes,
+}
+
+/// When a requester that has been answered is woken.
+#[derive(Default)]
+enum Wakes {
+    #[default]
+    AtOnce,
+    /// When whoever has the context says so.
+    Later(Option<Waker>),
 }
 
 impl Context {
@@ -28,12 +39,43 @@ impl Context {
     /// It is for one event at a time. The wait graph takes `name` for the responder whose
     /// [`part`](crate::Respond::part) is the same allocation.
     pub fn new(router: Router, name: Arc<str>) -> Self {
-        Self { router: router.on_behalf(Scope::new(name)), watch: None }
+        Self { router: router.on_behalf(Scope::new(name)), watch: None, wakes: Wakes::AtOnce }
     }
 
     /// The same for handlers that may take only so long.
     pub fn limited(self, limit: Arc<HandlerLimit>) -> Self {
         Self { watch: Some(Arc::new(Watch::new(limit))), ..self }
+    }
+
+    /// The same for whoever calls [`wake`](Self::wake) after each event: a requester that was
+    /// [answered](Self::answer) is woken then, when its responder has nothing left to do. Woken at once, it would
+    /// often be taken to another thread, which costs more than the request.
+    pub fn waking_later(self) -> Self {
+        Self { wakes: Wakes::Later(None), ..self }
+    }
+
+    /// The requester that was answered last is woken, if it has not been.
+    #[inline]
+    pub fn wake(&mut self) {
+        if let Wakes::Later(requester) = &mut self.wakes
+            && let Some(requester) = requester.take()
+        {
+            requester.wake();
+        }
+    }
+
+    /// Answers the request that was being handled.
+    #[inline]
+    pub fn answer<T: Send + 'static>(&mut self, reply: ReplyTo<T>, outcome: Result<T, RequestError>) {
+        match &mut self.wakes {
+            Wakes::AtOnce => reply.answer(outcome),
+            Wakes::Later(requester) => {
+                let before = std::mem::replace(requester, reply.answer_unwoken(outcome));
+                if let Some(before) = before {
+                    before.wake();
+                }
+            }
+        }
     }
 
     /// A handler of `event` that may wait is about to begin: the watch over it, if handlers are
@@ -62,7 +104,11 @@ impl Context {
     /// A context of the same part for another event that it handles at the same time.
     #[must_use]
     pub fn another(&self) -> Self {
-        Self { router: self.router.on_behalf(self.scope().another()), watch: self.watch.clone() }
+        Self {
+            router: self.router.on_behalf(self.scope().another()),
+            watch: self.watch.clone(),
+            wakes: Wakes::AtOnce,
+        }
     }
 
     /// From here on this event is being handled.
@@ -191,9 +237,21 @@ impl Context {
     }
 }
 
+impl Drop for Wakes {
+    fn drop(&mut self) {
+        if let Self::Later(Some(requester)) = self {
+            requester.wake_by_ref();
+        }
+    }
+}
+
 impl Clone for Context {
     fn clone(&self) -> Self {
-        Self { router: self.router.on_behalf(self.scope().apart()), watch: self.watch.clone() }
+        Self {
+            router: self.router.on_behalf(self.scope().apart()),
+            watch: self.watch.clone(),
+            wakes: Wakes::AtOnce,
+        }
     }
 }
 

@@ -18,6 +18,7 @@
 //! wait_graph     who waits for whose answer, and deadlocks
 //! overdue        handlers that take longer than they may
 //! trace          which event led to which
+//! backoff        how long to wait before what failed is tried again
 //! ```
 //!
 //! A sender looks the event's type up in a snapshot of the routes and pushes into the inbox of each subscriber,
@@ -49,6 +50,7 @@
 //!
 //! This crate knows nothing of sockets, processes or managers.
 
+mod backoff;
 mod behalf;
 mod border;
 mod budget;
@@ -72,6 +74,7 @@ mod tunnel;
 mod vitals;
 mod wait_graph;
 
+pub use backoff::{Backoff, Delays, Jitter};
 pub use behalf::{Membership, has_expired};
 pub use border::{
     Addressee, Answered, Arrival, Arriving, Back, Border, ConsumerId, Demand, Departure, Departures,
@@ -90,7 +93,8 @@ pub use notify::{Delivered, Notify, NotifyError, Refusal};
 pub use overdue::{HandlerLimit, Overdue, Watched, Watching};
 pub use registration::Registration;
 pub use request::{
-    Answer, Asked, Asking, LinkLost, Observable, Reply, ReplyTo, RequestError, Requester, caught, caught_now,
+    Answer, Asked, Asking, DeathCause, LinkLost, Observable, Reply, ReplyTo, RequestError, Requester,
+    WorkerDeath, WorkerLimit, caught, caught_now,
 };
 pub use route::{Answering, Deliver, Delivery, Patience, Respond, Running, Ticket, ToInbox, Wait};
 pub use router::Router;

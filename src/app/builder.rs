@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use edri_manager::{IntoHost, Placement};
 use edri_router::Router;
-use edri_worker::{Pool, Worker};
+use edri_worker::Workers;
 
 use super::checks::Checks;
 use super::order::{Order, order};
@@ -81,8 +81,9 @@ impl App {
         self
     }
 
-    /// Adds a pool of workers, which answer their job's type on the router.
-    pub fn workers<W: Worker>(mut self, pool: Pool<W>) -> Self {
+    /// Adds a pool of workers, which answer their job's type on the router: a [`Pool`](edri_worker::Pool), or one of
+    /// [commands](edri_worker::Pool::command).
+    pub fn workers<P: Workers>(mut self, pool: P) -> Self {
         self.pools.push(Box::new(move |router| {
             Box::pin(async move { Ok(Box::new(pool.start(router)?) as Box<dyn Part>) })
         }));

@@ -67,6 +67,31 @@ async fn deaf() -> Result<(), edri::Error> {
     app.run_until(async move { router.request(Block(FOR_EVER)).await }).await.map(drop)
 }
 
+/// A shell that takes its time for a job, which is a process of its own.
+#[cfg(target_os = "linux")]
+#[edri::main]
+async fn command() -> Result<(), edri::Error> {
+    #[derive(Request, serde::Serialize)]
+    #[request(response = u64)]
+    struct Wait;
+
+    let script = "read job; sleep 0.4321; echo '{\"id\":1,\"response\":1}'; read job; sleep 1000";
+    let pool = Pool::command::<Wait>("/bin/sh", ["-c", script]);
+    let app = App::new().workers(pool).grace(Duration::from_secs(20)).start().await?;
+    let router = app.router().clone();
+    app.run_until(async move {
+        // The answer comes after the signal.
+        tokio::spawn(async move {
+            let answer = router.request(Wait).await;
+            println!("{answer:?}");
+        });
+        println!("at work");
+        std::future::pending::<()>().await;
+    })
+    .await
+    .map(drop)
+}
+
 /// Nothing to do.
 #[edri::main]
 async fn idle() -> Result<(), edri::Error> {
@@ -84,6 +109,8 @@ fn main() -> Result<(), edri::Error> {
         Some("thread") => busy_thread(),
         Some("blocked-thread") => blocked_thread(),
         Some("deaf") => deaf(),
+        #[cfg(target_os = "linux")]
+        Some("command") => command(),
         _ => idle(),
     }
 }

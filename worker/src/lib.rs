@@ -6,7 +6,12 @@
 //! running   a pool at work
 //! place     one worker's place in it: job after job
 //! thread    a place on a thread of its own
-//! record    a pool as its router sees it
+//! record    a pool as its router sees it; leftovers: what is left when it ends
+//! workers   what both kinds of pool have in common
+//!
+//! child     a process: started, limited, watched, ended          (Linux)
+//! crew      workers that are processes: kept alive, replaced     (Linux)
+//! command   those that run any program: `Pool::command`          (Linux)
 //! ```
 //!
 //! The same worker runs as a task or on a thread by changing one word.
@@ -39,13 +44,38 @@
 //! # }
 //! ```
 
+#[cfg(target_os = "linux")]
+mod child;
+#[cfg(target_os = "linux")]
+mod command;
+#[cfg(target_os = "linux")]
+mod crew;
+mod leftovers;
 mod place;
 mod pool;
 mod record;
 mod running;
 mod thread;
 mod worker;
+mod workers;
 
+#[cfg(target_os = "linux")]
+pub use child::{Limits, Stream, WorkerOutput};
+#[cfg(target_os = "linux")]
+pub use command::{CommandPool, Invocation, Lines, Output, PerJob};
+#[cfg(target_os = "linux")]
+pub use crew::{CrashLoop, CrashLoopOver, PoolControl, ReloadError, WorkerLost};
 pub use pool::{Pool, PoolError};
 pub use running::{RunningPool, Unfinished};
 pub use worker::{Worker, WorkerContext};
+pub use workers::Workers;
+
+/// What `fuzz/` feeds.
+#[cfg(all(fuzzing, target_os = "linux"))]
+#[doc(hidden)]
+pub mod __fuzzing {
+    /// Bytes as a worker may write them.
+    pub fn line(bytes: &[u8]) {
+        crate::command::fuzz_line(bytes);
+    }
+}

@@ -121,7 +121,8 @@ impl Busy {
         &self.0
     }
 
-    fn begin(self: &Arc<Self>) -> AtWork {
+    /// A job begins, and ends when what this gives is dropped.
+    pub(crate) fn begin(self: &Arc<Self>) -> AtWork {
         self.0.begin(0);
         AtWork(Arc::clone(self))
     }
@@ -140,7 +141,7 @@ impl Busy {
     }
 }
 
-struct AtWork(Arc<Busy>);
+pub(crate) struct AtWork(Arc<Busy>);
 
 impl Drop for AtWork {
     fn drop(&mut self) {

@@ -1,12 +1,15 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::io;
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Weak};
 
 use edri_event::Event as _;
-use edri_router::{Asked, Capacity, Context, Inbox, InboxSettings, Overflow, Part, Respond, Router, ToInbox};
+use edri_router::{
+    Asked, Capacity, Context, Inbox, InboxSettings, Overflow, Part, Respond, Router, SharedReceiver, ToInbox,
+};
 
+use crate::leftovers::Leftovers;
 use crate::place::{Busy, Place};
 use crate::record::Record;
 use crate::running::{RunningPool, Staff};
@@ -36,7 +39,7 @@ use crate::worker::{Worker, WorkerContext};
 /// # }
 /// ```
 #[must_use = "workers work when their pool is started"]
-pub struct Pool<W: Worker> {
+pub struct Pool<W> {
     make: Arc<dyn Fn() -> W + Send + Sync>,
     place: Where,
     size: usize,
@@ -60,6 +63,14 @@ pub enum PoolError {
     NoWorkers {
         /// The pool's name.
         name: String,
+    },
+    /// The program that the workers are to run cannot be started.
+    #[error("the pool {name} cannot start its program: {source}")]
+    Program {
+        /// The pool's name.
+        name: String,
+        /// What is in the way.
+        source: io::Error,
     },
     /// The operating system gave no thread.
     #[error("the pool {name} could not start a thread: {source}")]
@@ -163,13 +174,14 @@ impl<W: Worker> Pool<W> {
             }
         }
         tracing::debug!(pool = &*name, job = W::Job::name(), size = self.size, place = ?self.place, "pool started");
-        let jobs = Arc::downgrade(&jobs);
+        let jobs: Weak<dyn Leftovers> = Arc::<SharedReceiver<_>>::downgrade(&jobs);
         let record = Arc::new(Record {
             name: Arc::clone(&name),
             job: W::Job::name(),
             inbox: behind_inbox,
             workers: busy,
             closed: AtomicBool::new(false),
+            condition: None,
         });
         router.attach_part(&(Arc::clone(&record) as Arc<dyn Part>));
         Ok(RunningPool::new(router.clone(), responder, monitor, jobs, record, staff))
@@ -177,14 +189,14 @@ impl<W: Worker> Pool<W> {
 }
 
 /// The type's own name, without its path and its parameters.
-fn type_name<W>() -> &'static str {
+pub(crate) fn type_name<W>() -> &'static str {
     let full = std::any::type_name::<W>();
     // A type from within an impl of a trait begins with `<Type as Trait>`.
     let path = full.split('<').find(|part| !part.is_empty()).unwrap_or(full);
     path.rsplit("::").next().unwrap_or(path)
 }
 
-impl<W: Worker> fmt::Debug for Pool<W> {
+impl<W> fmt::Debug for Pool<W> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { place, size, name, inbox, .. } = self;
         formatter

@@ -5,6 +5,15 @@ use edri_router::{Chart, Current, Health, Meter, Part, PartKind, PartState, Vita
 
 use crate::place::Busy;
 
+/// What a pool adds to what its router sees of it.
+pub(crate) trait Condition: Send + Sync {
+    /// How it is.
+    fn health(&self) -> Health;
+
+    /// How many jobs its workers can have at once.
+    fn room(&self) -> usize;
+}
+
 /// A pool as its router sees it: its inbox, and what each of its workers notes.
 pub(crate) struct Record {
     pub(crate) name: Arc<str>,
@@ -14,6 +23,8 @@ pub(crate) struct Record {
     pub(crate) workers: Vec<Arc<Busy>>,
     /// It was told to stop.
     pub(crate) closed: AtomicBool,
+    /// There if its workers are processes, which come and go.
+    pub(crate) condition: Option<Arc<dyn Condition>>,
 }
 
 impl Record {
@@ -47,7 +58,7 @@ impl Part for Record {
     fn vitals(&self) -> Vitals {
         let mut vitals = self.inbox.vitals();
         let mut workers = Workers::default();
-        workers.limit = self.workers.len();
+        workers.limit = self.condition.as_ref().map_or(self.workers.len(), |condition| condition.room());
         workers.waiting = vitals.queued.total();
         for reading in self.meters().map(Meter::look) {
             vitals.counts.processed += reading.ended;
@@ -79,7 +90,7 @@ impl Part for Record {
     /// Answered here: a pool is asked for no opinion.
     fn poke(&self) {
         self.chart().answer(if self.has_workers() {
-            Health::ok()
+            self.condition.as_ref().map_or_else(Health::ok, |condition| condition.health())
         } else if self.closed.load(Ordering::Relaxed) {
             Health::ok().not_ready()
         } else {

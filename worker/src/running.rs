@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use edri_event::Request;
 use edri_router::{
-    Asked, Asking, Context, InboxMonitor, Loss, Message as _, Part, PartHealth, Reason, Registration,
-    Respond, Router, SharedReceiver, Tally, Vitals, check_one,
+    Asking, Context, InboxMonitor, Part, PartHealth, Registration, Respond, Router, Tally, Vitals, check_one,
 };
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
 
+use crate::leftovers::{Closing, Cut, Leftovers};
 use crate::record::Record;
 
 /// Workers at work. Dropping it stops them: they take no new jobs, do those that wait, and end.
@@ -21,17 +21,22 @@ pub struct RunningPool<R: Request> {
     responder: Arc<dyn Respond<R>>,
     monitor: InboxMonitor,
     /// What the workers take their jobs from. They alone keep it: when the last of them is gone, so is what waits.
-    jobs: Weak<SharedReceiver<Asked<R>>>,
+    jobs: Weak<dyn Leftovers>,
     record: Arc<Record>,
     registration: Option<Registration>,
     staff: Staff,
+    /// What there is where workers are processes.
+    #[cfg(target_os = "linux")]
+    processes: Option<Arc<dyn crate::crew::Replaceable>>,
 }
 
-/// The workers' tasks and threads.
+/// The workers' tasks and threads, and what they are told.
 #[derive(Default)]
 pub(crate) struct Staff {
     pub(crate) tasks: Vec<JoinHandle<()>>,
     pub(crate) threads: Vec<oneshot::Receiver<()>>,
+    pub(crate) closing: watch::Sender<Closing>,
+    pub(crate) cut: Cut,
 }
 
 /// What was left when a pool's time to stop was over.
@@ -51,11 +56,28 @@ impl<R: Request> RunningPool<R> {
         router: Router,
         responder: Arc<dyn Respond<R>>,
         monitor: InboxMonitor,
-        jobs: Weak<SharedReceiver<Asked<R>>>,
+        jobs: Weak<dyn Leftovers>,
         record: Arc<Record>,
         staff: Staff,
     ) -> Self {
-        Self { router, responder, monitor, jobs, record, registration: None, staff }
+        Self {
+            router,
+            responder,
+            monitor,
+            jobs,
+            record,
+            registration: None,
+            staff,
+            #[cfg(target_os = "linux")]
+            processes: None,
+        }
+    }
+
+    /// What its controls know it by.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn of_processes(mut self, processes: Arc<dyn crate::crew::Replaceable>) -> Self {
+        self.processes = Some(processes);
+        self
     }
 
     pub(crate) fn serve(&mut self, router: &Router) {
@@ -110,23 +132,52 @@ impl<R: Request> RunningPool<R> {
         check_one(&*self.record, Duration::ZERO).await
     }
 
+    /// What its workers may be asked for from elsewhere. Tasks and threads may be asked for nothing.
+    #[cfg(target_os = "linux")]
+    pub fn control(&self) -> crate::PoolControl {
+        let control = crate::PoolControl::new();
+        if let Some(processes) = &self.processes {
+            control.set(processes);
+        }
+        control
+    }
+
+    /// Replaces workers that are processes by new ones, from the executable as it is now: see
+    /// [`PoolControl::reload`](crate::PoolControl::reload).
+    ///
+    /// # Errors
+    /// As there; [`NotRunning`](crate::ReloadError::NotRunning) for tasks and threads, too, which have no executable.
+    #[cfg(target_os = "linux")]
+    pub async fn reload(&self) -> Result<usize, crate::ReloadError> {
+        self.control().reload().await
+    }
+
     /// Takes no more jobs from here on; those that wait will be done.
     pub fn close(&mut self) {
         self.registration = None;
         self.record.closed.store(true, Ordering::Relaxed);
         self.monitor.close();
+        self.staff.closing.send_if_modified(|closing| {
+            let is_open = *closing == Closing::Open;
+            if is_open {
+                *closing = Closing::Closed;
+            }
+            is_open
+        });
     }
 
     /// Stops it: it takes no more jobs, does those that wait, and its workers end.
     ///
     /// At the deadline, jobs that still wait are discarded, and tasks are ended wherever they stand (one that
     /// blocks its thread cannot be, and is left behind after a moment's wait); the requesters of both are told.
-    /// Threads cannot be ended: each is left to finish its job, answers it, and ends.
+    /// Threads cannot be ended: each is left to finish its job, answers it, and ends. Processes that are still at work are
+    /// asked to end before the deadline, by the time they have for that or a quarter of what is left, and killed at it.
     ///
     /// Dropped while it waits, the pool ends as one that was dropped, without a deadline.
     pub async fn stop(mut self, deadline: Instant) -> Unfinished {
         self.close();
-        let Staff { tasks, threads } = std::mem::take(&mut self.staff);
+        self.staff.closing.send_replace(Closing::Until(deadline));
+        let Staff { tasks, threads, closing: _closing, cut } = std::mem::take(&mut self.staff);
         let mut late = Vec::new();
         for mut task in tasks {
             if timeout_at(deadline, &mut task).await.is_err() {
@@ -138,9 +189,10 @@ impl<R: Request> RunningPool<R> {
             late_threads |= timeout_at(deadline, thread).await.is_err();
         }
         if late.is_empty() && !late_threads {
-            return Unfinished::default();
+            return Unfinished { waiting: 0, running: cut.count() };
         }
-        let unfinished = Unfinished { waiting: self.discard_waiting(), running: self.busy() };
+        let running = self.busy() + cut.count();
+        let unfinished = Unfinished { waiting: self.discard_waiting(), running };
         late.iter().for_each(JoinHandle::abort);
         let patience = Instant::now() + UNTIL_ABORTED;
         for task in late {
@@ -152,13 +204,7 @@ impl<R: Request> RunningPool<R> {
 
     /// How many of them somebody still waited for.
     fn discard_waiting(&self) -> usize {
-        let Some(jobs) = self.jobs.upgrade() else { return 0 };
-        let mut waited_for = 0;
-        while let Some(asked) = jobs.try_recv() {
-            waited_for += usize::from(!asked.reply.is_cancelled());
-            asked.discard(Loss::unhandled(Reason::Stopped), jobs.office());
-        }
-        waited_for
+        self.jobs.upgrade().map_or(0, |jobs| jobs.discard())
     }
 }
 

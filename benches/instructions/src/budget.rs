@@ -17,14 +17,14 @@ const TOLERANCE: f64 = 0.06;
 
 /// As measured when there were spans and vitals for the first time. Whoever makes a path cheaper lowers its ratio.
 pub(crate) const ALL: &[Budget] = &[
-    Budget { workload: Workload::Notify, plain: Workload::Channel, ratio: 1.235 },
-    Budget { workload: Workload::NotifyAsync, plain: Workload::Channel, ratio: 1.965 },
+    Budget { workload: Workload::Notify, plain: Workload::Channel, ratio: 1.26 },
+    Budget { workload: Workload::NotifyAsync, plain: Workload::Channel, ratio: 1.87 },
     Budget { workload: Workload::InlineNotify, plain: Workload::Channel, ratio: 0.995 },
-    Budget { workload: Workload::Request, plain: Workload::ChannelAsk, ratio: 1.285 },
-    Budget { workload: Workload::RequestAsync, plain: Workload::ChannelAsk, ratio: 1.45 },
+    Budget { workload: Workload::Request, plain: Workload::ChannelAsk, ratio: 1.25 },
+    Budget { workload: Workload::RequestAsync, plain: Workload::ChannelAsk, ratio: 1.36 },
     Budget { workload: Workload::InlineRequest, plain: Workload::ChannelAsk, ratio: 0.262 },
     Budget { workload: Workload::InlineRequestAsync, plain: Workload::ChannelAsk, ratio: 0.495 },
-    Budget { workload: Workload::Job, plain: Workload::ChannelAsk, ratio: 1.455 },
+    Budget { workload: Workload::Job, plain: Workload::ChannelAsk, ratio: 1.38 },
 ];
 
 impl Budget {

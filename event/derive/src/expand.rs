@@ -97,10 +97,15 @@ impl Expansion<'_> {
                 let items = retain.as_ref().map(|retain| self.retention(retain));
                 ("Notification", items.unwrap_or_default())
             }
-            Particular::Request { response, policy } => {
+            Particular::Request { response, policy, idempotent } => {
                 let policy = self.policy(policy.as_ref());
+                let idempotent = idempotent.then(|| {
+                    quote!(
+                        const IDEMPOTENT: bool = true;
+                    )
+                });
                 let wire = self.wire("response_wire", &quote!(Self::Response), &response.to_token_stream());
-                ("Request", quote!(type Response = #response; #policy #wire))
+                ("Request", quote!(type Response = #response; #policy #idempotent #wire))
             }
             Particular::Tunnel { send, receive, policy } => {
                 let policy = self.policy(policy.as_ref());

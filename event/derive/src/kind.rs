@@ -22,7 +22,7 @@ impl Kind {
     pub(crate) const fn own_options(self) -> &'static [&'static str] {
         match self {
             Self::Notification => &["retain"],
-            Self::Request => &["response", "policy"],
+            Self::Request => &["response", "policy", "idempotent"],
             Self::Tunnel => &["send", "receive", "policy"],
         }
     }

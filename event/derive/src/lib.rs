@@ -57,6 +57,8 @@ pub fn notification(input: TokenStream) -> TokenStream {
 /// * `response = Type` (required): what a responder answers. If the request is shareable, so must this be.
 /// * `policy = "least_loaded"`: which of several responders is asked: `"local_first"` (without it), `"round_robin"`,
 ///   `"least_loaded"` or `"by_key"`; see `RoutePolicy`.
+/// * `idempotent`: to ask it twice does no harm, and it may be asked again when whoever answers it dies; see
+///   `Request::IDEMPOTENT`.
 ///
 /// ```
 /// use edri_event::{Event, Request};

@@ -34,7 +34,7 @@ pub(crate) enum Codec {
 #[expect(clippy::large_enum_variant, reason = "there is one of it per derive")]
 pub(crate) enum Particular {
     Notification { retain: Option<Retain> },
-    Request { response: Type, policy: Option<Ident> },
+    Request { response: Type, policy: Option<Ident>, idempotent: bool },
     Tunnel { send: Type, receive: Type, policy: Option<Ident> },
 }
 
@@ -66,6 +66,7 @@ struct Draft {
     retain: Option<Retain>,
     /// The variant of `RoutePolicy`.
     policy: Option<Ident>,
+    idempotent: bool,
     response: Option<Type>,
     send: Option<Type>,
     receive: Option<Type>,
@@ -102,6 +103,10 @@ impl Draft {
             }
             "retain" => self.retain = Some(Retain::read(&meta)?),
             "policy" => self.policy = Some(policy(&meta)?),
+            "idempotent" => {
+                flag(&meta)?;
+                self.idempotent = true;
+            }
             "response" => self.response = Some(payload(&meta, "response")?),
             "send" => self.send = Some(payload(&meta, "send")?),
             // What is left: the names were checked above.
@@ -124,6 +129,7 @@ impl Draft {
             Kind::Request => Particular::Request {
                 response: required(self.response, "response", "#[request(response = Type)]")?,
                 policy: self.policy,
+                idempotent: self.idempotent,
             },
             Kind::Tunnel => {
                 let example = "#[tunnel(send = Type, receive = Type)]";

@@ -101,10 +101,15 @@ impl Expansion<'_> {
     }
 
     /// The same for handlers that never wait, if there are any; the messages of others are given back.
-    pub(crate) fn handling_now(&self) -> Option<TokenStream> {
+    pub(crate) fn handling_now(&self) -> TokenStream {
         let Self { inbox, edri, private, handlers, .. } = self;
         if handlers.handlers.iter().all(|handler| handler.shape.is_async) {
-            return None;
+            return quote! {
+                #[inline]
+                fn may_wait(_message: &Self::Inbox) -> bool {
+                    true
+                }
+            };
         }
         let manager = quote!(let manager: &mut Self = &mut *self;);
         let arms = handlers.handlers.iter().filter(|handler| !handler.shape.is_async).map(|handler| {
@@ -115,7 +120,20 @@ impl Expansion<'_> {
                 #inbox::#variant(parcel) => ::core::result::Result::Ok({ #handled }),
             }
         });
-        Some(quote! {
+        let waits = handlers.handlers.iter().filter(|handler| handler.shape.is_async).map(|handler| {
+            let (conditions, variant) = (&handler.conditions, &handler.variant);
+            quote!(#(#conditions)* #inbox::#variant(_) => true,)
+        });
+        quote! {
+            #[inline]
+            fn may_wait(message: &Self::Inbox) -> bool {
+                match message {
+                    #(#waits)*
+                    #[allow(unreachable_patterns)]
+                    _ => false,
+                }
+            }
+
             #[inline]
             fn handle_now(
                 &mut self,
@@ -128,7 +146,7 @@ impl Expansion<'_> {
                     waits => ::core::result::Result::Err(waits),
                 }
             }
-        })
+        }
     }
 
     /// One event by a handler that never waits: an expression of type `Handled`.
@@ -271,7 +289,7 @@ impl Expansion<'_> {
                     };
                     #end
                     let handled = #private::judge(&outcome);
-                    reply.answer(outcome);
+                    cx.answer(reply, outcome);
                     handled
                 }
                 ::core::option::Option::None => #edri::Handled::Done,

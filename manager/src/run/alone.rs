@@ -66,6 +66,7 @@ pub(super) enum Left<M: Manager> {
 /// What follows, such as a hook, does not ask on behalf of the last event.
 fn at_rest(mut cx: Context) -> Context {
     cx.end();
+    cx.wake();
     cx
 }
 
@@ -78,6 +79,7 @@ pub(super) async fn mailbox<M: Manager, O: Overseer>(
     overseer: &O,
 ) -> Left<M> {
     receiver.started();
+    cx = cx.waking_later();
     loop {
         let handled = match next_that_waits(&mut manager, &mut cx, receiver, overseer).await {
             Next::Waits(message) => {
@@ -183,10 +185,17 @@ async fn next_that_waits<M: Manager, O: Overseer>(
                 return Poll::Ready(Next::Recalled);
             }
             answer_if_asked(manager, receiver);
-            match receiver.poll_recv(task) {
+            let received = receiver.poll_recv(task);
+            // The responder has seen to the rest: nothing keeps it from going to sleep, or from the next.
+            cx.wake();
+            match received {
                 // Where somebody listens all go the same way, which has a place for their spans.
                 Poll::Ready(Some(message)) if is_traced() => {
                     return Poll::Ready(Next::Waits(in_span(message, receiver, cx)));
+                }
+                Poll::Ready(Some(message)) if M::may_wait(&message) => {
+                    receiver.meter().begin(message.tag());
+                    return Poll::Ready(Next::Waits(message));
                 }
                 Poll::Ready(Some(message)) => match handle_now(manager, message, cx, receiver, overseer) {
                     Ok(Handled::Done) => {}
@@ -238,7 +247,10 @@ fn handle_now<M: Manager, O: Overseer>(
             return Ok(Handled::Done);
         }
         match receiver.next_in_hand() {
-            Some(next) => message = next,
+            Some(next) => {
+                cx.wake();
+                message = next;
+            }
             None => return Ok(Handled::Done),
         }
     }

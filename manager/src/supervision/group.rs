@@ -3,12 +3,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use edri_router::Reason;
+use edri_router::{Backoff, Reason};
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
 use super::member::Member;
-use super::policy::{Backoff, Budget};
+use super::policy::Budget;
 use super::restarts::Restarts;
 
 /// Managers that restart together: when one of them is restarted, all are, each after the event it is on. They share

@@ -19,5 +19,5 @@ mod supervisor;
 pub use group::Group;
 pub(crate) use member::Member;
 pub use news::{End, ManagerRestarted, ManagerStopped};
-pub use policy::{Backoff, Budget, Essential, HandlerTimeout, Jitter, Restart, Supervision};
+pub use policy::{Budget, Essential, HandlerTimeout, Restart, Supervision};
 pub(crate) use supervisor::{Make, Standing, Supervisor, made, started};

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use edri_router::{Overdue, Reason};
+use edri_router::{Backoff, Overdue, Reason};
 
 /// When a manager is replaced by a new one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,7 +34,7 @@ pub struct Supervision {
     pub restart: Option<Restart>,
     /// How often it may be, before it is stopped.
     pub budget: Budget,
-    /// How soon it is.
+    /// How soon it is: the later the more restarts there have been in the budget's period.
     pub backoff: Backoff,
     /// How often a notification whose handler took the manager down is delivered again, to the new one and before
     /// all others, until it becomes a dead letter. 0 unless told otherwise.
@@ -67,64 +67,6 @@ pub struct Budget {
 impl Default for Budget {
     fn default() -> Self {
         Self { restarts: 5, within: Duration::from_secs(60) }
-    }
-}
-
-/// How long to wait before a restart: the longer the more there have been in the [budget](Budget)'s period.
-///
-/// Unless told otherwise 100 ms before the first, twice as long before each further one, up to 30 seconds, with
-/// [jitter](Jitter).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Backoff {
-    /// Before the first restart.
-    pub first: Duration,
-    /// By how much longer before each further one.
-    pub factor: u32,
-    /// At most.
-    pub cap: Duration,
-    /// What is taken off by chance.
-    pub jitter: Jitter,
-}
-
-/// Takes up to a half off a waiting time by chance, so that managers that fell together do not rise together.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Jitter {
-    /// Nothing.
-    Off,
-    /// Differently in each run of the program.
-    #[default]
-    Random,
-    /// The same in each run, from this seed.
-    Seeded(u64),
-}
-
-impl Backoff {
-    /// Always the same time, without jitter.
-    pub const fn constant(time: Duration) -> Self {
-        Self { first: time, factor: 1, cap: time, jitter: Jitter::Off }
-    }
-
-    /// From `first` on, twice as long each time, up to `cap`, with jitter.
-    pub const fn doubling(first: Duration, cap: Duration) -> Self {
-        Self { first, factor: 2, cap, jitter: Jitter::Random }
-    }
-
-    /// The same with another jitter.
-    pub const fn jitter(self, jitter: Jitter) -> Self {
-        Self { jitter, ..self }
-    }
-
-    /// Before the `attempt`th restart, which counts from 1, without jitter.
-    pub(crate) fn before(&self, attempt: u32) -> Duration {
-        let factor = self.factor.saturating_pow(attempt.saturating_sub(1));
-        self.first.checked_mul(factor).unwrap_or(self.cap).min(self.cap)
-    }
-}
-
-impl Default for Backoff {
-    fn default() -> Self {
-        Self::doubling(Duration::from_millis(100), Duration::from_secs(30))
     }
 }
 

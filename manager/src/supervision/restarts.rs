@@ -1,17 +1,16 @@
 use std::collections::VecDeque;
-use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
+use edri_router::{Backoff, Delays};
 use tokio::time::Instant;
 
-use super::policy::{Backoff, Budget, Jitter};
+use super::policy::Budget;
 
 /// How many restarts there have been lately, and when the next is due. Without a clock: time is handed in.
 #[derive(Debug)]
 pub(super) struct Restarts {
     budget: Budget,
-    backoff: Backoff,
-    chance: Option<Chance>,
+    delays: Delays,
     /// Those within the period, oldest first: never more than the budget has.
     recent: VecDeque<Instant>,
 }
@@ -27,12 +26,7 @@ pub(super) struct Due {
 
 impl Restarts {
     pub(super) fn new(budget: Budget, backoff: Backoff) -> Self {
-        let chance = match backoff.jitter {
-            Jitter::Off => None,
-            Jitter::Random => Some(Chance(RandomState::new().hash_one(0))),
-            Jitter::Seeded(seed) => Some(Chance(seed)),
-        };
-        Self { budget, backoff, chance, recent: VecDeque::new() }
+        Self { budget, delays: backoff.delays(), recent: VecDeque::new() }
     }
 
     /// One more; `None` if the budget is spent.
@@ -46,34 +40,13 @@ impl Restarts {
         }
         self.recent.push_back(now);
         let attempt = before + 1;
-        let full = self.backoff.before(attempt);
-        let delay = self.chance.as_mut().map_or(full, |chance| full - chance.up_to(full / 2));
-        Some(Due { attempt, delay })
-    }
-}
-
-/// Steele, Lea and Flood's SplitMix64 (2014): small, and good enough to keep managers apart.
-#[derive(Debug)]
-struct Chance(u64);
-
-impl Chance {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        mixed ^ (mixed >> 31)
-    }
-
-    fn up_to(&mut self, most: Duration) -> Duration {
-        // 2^32 steps are fine enough.
-        let share = (self.next() >> 32) as f64 / f64::from(u32::MAX);
-        most.mul_f64(share)
+        Some(Due { attempt, delay: self.delays.before(attempt) })
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use edri_router::Jitter;
     use proptest::prelude::*;
 
     use super::*;

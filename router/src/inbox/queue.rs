@@ -11,7 +11,7 @@ use super::state::{Phase, State};
 use super::waits::Waits;
 use super::{InboxSettings, Overflow};
 use crate::dead_letter::DeadLetterOffice;
-use crate::sync::Mutex;
+use crate::sync::Latch;
 use crate::sync::atomic::Ordering;
 use crate::vitals::SAMPLED;
 
@@ -24,7 +24,7 @@ use crate::vitals::SAMPLED;
 ///
 /// Events are never dropped, made or woken for under the lock: their code is the user's.
 pub(crate) struct Queue<T> {
-    state: Mutex<State<T>>,
+    state: Latch<State<T>>,
     settings: InboxSettings,
     /// Where what is lost here goes.
     pub(super) office: DeadLetterOffice,
@@ -35,7 +35,7 @@ pub(crate) struct Queue<T> {
 impl<T> Queue<T> {
     pub(crate) fn new(settings: InboxSettings, office: DeadLetterOffice) -> Self {
         Self {
-            state: Mutex::new(State::new()),
+            state: Latch::new(State::new()),
             settings,
             office,
             hints: Line::default(),

@@ -2,6 +2,7 @@ use std::time::Duration;
 
 use edri_event::Failure;
 
+use super::death::WorkerDeath;
 use crate::dead_letter::Reason;
 
 /// Why a request was not answered with a response. It comes at once, whatever happened: nobody waits for a
@@ -35,6 +36,9 @@ pub enum RequestError {
         /// What the panic said.
         message: String,
     },
+    /// The process died that worked on it, or was to.
+    #[error("the worker died: {0}")]
+    WorkerDied(Box<WorkerDeath>),
     /// The responder stopped before it began with the request.
     #[error("the responder stopped before it handled the request")]
     Stopped,

@@ -7,13 +7,14 @@
 //! reply       the way back between the two
 //! answer      the outcome as observers see it
 //! closure     the smallest responder
-//! error       what can go wrong
+//! error       what can go wrong; death: how the process of a worker ended
 //! ```
 
 mod answer;
 mod asked;
 mod asking;
 mod closure;
+mod death;
 mod error;
 mod reply;
 mod requester;
@@ -24,6 +25,7 @@ pub use asked::Asked;
 pub use asking::Asking;
 pub(crate) use closure::{Closure, ClosureWith};
 pub use closure::{caught, caught_now};
+pub use death::{DeathCause, WorkerDeath, WorkerLimit};
 pub use error::{LinkLost, RequestError};
 pub(crate) use reply::{Audience, RequestId, Unanswered, Watch, reply};
 pub use reply::{Reply, ReplyTo};

@@ -11,7 +11,7 @@ use crate::sync::Latch;
 /// With `requester`, its task is woken by the answer without having polled for it.
 pub(crate) fn reply<T: Send + 'static>(requester: Option<&Waker>) -> (ReplyTo<T>, Reply<T>) {
     let requester = requester.cloned();
-    let slot = Arc::new(Slot(Latch::new(State::Waiting { requester, responders: Vec::new() })));
+    let slot = Arc::new(Slot(Latch::new(State::Waiting { requester, responders: None })));
     (ReplyTo { slot: Some(Arc::clone(&slot)) }, Reply { slot: Some(slot) })
 }
 
@@ -20,14 +20,45 @@ struct Slot<T>(Latch<State<T>>);
 enum State<T> {
     Waiting {
         requester: Option<Waker>,
-        /// Those who want to know when the requester goes away, each under its number; numbers rise.
-        responders: Vec<(u64, Waker)>,
+        responders: Option<Box<Responders>>,
     },
     Answered(Result<T, RequestError>),
     /// The requester has the answer.
     Done,
     /// The requester has gone away without an answer.
     Cancelled,
+}
+
+/// Those who want to know when the requester goes away, each under its number; numbers rise. Made for the first: few
+/// requests have one, and all are smaller for it.
+#[derive(Default)]
+struct Responders(Vec<(u64, Waker)>);
+
+impl Responders {
+    fn find(&self, number: u64) -> Result<usize, usize> {
+        self.0.binary_search_by_key(&number, |(number, _)| *number)
+    }
+
+    /// Wakes `waker` from now on, under the number that is answered.
+    fn watch(&mut self, known: Option<u64>, waker: &Waker) -> u64 {
+        if let Some(number) = known
+            && let Ok(index) = self.find(number)
+        {
+            self.0[index].1.clone_from(waker);
+            return number;
+        }
+        let number = self.0.last().map_or(0, |(last, _)| last + 1);
+        self.0.push((number, waker.clone()));
+        number
+    }
+
+    fn forget(&mut self, number: u64) -> Option<(u64, Waker)> {
+        self.find(number).ok().map(|index| self.0.remove(index))
+    }
+
+    fn wake(self) {
+        self.0.into_iter().for_each(|(_, waker)| waker.wake());
+    }
 }
 
 /// The responder's end of a request: answers it, once.
@@ -42,8 +73,14 @@ impl<T: Send + 'static> ReplyTo<T> {
     /// Answers. An answer that nobody waits for any more is dropped.
     pub fn answer(mut self, answer: Result<T, RequestError>) {
         if let Some(slot) = self.slot.take() {
-            slot.answer(answer);
+            wake(slot.answer(answer));
         }
+    }
+
+    /// The same, but for the requester, who is to be woken.
+    #[inline]
+    pub(crate) fn answer_unwoken(mut self, answer: Result<T, RequestError>) -> Option<Waker> {
+        self.slot.take().and_then(|slot| slot.answer(answer))
     }
 
     /// Whether the requester has gone away.
@@ -75,11 +112,11 @@ impl<T: Send + 'static> ReplyTo<T> {
 impl<T: Send + 'static> Drop for ReplyTo<T> {
     fn drop(&mut self) {
         if let Some(slot) = self.slot.take() {
-            slot.answer(Err(if std::thread::panicking() {
+            wake(slot.answer(Err(if std::thread::panicking() {
                 RequestError::Panicked { message: "(while it was dropped)".to_owned() }
             } else {
                 RequestError::Cancelled
-            }));
+            })));
         }
     }
 }
@@ -130,24 +167,34 @@ impl<T: Send + 'static> Drop for Reply<T> {
     fn drop(&mut self) {
         let Some(slot) = self.slot.take() else { return };
         let old = std::mem::replace(&mut *slot.0.lock(), State::Cancelled);
-        if let State::Waiting { responders, .. } = old {
-            responders.into_iter().for_each(|(_, waker)| waker.wake());
+        if let State::Waiting { responders: Some(responders), .. } = old {
+            responders.wake();
         }
     }
 }
 
 impl<T> Slot<T> {
-    fn answer(&self, answer: Result<T, RequestError>) {
+    /// Gives the requester to be woken.
+    #[inline]
+    fn answer(&self, answer: Result<T, RequestError>) -> Option<Waker> {
         let mut state = self.0.lock();
         // Where nobody waits any more the answer is dropped, though not under the lock.
-        let State::Waiting { requester, responders } = &mut *state else { return drop(state) };
-        let (requester, responders) = (requester.take(), std::mem::take(responders));
+        let State::Waiting { requester, responders } = &mut *state else {
+            drop(state);
+            return None;
+        };
+        let (requester, responders) = (requester.take(), responders.take());
         *state = State::Answered(answer);
         drop(state);
         drop(responders);
-        if let Some(requester) = requester {
-            requester.wake();
-        }
+        requester
+    }
+}
+
+#[inline]
+fn wake(requester: Option<Waker>) {
+    if let Some(requester) = requester {
+        requester.wake();
     }
 }
 
@@ -181,15 +228,7 @@ impl<T: Send> Cancellable for Slot<T> {
         match &mut *self.0.lock() {
             State::Cancelled => Poll::Ready(()),
             State::Waiting { responders, .. } => {
-                let known = watcher.and_then(|number| find(responders, number).ok());
-                match known {
-                    Some(index) => responders[index].1.clone_from(cx.waker()),
-                    None => {
-                        let number = responders.last().map_or(0, |(last, _)| last + 1);
-                        responders.push((number, cx.waker().clone()));
-                        *watcher = Some(number);
-                    }
-                }
+                *watcher = Some(responders.get_or_insert_default().watch(*watcher, cx.waker()));
                 Poll::Pending
             }
             State::Answered(_) | State::Done => Poll::Pending,
@@ -198,16 +237,12 @@ impl<T: Send> Cancellable for Slot<T> {
 
     fn forget(&self, watcher: u64) {
         let mut state = self.0.lock();
-        let State::Waiting { responders, .. } = &mut *state else { return };
-        let forgotten = find(responders, watcher).map(|index| responders.remove(index));
+        let State::Waiting { responders: Some(responders), .. } = &mut *state else { return };
+        let forgotten = responders.forget(watcher);
         drop(state);
         // A waker's code is not ours: it is dropped after the lock.
         drop(forgotten);
     }
-}
-
-fn find(responders: &[(u64, Waker)], number: u64) -> Result<usize, usize> {
-    responders.binary_search_by_key(&number, |(number, _)| *number)
 }
 
 impl Audience {

@@ -99,6 +99,16 @@ impl HandlerSpan {
         }
     }
 
+    /// The handler has ended badly, for a reason that is not told by [`caught`](crate::caught).
+    #[inline]
+    pub fn fail(&self, error: &RequestError) {
+        if self.0.is_some() {
+            let within = self.enter();
+            failed(error);
+            within.left();
+        }
+    }
+
     /// A handler that may wait, within the span.
     pub fn around<F>(self, handling: F) -> Traced<F> {
         Traced { handling, span: self }

@@ -1,6 +1,8 @@
 //! EDRI itself, as its users write it: managers by `#[manager]`, pools by `Pool`, everything through a router.
 
 mod ask;
+#[cfg(target_os = "linux")]
+mod command;
 mod idle;
 mod pool;
 mod table;
@@ -17,10 +19,18 @@ use crate::{
 
 /// The scenarios EDRI takes part in; the names of its contenders begin with `edri`.
 pub(crate) fn contenders() -> Vec<Contender> {
-    [tell::contenders(), ask::contenders(), pool::contenders(), table::contenders(), idle::contenders()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        tell::contenders(),
+        ask::contenders(),
+        pool::contenders(),
+        table::contenders(),
+        idle::contenders(),
+        #[cfg(target_os = "linux")]
+        command::contenders(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 /// Counts what it is told.

@@ -1,6 +1,8 @@
 //! Plain channels: what everything is compared with, and the floors below it.
 
 mod ask;
+#[cfg(target_os = "linux")]
+mod command;
 mod fanout;
 mod idle;
 mod pool_tasks;
@@ -20,6 +22,8 @@ pub(crate) fn contenders() -> Vec<Contender> {
         pool_tasks::contenders(),
         pool_threads::contenders(),
         idle::contenders(),
+        #[cfg(target_os = "linux")]
+        command::contenders(),
     ]
     .into_iter()
     .flatten()

@@ -1,0 +1,112 @@
+//! A worker that crashes, leaks, hangs and babbles, and a program that shrugs.
+//!
+//! The worker is a process of its own, which speaks in lines of JSON and could be written in any language; here it is this
+//! same program, started with the argument `worker`.
+//!
+//! ```text
+//! cargo run --example sandbox
+//! ```
+
+#![allow(clippy::print_stdout, reason = "an example shows what it does")]
+
+#[cfg(target_os = "linux")]
+mod program {
+    use std::time::Duration;
+
+    use edri::prelude::*;
+    use edri::worker::{WorkerLost, WorkerOutput};
+    use serde::{Deserialize, Serialize};
+
+    /// What the worker is to do. Whatever it does, to do it twice does no harm.
+    #[derive(Request, Serialize, Deserialize, Clone, Copy, Debug)]
+    #[request(response = u64, idempotent)]
+    pub(crate) enum Chore {
+        /// Honest work.
+        Square(u64),
+        /// Ends in the middle of it.
+        Crash,
+        /// Takes memory and does not give it back.
+        Leak,
+        /// Never ends.
+        Hang,
+        /// Says what is no answer.
+        Babble,
+    }
+
+    #[edri::main]
+    pub(crate) async fn main() -> Result<(), edri::Error> {
+        let this_program = std::env::current_exe()?;
+        let sandbox = Pool::command::<Chore>(this_program, ["worker"])
+            .name("sandbox")
+            .size(2)
+            .limits(Limits::new().memory(64 << 20).open_files(32).processes(4).niceness(5))
+            .job_limit(Duration::from_secs(1))
+            .cancel_grace(Duration::from_millis(50))
+            .retries(1);
+        let app = App::new().workers(sandbox).start().await?;
+        let router = app.router();
+        let mut output = router.subscribe::<WorkerOutput>();
+        let mut lost = router.subscribe::<WorkerLost>();
+
+        let chores =
+            [Chore::Square(7), Chore::Crash, Chore::Leak, Chore::Hang, Chore::Babble, Chore::Square(8)];
+        for chore in chores {
+            match router.request(chore).await {
+                Ok(answer) => println!("{chore:?}: {answer}"),
+                Err(error) => println!("{chore:?}: {error}"),
+            }
+        }
+
+        println!("meanwhile:");
+        while let Some(lost) = lost.try_recv() {
+            println!("  a worker died: {}", lost.death);
+        }
+        while let Some(said) = output.try_recv() {
+            println!("  {} said: {}", said.worker, said.line);
+        }
+        app.shutdown(Duration::from_secs(5)).await.into_result()
+    }
+
+    /// The other side: what a worker in any language does.
+    pub(crate) fn worker() -> Result<(), Box<dyn std::error::Error>> {
+        #[derive(Deserialize)]
+        struct Job {
+            id: u64,
+            job: Chore,
+        }
+
+        for line in std::io::stdin().lines() {
+            let Job { id, job } = serde_json::from_str(&line?)?;
+            match job {
+                Chore::Square(number) => {
+                    println!("{}", serde_json::json!({"id": id, "response": number * number}))
+                }
+                Chore::Crash => {
+                    eprintln!("I have a bad feeling about this");
+                    std::process::abort();
+                }
+                Chore::Leak => {
+                    // A little more than it may have.
+                    std::mem::forget(vec![1_u8; 100 << 20]);
+                    std::thread::sleep(Duration::from_secs(60));
+                }
+                Chore::Hang => std::thread::sleep(Duration::from_secs(3600)),
+                Chore::Babble => println!("no, thank you"),
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    match std::env::args().nth(1).as_deref() {
+        Some("worker") => program::worker(),
+        _ => Ok(program::main()?),
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn main() {
+    println!("workers that are processes need Linux");
+}

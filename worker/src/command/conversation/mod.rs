@@ -1,0 +1,287 @@
+//! One worker that speaks in lines, from where its process was started to its burial.
+//!
+//! ```text
+//! hear   what it says
+//! see    what becomes of its jobs meanwhile
+//! bury   its end, and what becomes of the jobs that it has then
+//! ```
+
+mod bury;
+mod hear;
+mod see;
+
+use std::collections::BTreeMap;
+use std::future::pending;
+use std::sync::Arc;
+use std::time::Duration;
+
+use edri_event::{Failure, Request};
+use edri_router::{Context, RequestError};
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
+use tokio::net::unix::pipe;
+use tokio::time::{Instant, sleep_until};
+
+use super::flight::{Flight, Patience, Watching};
+use super::lines::LineWorkers;
+use super::notes::Publishing;
+use super::outgoing::Outgoing;
+use super::protocol::{JobLine, Ready};
+use crate::child::{Ends, Lines, Overlong, Process, Speaking, Voice, fill, speak};
+use crate::crew::{Alive, AtHand, End, LifeContext, STEADY, Stage, Taken};
+use crate::leftovers::Closing;
+
+/// One worker that speaks in lines, from where its process was started to its burial.
+pub(super) struct Conversation<R: Request> {
+    work: Arc<LineWorkers<R>>,
+    life: LifeContext,
+    cx: Context,
+    process: Process,
+    stdin: Outgoing,
+    stdout: pipe::Receiver,
+    lines: Lines,
+    voice: Voice,
+    stderr: Speaking,
+    alive: Alive,
+    /// The jobs that it has.
+    flights: BTreeMap<u64, Flight<R, Vec<u8>>>,
+    watches: FuturesUnordered<Watching>,
+    next_id: u64,
+    /// A notification that its subscribers have no room for: nothing more is read until they have.
+    publishing: Option<Publishing>,
+    /// What it has said of itself.
+    ready: Option<Ready>,
+    born: Instant,
+    answered: u64,
+    was_of_use: bool,
+    /// Lines in a row that could not be read.
+    unreadable: u32,
+    /// Lines that could not be read, and may have been the answer to any of several jobs.
+    unattributed: usize,
+    /// What was wrong with the last of them.
+    suspicion: String,
+    retiring: bool,
+    /// There will be no more jobs.
+    no_more: bool,
+    /// When it is ended though it still has jobs, since others of them are lost.
+    condemned: Option<Instant>,
+    /// When it is asked to end though it still has jobs, since the pool has to.
+    to_be_asked: Option<Instant>,
+    /// It was.
+    asked: bool,
+}
+
+/// Why a conversation ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fate {
+    /// It has no job, and gets no more.
+    InOrder,
+    /// The process has ended.
+    Ended,
+    /// It closed one of its pipes.
+    Closed,
+    NotReady,
+    Overdue,
+    Babbled,
+}
+
+/// How soon a worker that is not ready looks again whether it is still needed, when its pool is closed.
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
+impl<R: Request> Conversation<R> {
+    pub(super) fn new(work: Arc<LineWorkers<R>>, life: LifeContext, process: Process, ends: Ends) -> Self {
+        let crew = &work.crew;
+        let voice =
+            Voice { router: crew.router.clone(), worker: Arc::clone(&life.worker), process: process.id() };
+        if crew.policy.ready_within.is_none() {
+            life.stage.send_replace(Stage::Up);
+        }
+        Self {
+            cx: Context::new(crew.router.clone(), Arc::clone(&life.worker)),
+            stdin: Outgoing::new(ends.stdin),
+            stdout: ends.stdout,
+            lines: Lines::new(work.bounds.line, Overlong::Skip),
+            stderr: speak(voice.clone(), ends.stderr),
+            voice,
+            alive: crew.standing.come_alive(),
+            process,
+            flights: BTreeMap::new(),
+            watches: FuturesUnordered::new(),
+            next_id: 1,
+            publishing: None,
+            ready: None,
+            born: Instant::now(),
+            answered: 0,
+            was_of_use: false,
+            unreadable: 0,
+            unattributed: 0,
+            suspicion: String::new(),
+            retiring: false,
+            no_more: false,
+            condemned: None,
+            to_be_asked: None,
+            asked: false,
+            work,
+            life,
+        }
+    }
+
+    /// To the end of the worker's life.
+    pub(super) async fn hold(mut self) -> End {
+        let fate = self.talk().await;
+        self.bury(fate).await
+    }
+
+    async fn talk(&mut self) -> Fate {
+        let work = Arc::clone(&self.work);
+        let mut closing = work.crew.closing.clone();
+        self.heed(*closing.borrow_and_update());
+        loop {
+            if let Some(fate) = self.hear() {
+                return fate;
+            }
+            // One that is not ready does not hear from the inbox that there is nothing left to do.
+            let is_closed = *closing.borrow() != Closing::Open;
+            self.no_more |= is_closed && !self.is_ready() && work.crew.is_done();
+            if self.flights.is_empty() && (self.retiring || self.no_more) {
+                return Fate::InOrder;
+            }
+            let look_again = (is_closed && !self.is_ready()).then(|| Instant::now() + LOOK_AGAIN);
+            let (takes, alarm) = (self.takes_jobs(), self.alarm().into_iter().chain(look_again).min());
+            tokio::select! {
+                read = fill(&self.stdout, &mut self.lines), if self.publishing.is_none() => {
+                    if !matches!(read, Ok(1..)) {
+                        return Fate::Closed;
+                    }
+                }
+                () = published(&mut self.publishing) => self.publishing = None,
+                written = self.stdin.flush(), if !self.stdin.is_empty() => {
+                    if written.is_err() {
+                        return Fate::Closed;
+                    }
+                }
+                taken = work.crew.next(), if takes => match taken {
+                    Some(taken) => self.begin(taken),
+                    None => self.no_more = true,
+                },
+                Some(watched) = self.watches.next() => {
+                    if let Some(fate) = self.see(watched) {
+                        return fate;
+                    }
+                }
+                () = self.process.ended() => return Fate::Ended,
+                () = alarmed(alarm) => {
+                    if let Some(fate) = self.rouse(Instant::now()) {
+                        return fate;
+                    }
+                }
+                Ok(()) = self.life.retire.changed() => self.retire(),
+                Ok(()) = closing.changed() => self.heed(*closing.borrow_and_update()),
+            }
+        }
+    }
+
+    fn takes_jobs(&self) -> bool {
+        let is_open = !self.retiring && !self.no_more && !self.asked;
+        self.is_ready() && is_open && self.flights.len() < self.room() && self.stdin.has_room()
+    }
+
+    fn is_ready(&self) -> bool {
+        self.ready.is_some() || self.work.crew.policy.ready_within.is_none()
+    }
+
+    /// How many jobs it takes at a time.
+    fn room(&self) -> usize {
+        let asked_for = self.ready.and_then(|ready| ready.concurrency).unwrap_or(1);
+        asked_for.clamp(1, self.work.bounds.jobs)
+    }
+
+    fn retire(&mut self) {
+        self.retiring = true;
+        self.life.stage.send_replace(Stage::Retiring);
+    }
+
+    /// The pool is closed, or has to end by a certain time: then the worker is asked to before that.
+    fn heed(&mut self, closing: Closing) {
+        if let Closing::Until(deadline) = closing {
+            let now = Instant::now();
+            let kept = self.work.crew.policy.grace.min(deadline.saturating_duration_since(now) / 4);
+            self.to_be_asked = deadline.checked_sub(kept);
+        }
+    }
+
+    /// When something is due that nobody tells.
+    fn alarm(&self) -> Option<Instant> {
+        let ready = self.ready_by();
+        let steady = (!self.was_of_use).then(|| self.born + STEADY);
+        let asked = self.to_be_asked.filter(|_| !self.asked);
+        [ready, steady, asked, self.condemned].into_iter().flatten().min()
+    }
+
+    fn ready_by(&self) -> Option<Instant> {
+        let within = self.work.crew.policy.ready_within.filter(|_| self.ready.is_none())?;
+        Some(self.born + within)
+    }
+
+    fn rouse(&mut self, now: Instant) -> Option<Fate> {
+        let is_due = |time: Option<Instant>| time.is_some_and(|time| time <= now);
+        if is_due(self.ready_by()) {
+            return Some(Fate::NotReady);
+        }
+        if is_due(self.condemned) {
+            return Some(Fate::Overdue);
+        }
+        if is_due(self.to_be_asked) && !self.asked {
+            self.asked = true;
+            self.process.terminate();
+        }
+        if now >= self.born + STEADY {
+            self.note_use();
+        }
+        None
+    }
+
+    fn note_use(&mut self) {
+        self.was_of_use = true;
+        self.work.crew.note_use();
+    }
+
+    fn begin(&mut self, taken: Taken<R, Vec<u8>>) {
+        let work = Arc::clone(&self.work);
+        let Some((job, payload)) = AtHand::begin(&work.crew, &self.cx, self.life.seats.take(), taken) else {
+            return;
+        };
+        if payload.len() > work.bounds.line {
+            let (length, most) = (payload.len(), work.bounds.line);
+            let message = format!("the job has {length} bytes as JSON, expected at most {most}");
+            return job.answer(Err(RequestError::Failed(Failure::new("job-too-large", message))));
+        }
+        let id = self.next_id;
+        self.next_id += 1;
+        let time = job.due().map(|due| due.saturating_duration_since(Instant::now()));
+        let line = JobLine { id, event: R::name(), job: &payload, time, trace: job.trace() };
+        line.write(self.stdin.buffer());
+        self.stdin.flush_now();
+        let (flight, watching) = Flight::new(id, job);
+        self.watches.push(watching);
+        self.flights.insert(id, flight);
+    }
+
+    /// Whether it is at nothing any more but jobs that it does not leave.
+    fn is_lost(&self) -> bool {
+        self.condemned.is_some() && self.flights.values().all(|flight| flight.patience == Patience::Lost)
+    }
+}
+
+async fn published(publishing: &mut Option<Publishing>) {
+    match publishing {
+        Some(publishing) => publishing.await,
+        None => pending().await,
+    }
+}
+
+async fn alarmed(alarm: Option<Instant>) {
+    match alarm {
+        Some(alarm) => sleep_until(alarm).await,
+        None => pending().await,
+    }
+}

@@ -1,0 +1,105 @@
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use edri_event::{Failure, Meta, Request};
+use edri_router::{Asked, ReplyTo, RequestError, Router, SharedReceiver};
+use parking_lot::Mutex;
+use tokio::sync::{Notify, watch};
+
+use super::policy::Policy;
+use super::standing::Standing;
+use crate::leftovers::{Closing, Cut, Leftovers};
+use crate::running::Staff;
+
+/// What the slots of a pool share.
+pub(crate) struct Crew<R: Request, P> {
+    /// The pool's.
+    pub(crate) name: Arc<str>,
+    pub(crate) router: Router,
+    pub(crate) policy: Policy,
+    pub(crate) standing: Arc<Standing>,
+    /// Makes of a job what a worker gets.
+    pub(crate) prepare: Box<dyn Fn(R) -> Result<P, Failure> + Send + Sync>,
+    pub(crate) closing: watch::Receiver<Closing>,
+    pub(super) cut: Cut,
+    jobs: SharedReceiver<Asked<R>>,
+    again: Mutex<VecDeque<Again<R, P>>>,
+    more: Notify,
+}
+
+/// A job that is tried again.
+pub(crate) struct Again<R: Request, P> {
+    pub(super) payload: P,
+    pub(super) meta: Meta,
+    pub(super) reply: ReplyTo<R::Response>,
+    /// How often it was tried.
+    pub(super) attempts: u32,
+}
+
+/// A job that was taken.
+pub(crate) enum Taken<R: Request, P> {
+    New(Asked<R>),
+    Again(Again<R, P>),
+}
+
+impl<R: Request, P: Send + 'static> Crew<R, P> {
+    pub(crate) fn new(
+        name: Arc<str>,
+        router: Router,
+        policy: Policy,
+        standing: Arc<Standing>,
+        jobs: SharedReceiver<Asked<R>>,
+        prepare: Box<dyn Fn(R) -> Result<P, Failure> + Send + Sync>,
+        staff: &Staff,
+    ) -> Self {
+        let (closing, cut) = (staff.closing.subscribe(), staff.cut.clone());
+        let (again, more) = (Mutex::default(), Notify::new());
+        Self { name, router, policy, standing, prepare, closing, cut, jobs, again, more }
+    }
+
+    /// The next job: what is tried again comes first. `None` once the pool is closed and nothing waits.
+    ///
+    /// Cancel safe.
+    pub(crate) async fn next(&self) -> Option<Taken<R, P>> {
+        loop {
+            let (again, is_last) = {
+                let mut again = self.again.lock();
+                (again.pop_front(), again.is_empty())
+            };
+            if let Some(again) = again {
+                if !is_last {
+                    self.more.notify_one();
+                }
+                return Some(Taken::Again(again));
+            }
+            tokio::select! {
+                biased;
+                () = self.more.notified() => {}
+                asked = self.jobs.recv() => return asked.map(Taken::New),
+            }
+        }
+    }
+
+    /// Whoever is free next has this job.
+    pub(super) fn try_again(&self, job: Again<R, P>) {
+        self.again.lock().push_back(job);
+        self.more.notify_one();
+    }
+
+    /// Whether nothing waits, and nothing will.
+    pub(crate) fn is_done(&self) -> bool {
+        *self.closing.borrow() != Closing::Open && self.jobs.is_empty() && self.again.lock().is_empty()
+    }
+}
+
+impl<R: Request, P: Send + 'static> Leftovers for Crew<R, P> {
+    fn discard(&self) -> usize {
+        let again = std::mem::take(&mut *self.again.lock());
+        let mut waited_for = 0;
+        for Again { reply, .. } in again {
+            waited_for += usize::from(!reply.is_cancelled());
+            reply.answer(Err(RequestError::Stopped));
+        }
+        waited_for + self.jobs.discard()
+    }
+}
