@@ -103,6 +103,8 @@ mod guide {
     mod dead_letters {}
     #[doc = include_str!("../docs/src/supervision.md")]
     mod supervision {}
+    #[doc = include_str!("../docs/src/links.md")]
+    mod links {}
     #[doc = include_str!("../docs/src/promises.md")]
     mod promises {}
     #[doc = include_str!("../docs/src/observing.md")]

@@ -19,7 +19,8 @@ pub enum RoutePolicy {
     /// The one for whom the fewest events wait; those with equally few take turns.
     LeastLoaded,
     /// The same key goes to the same one, in order: if it has no room, its inbox's policy holds, and no other is
-    /// asked. When one leaves, only its keys move. Without a key they take turns.
+    /// asked. When one leaves, only its keys move. All routers that are linked choose the same one. Without a key they
+    /// take turns.
     ByKey,
 }
 

@@ -73,6 +73,7 @@ mod connection;
 mod drive;
 mod endpoint;
 mod event;
+mod guest;
 mod handshake;
 mod interest;
 mod lanes;
@@ -95,11 +96,16 @@ pub use channel::Cost;
 pub use closed::Closed;
 pub use endpoint::Endpoint;
 pub use event::{Event, Undelivered};
+pub use guest::{Door, Guest};
 pub use line::{Line, SendError, WriteError};
 pub use membership::{MemberGone, MemberId, Membership, NetworkEvent};
-pub use message::{AnswerError, Circumstances, Ending, Reports};
+pub use message::{AnswerError, Circumstances, Death, Ending, Reports};
 pub use settings::Settings;
-pub use transport::{Transport, memory};
+#[cfg(feature = "tcp")]
+pub use transport::Tcp;
+#[cfg(feature = "rustls")]
+pub use transport::tls;
+pub use transport::{Dial, Dialer, Transport, memory};
 pub use tunnel::TunnelId;
 pub use wire::{
     Consumer, Identity, Interest, Limits, Mismatch, Peer, Refusal, Refused, Role, Schema, Token, VERSION,

@@ -143,7 +143,7 @@ proptest! {
                 }
                 if settles {
                     settle().await;
-                    known.iter_mut().for_each(|known| drop(known.get_or_insert(next)));
+                    known.iter_mut().for_each(|known| *known = known.or(Some(next)));
                 }
                 for _ in 0..count {
                     accepted += a.notify(Ping(next)).await.unwrap().accepted;

@@ -76,7 +76,9 @@ async fn an_event_with_a_key_goes_to_the_same_member_from_whichever_router_it_is
     for (index, member) in members.iter_mut().enumerate() {
         let heard = heard(member);
         assert!(!heard.is_empty(), "keys are spread");
-        heard.into_iter().for_each(|number| drop(whose.entry(number).or_default().insert(index)));
+        for number in heard {
+            whose.entry(number).or_default().insert(index);
+        }
     }
     assert!(whose.len() == 100 && whose.values().all(|members| members.len() == 1), "{whose:?}");
 }

@@ -8,11 +8,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use edri_event::{Failure, Notification, Priority, Progress};
+use edri_event::{Event as _, Failure, Notification, Priority, Progress};
 use edri_link::memory::{Conditions, pair};
 use edri_link::{Closed, End, Link};
 use edri_router::{
-    Asked, Inbox, InboxSettings, Overflow, Receiver, Registration, RequestError, Router, ToInbox,
+    Asked, DeathCause, Inbox, InboxSettings, LinkLost, Overflow, Receiver, Registration, RequestError,
+    Router, ToInbox, WorkerDeath,
 };
 use futures_util::future::join_all;
 use serde::{Deserialize, Serialize};
@@ -358,4 +359,44 @@ async fn an_event_of_another_shape_is_named_on_both_sides_and_the_rest_flows() {
     }
     routers.left.notify(Ping(3)).await.unwrap();
     assert_eq!(there.recv().await.unwrap().0, 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_reason_for_a_failure_survives_two_crossings() {
+    let death = WorkerDeath::new(
+        "resize-0",
+        DeathCause::CrashLoop { deaths: 3, last: Box::new(DeathCause::Exited { code: 7 }) },
+        vec!["out of paper".to_owned()],
+    );
+    let event = Ask::name();
+    let reasons = [
+        RequestError::NoResponder { event },
+        RequestError::Overloaded,
+        RequestError::Failed(Failure::new("code", "message")),
+        RequestError::Panicked { message: "oh no".to_owned() },
+        RequestError::WorkerDied(Box::new(death)),
+        RequestError::Stopped,
+        RequestError::Abandoned,
+        RequestError::Expired,
+        RequestError::LinkLost(Box::new(LinkLost::new("elsewhere", "cut"))),
+        RequestError::Cancelled,
+    ];
+    let [a, b, c] = [Router::new(), Router::new(), Router::new()];
+    let _links = [support::net::link_apart(&a, &b).await, support::net::link(&b, &c).await];
+    let (mut asked, _place) = responder(&c, InboxSettings::default());
+    support::net::settle().await;
+    for reason in reasons {
+        let asking = tokio::spawn({
+            let a = a.clone();
+            async move { a.request(Ask(1)).await }
+        });
+        let asked = asked.recv().await.unwrap();
+        asked.reply.answer(Err(reason.clone()));
+        assert_eq!(asking.await.unwrap(), Err(reason));
+    }
+    let timed_out = a.request(Ask(1)).timeout(SECOND).await;
+    assert!(
+        matches!(timed_out, Err(RequestError::TimedOut { after, .. }) if after == SECOND),
+        "{timed_out:?}"
+    );
 }

@@ -77,8 +77,8 @@ impl<'r, E: Notification> Subscribe<'r, E> {
         self
     }
 
-    /// Shares the events with all others, managers among them, that subscribe to this type under the same group name:
-    /// each event goes to one of them.
+    /// Shares the events with all others, managers among them, that subscribe to this type under the same group name, on
+    /// this router and on those it is linked with: each event goes to one of them.
     ///
     /// An event with a key goes to the member of that key, in order, full or not; when a member leaves, only its keys
     /// move. Without a key they take turns, and a full member is passed over; if all are full, the overflow policy of

@@ -412,7 +412,7 @@ mod tests {
     #[test]
     fn a_lane_is_bounded_in_bytes_and_takes_one_event_of_any_size() {
         let bed = Bed::new(1_000, Overflow::Reject);
-        let mut large = || {
+        let large = || {
             let mut departure = Some(Departure::new(bed.event.clone(), 0, Meta::new(), Back::Nothing));
             bed.lane.push(&mut departure, &vec![0; 3 * MOST_BYTES], Wait::Never, &bed.office).0
         };

@@ -7,10 +7,11 @@ use tokio::time::Instant;
 use super::program::Program;
 use crate::drive::Driver;
 use crate::endpoint::{Closed, Endpoint};
+use crate::guest::{Door, Guest};
 use crate::handshake::Peer;
 use crate::interest::Mismatch;
 use crate::settings::Settings;
-use crate::transport::Transport;
+use crate::transport::{Dial, Dialer, Transport};
 
 /// A router's link to another router. It lives until either end closes it, or the connection is lost; dropping the
 /// handle closes it in order.
@@ -89,15 +90,39 @@ impl Link {
     /// How it goes shows in [`opened`](Self::opened) and [`closed`](Self::closed).
     pub fn start<T: Transport>(router: &Router, transport: T, end: End, settings: Settings) -> Self {
         let now = Instant::now().into_std();
-        let (tell, state) = watch::channel(State::default());
-        let (commands, close) = mpsc::unbounded_channel();
-        let program = Program::new(router, &settings, (tell, close));
+        let (link, program) = Self::prepare(router, &settings);
         let endpoint = match end {
             End::Connecting => Endpoint::connecting(settings, now),
             End::Accepting => Endpoint::accepting(settings, now),
         };
         tokio::spawn(Driver::new(transport, endpoint, program));
-        Self { state, commands }
+        link
+    }
+
+    /// Links `router` with whatever router answers at one of the dialer's addresses, over one connection after the other: with
+    /// [`Settings::rejoin`] the link goes on when a connection is lost. Needs a tokio runtime, and its timer.
+    ///
+    /// The first connection is waited for until the link is closed.
+    pub fn dial<D: Dial>(router: &Router, dialer: Dialer<D>, settings: Settings) -> Self {
+        let (link, program) = Self::prepare(router, &settings);
+        tokio::spawn(Driver::over(dialer, Endpoint::unconnected(settings), program));
+        link
+    }
+
+    /// Links `router` with a router that has connected, and says where connections of the same router are to be handed over
+    /// when it comes back. With the settings that it was greeted with.
+    pub fn accept<T: Transport>(router: &Router, guest: Guest<T>) -> (Self, Door<T>) {
+        let (endpoint, streams, door) = guest.into_streams();
+        let (link, program) = Self::prepare(router, endpoint.settings());
+        tokio::spawn(Driver::over(streams, endpoint, program));
+        (link, door)
+    }
+
+    fn prepare(router: &Router, settings: &Settings) -> (Self, Program) {
+        let (tell, state) = watch::channel(State::default());
+        let (commands, close) = mpsc::unbounded_channel();
+        let program = Program::new(router, settings, (tell, close));
+        (Self { state, commands }, program)
     }
 
     /// Ready when both ends know each other, and this one knows what the other wants.

@@ -17,6 +17,7 @@ pub(super) fn to_wire(error: RequestError) -> AnswerError {
         RequestError::Abandoned => AnswerError::Abandoned,
         RequestError::Expired => AnswerError::Expired,
         RequestError::Cancelled => AnswerError::Cancelled,
+        RequestError::WorkerDied(death) => AnswerError::WorkerDied(Box::new((*death).into())),
         RequestError::LinkLost(lost) => AnswerError::LinkLost { peer: Some(lost.peer), reason: lost.reason },
         other => AnswerError::Failed(Failure::new("error", other.to_string())),
     }
@@ -35,6 +36,7 @@ pub(super) fn from_wire(error: AnswerError, event: &'static str, peer: &str) -> 
         AnswerError::Expired => RequestError::Expired,
         AnswerError::Cancelled => RequestError::Cancelled,
         AnswerError::Codec { reason } => RequestError::Failed(Failure::new("codec", reason)),
+        AnswerError::WorkerDied(death) => RequestError::WorkerDied(Box::new((*death).into())),
         AnswerError::Restarted => {
             RequestError::LinkLost(Box::new(LinkLost::new(peer, "its router was started anew")))
         }

@@ -4,7 +4,7 @@ use std::task::Context;
 
 use bytes::Bytes;
 use edri_event::{Failure, Meta, Priority};
-use edri_router::{Back, DeadLetterOffice, Departure, Loss, Reason, Router};
+use edri_router::{Back, DeadLetterOffice, Departure, Loss, Reason, Router, Shareable};
 
 use super::addresses::Addresses;
 use super::calls::Calls;
@@ -105,11 +105,13 @@ impl Outgoing {
             return;
         }
         let Departure { event, to, meta, back, .. } = departure;
-        let circumstances = circumstances(&meta, lane);
+        let mut circumstances = circumstances(&meta, lane);
         let sent = match self.addresses.find(to) {
             None => Err((SendError::Unwanted, back)),
             Some(interest) => match back {
                 Back::Answer(answered) => {
+                    circumstances.idempotent =
+                        matches!(&event, Shareable::Request(event) if event.is_idempotent());
                     match endpoint.request_with(interest, &circumstances, put(payload)) {
                         Ok(call) => {
                             let progress = meta.progress().cloned();

@@ -141,6 +141,10 @@ impl Endpoint {
         }
     }
 
+    pub(crate) fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
     /// What the program is to learn next.
     #[inline]
     pub fn poll_event(&mut self) -> Option<Event> {

@@ -5,10 +5,12 @@
 //! bytes           numbers and payloads in them
 //! circumstances   what travels beside an event
 //! outcome         how a request ends, and how a direction of a tunnel does
+//! death           how the worker ended that had a request
 //! ```
 
 mod bytes;
 mod circumstances;
+mod death;
 #[cfg(test)]
 mod golden;
 mod outcome;
@@ -16,6 +18,7 @@ mod wire;
 
 pub(crate) use bytes::{Cursor, Malformed, put_number};
 pub use circumstances::{Circumstances, Reports};
+pub use death::Death;
 pub(crate) use outcome::cut;
 pub use outcome::{AnswerError, Ending};
 pub(crate) use wire::{BESIDE, LeftAt, Message, Opening, Party, Route, put_answer, put_event, put_item};

@@ -3,6 +3,8 @@ use std::time::Duration;
 use edri_event::Failure;
 use serde::{Deserialize, Serialize};
 
+use super::death::Death;
+
 /// Why a request that went over a link was not answered with a response.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
 #[non_exhaustive]
@@ -57,6 +59,9 @@ pub enum AnswerError {
     /// The router of the responder was started anew, and knows nothing of the request.
     #[error("the responder's router was started anew before the answer came")]
     Restarted,
+    /// The worker's process that had it died.
+    #[error("the worker died")]
+    WorkerDied(Box<Death>),
 }
 
 /// How one direction of a tunnel ended.
@@ -116,7 +121,7 @@ pub(crate) fn cut(text: String) -> String {
     cut_to(text, LONGEST_TEXT)
 }
 
-fn cut_to(mut text: String, most: usize) -> String {
+pub(super) fn cut_to(mut text: String, most: usize) -> String {
     if text.len() > most {
         let end = (0..=most).rev().find(|&end| text.is_char_boundary(end)).unwrap_or(0);
         text.truncate(end);

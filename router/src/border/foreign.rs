@@ -312,6 +312,13 @@ impl ShareableRequest for Foreign {
         Self::attach(self, router, Role::Responder, place)
     }
 
+    /// Of one that nobody here knows, that is not known.
+    fn is_idempotent(&self) -> bool {
+        self.known
+            .get()
+            .is_some_and(|known| matches!(known, Shareable::Request(known) if known.is_idempotent()))
+    }
+
     fn attach_observer(&self, router: &Router, place: Place) -> Registration {
         Self::attach(self, router, Role::Observer, place)
     }

@@ -115,6 +115,9 @@ pub trait ShareableRequest: ShareableEvent {
     /// Puts somebody far away among the responders.
     fn attach(&self, router: &Router, place: Place) -> Registration;
 
+    /// Whether it does no harm to ask it twice.
+    fn is_idempotent(&self) -> bool;
+
     /// Puts somebody far away among those who see the answers.
     fn attach_observer(&self, router: &Router, place: Place) -> Registration;
 

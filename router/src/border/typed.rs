@@ -253,6 +253,10 @@ impl<R: Request> ShareableRequest for OfRequest<R> {
         )
     }
 
+    fn is_idempotent(&self) -> bool {
+        R::IDEMPOTENT
+    }
+
     fn attach_observer(&self, router: &Router, place: Place) -> Registration {
         router.attach_place::<RequestRoute<R>>(
             TypeId::of::<R>(),
