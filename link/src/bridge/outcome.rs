@@ -47,6 +47,19 @@ pub(super) fn from_wire(error: AnswerError, event: &'static str, peer: &str) -> 
     }
 }
 
+impl From<RequestError> for AnswerError {
+    fn from(error: RequestError) -> Self {
+        to_wire(error)
+    }
+}
+
+impl AnswerError {
+    /// What the requester of `event` is told, which went to `peer`.
+    pub fn into_request_error(self, event: &'static str, peer: &str) -> RequestError {
+        from_wire(self, event, peer)
+    }
+}
+
 /// The outcome of a request as it travels to those who observe answers.
 #[derive(Serialize, Deserialize)]
 struct Observed<'a> {
