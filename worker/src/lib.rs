@@ -12,6 +12,7 @@
 //! child     a process: started, limited, watched, ended          (Linux)
 //! crew      workers that are processes: kept alive, replaced     (Linux)
 //! command   those that run any program: `Pool::command`          (Linux)
+//! process   those that run this program: `Pool::processes`       (Linux)
 //! ```
 //!
 //! The same worker runs as a task or on a thread by changing one word.
@@ -53,6 +54,8 @@ mod crew;
 mod leftovers;
 mod place;
 mod pool;
+#[cfg(target_os = "linux")]
+mod process;
 mod record;
 mod running;
 mod thread;
@@ -62,13 +65,76 @@ mod workers;
 #[cfg(target_os = "linux")]
 pub use child::{Limits, Stream, WorkerOutput};
 #[cfg(target_os = "linux")]
-pub use command::{CommandPool, Invocation, Lines, Output, PerJob};
+pub use command::{CommandPool, Invocation, Lines, Output, PerJob, Stays};
 #[cfg(target_os = "linux")]
 pub use crew::{CrashLoop, CrashLoopOver, PoolControl, ReloadError, WorkerLost};
 pub use pool::{Pool, PoolError};
+#[cfg(target_os = "linux")]
+pub use process::{ProcessPool, ProcessWorker, Processes, enter};
 pub use running::{RunningPool, Unfinished};
 pub use worker::{Worker, WorkerContext};
 pub use workers::Workers;
+
+/// Enters a worker into the program's table of workers, so that it may run in processes of their own, with what makes a new
+/// one: what `#[worker]` does, for those that have their parameters filled in.
+///
+/// ```
+/// # use edri_event::{Failure, Request};
+/// # use edri_worker::{Worker, WorkerContext};
+/// # use serde::{Deserialize, Serialize};
+/// # #[derive(Request, Serialize, Deserialize)]
+/// # #[request(response = u64, shareable)]
+/// # struct Sort(Vec<u64>);
+/// # #[derive(Default)]
+/// # struct Sorter<T>(Vec<T>);
+/// # impl Worker for Sorter<u64> {
+/// #     type Job = Sort;
+/// #     async fn run(&mut self, _: Sort, _: &WorkerContext) -> Result<u64, Failure> { Ok(0) }
+/// # }
+/// edri_worker::enlist!(Sorter<u64>, Sorter::default);
+/// ```
+#[macro_export]
+macro_rules! enlist {
+    ($worker:ty, $make:expr $(,)?) => {
+        $crate::enlist!(
+            $worker,
+            $make,
+            ::core::concat!(::core::module_path!(), "::", ::core::stringify!($worker))
+        );
+    };
+    ($worker:ty, $make:expr, $name:expr $(,)?) => {
+        const _: () = {
+            impl $crate::__private::ProcessWorker for $worker {
+                const NAME: &'static str = $name;
+
+                fn make() -> Self {
+                    ($make)()
+                }
+            }
+            $crate::__submit!($worker);
+        };
+    };
+}
+
+/// What the macros write into your crate. Not part of the public API.
+#[doc(hidden)]
+#[cfg(target_os = "linux")]
+pub mod __private {
+    pub use edri_event::Event;
+    pub use inventory;
+
+    pub use crate::process::{Enlisted, ProcessWorker};
+    pub use crate::worker::Worker;
+}
+
+#[doc(hidden)]
+#[cfg(target_os = "linux")]
+#[macro_export]
+macro_rules! __submit {
+    ($worker:ty) => {
+        $crate::__private::inventory::submit! { $crate::__private::Enlisted::of::<$worker>() }
+    };
+}
 
 /// What `fuzz/` feeds.
 #[cfg(all(fuzzing, target_os = "linux"))]

@@ -14,7 +14,6 @@ use crate::worker::{Worker, WorkerContext};
 /// inbox is closed and empty.
 pub(crate) struct Place<W: Worker> {
     pub(crate) make: Arc<dyn Fn() -> W + Send + Sync>,
-    pub(crate) jobs: Arc<SharedReceiver<Asked<W::Job>>>,
     pub(crate) cx: WorkerContext,
     /// Whether its worker has a job.
     pub(crate) busy: Arc<Busy>,
@@ -23,16 +22,16 @@ pub(crate) struct Place<W: Worker> {
 }
 
 impl<W: Worker> Place<W> {
-    pub(crate) async fn run(mut self) {
+    pub(crate) async fn run(mut self, jobs: Arc<SharedReceiver<Asked<W::Job>>>) {
         // A pool is warm before its first job; what goes wrong here is tried again, and answered, with a job.
         let mut worker = self.hire().await.ok();
-        while let Some(asked) = self.jobs.recv().await {
+        while let Some(asked) = jobs.recv().await {
             worker = self.work(worker, asked).await;
         }
     }
 
     /// One job, by this worker or a new one; gives back the worker for the next.
-    async fn work(&mut self, worker: Option<W>, asked: Asked<W::Job>) -> Option<W> {
+    pub(crate) async fn work(&mut self, worker: Option<W>, asked: Asked<W::Job>) -> Option<W> {
         let busy = self.busy.begin();
         let Asked { event, meta, reply } = asked;
         let mut worker = match worker {
@@ -87,7 +86,7 @@ impl<W: Worker> Place<W> {
     }
 
     /// A new worker, set up.
-    async fn hire(&self) -> Result<W, RequestError> {
+    pub(crate) async fn hire(&self) -> Result<W, RequestError> {
         let hired = caught(async {
             let mut worker = (self.make)();
             worker.setup(&self.cx).await?;

@@ -72,6 +72,49 @@ pub enum PoolError {
         /// What is in the way.
         source: io::Error,
     },
+    /// Workers of this program cannot be processes, since a child would run all of the program, and not just the worker.
+    #[error(
+        "the pool {name} cannot start {worker} in a process: the program's `main` has no `#[edri::main]`, by which it would \
+         enter, and does not begin with `edri::worker::enter()` either (a test names an `executable` that does)"
+    )]
+    NoEntrance {
+        /// The pool's name.
+        name: String,
+        /// The worker's.
+        worker: &'static str,
+    },
+    /// A child would not find the worker.
+    #[error(
+        "the pool {name} cannot start {worker} in a process: it is not in the program's table of workers; expected \
+         `#[worker]` on its `impl Worker`"
+    )]
+    NotEnlisted {
+        /// The pool's name.
+        name: String,
+        /// The worker's.
+        worker: &'static str,
+    },
+    /// A child would not know which of several workers it is to be.
+    #[error(
+        "the pool {name} cannot start {worker} in a process: several workers have that name; expected \
+         `#[worker(name = \"…\")]` with another on one of them"
+    )]
+    Ambiguous {
+        /// The pool's name.
+        name: String,
+        /// The workers'.
+        worker: &'static str,
+    },
+    /// This process is a worker of a worker, and so on: one that starts a pool of its own kind would not come to an end.
+    #[error(
+        "the pool {name} cannot start: this process is a worker itself, {depth} deep, and no deeper ones are started"
+    )]
+    TooDeep {
+        /// The pool's name.
+        name: String,
+        /// How deep they may be.
+        depth: u32,
+    },
     /// The operating system gave no thread.
     #[error("the pool {name} could not start a thread: {source}")]
     Thread {
@@ -158,15 +201,15 @@ impl<W: Worker> Pool<W> {
             let membership = cx.one_of(Arc::clone(&name), self.size);
             let place = Place {
                 make: Arc::clone(&self.make),
-                jobs: Arc::clone(&jobs),
                 cx: WorkerContext { cx, number },
                 busy: Arc::clone(busy),
                 _membership: membership,
             };
+            let work = place.run(Arc::clone(&jobs));
             match self.place {
-                Where::Tasks => staff.tasks.push(tokio::spawn(place.run())),
+                Where::Tasks => staff.tasks.push(tokio::spawn(work)),
                 Where::Threads => {
-                    let thread = thread::spawn(worker_name, place.run());
+                    let thread = thread::spawn(worker_name, work);
                     staff
                         .threads
                         .push(thread.map_err(|source| PoolError::Thread { name: name.to_string(), source })?);

@@ -36,6 +36,7 @@ mod commands {
     use super::Workers;
     use crate::command::{CommandPool, Lines, PerJob};
     use crate::pool::PoolError;
+    use crate::process::{ProcessWorker, Processes};
     use crate::running::RunningPool;
 
     impl<R> Workers for CommandPool<R, Lines>
@@ -47,6 +48,14 @@ mod commands {
 
         fn start(self, router: &Router) -> Result<RunningPool<R>, PoolError> {
             CommandPool::<R, Lines>::start(self, router)
+        }
+    }
+
+    impl<W: ProcessWorker> Workers for CommandPool<W::Job, Processes<W>> {
+        type Job = W::Job;
+
+        fn start(self, router: &Router) -> Result<RunningPool<W::Job>, PoolError> {
+            CommandPool::<W::Job, Processes<W>>::start(self, router)
         }
     }
 

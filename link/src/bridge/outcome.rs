@@ -49,6 +49,18 @@ pub(super) fn from_wire(error: AnswerError, event: &'static str, peer: &str) -> 
 
 /// A response in its codec, or why there is none.
 type Outcome<'a> = Result<&'a [u8], RequestError>;
+impl From<RequestError> for AnswerError {
+    fn from(error: RequestError) -> Self {
+        to_wire(error)
+    }
+}
+
+impl AnswerError {
+    /// What the requester of `event` is told, which went to `peer`.
+    pub fn into_request_error(self, event: &'static str, peer: &str) -> RequestError {
+        from_wire(self, event, peer)
+    }
+}
 
 /// The outcome of a request as it travels to those who observe answers.
 #[derive(Serialize, Deserialize)]

@@ -1,7 +1,7 @@
 use std::ffi::OsString;
 use std::io;
 use std::os::fd::OwnedFd;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread;
@@ -37,9 +37,17 @@ pub(super) struct Leash {
 /// What this process has of a child: its end to be watched, and the ends of its pipes.
 pub(super) struct Pipes {
     pub(super) pidfd: OwnedFd,
-    pub(super) stdin: OwnedFd,
+    /// None where its standard input was given.
+    pub(super) stdin: Option<OwnedFd>,
     pub(super) stdout: OwnedFd,
     pub(super) stderr: OwnedFd,
+}
+
+/// What a child has for its standard input.
+pub(super) enum Input {
+    /// A pipe.
+    Pipe,
+    Given(OwnedFd),
 }
 
 enum Order {
@@ -54,6 +62,7 @@ struct Start {
     spec: Arc<Spec>,
     more: Vec<OsString>,
     worker: Arc<str>,
+    input: Input,
     keeper: Keeper,
     started: oneshot::Sender<io::Result<(Leash, Pipes)>>,
 }
@@ -80,9 +89,11 @@ impl Keeper {
         spec: Arc<Spec>,
         more: Vec<OsString>,
         worker: Arc<str>,
+        input: Input,
     ) -> io::Result<(Leash, Pipes)> {
         let (started, told) = oneshot::channel();
-        self.order(Order::Start(Box::new(Start { spec, more, worker, keeper: self.clone(), started })));
+        let keeper = self.clone();
+        self.order(Order::Start(Box::new(Start { spec, more, worker, input, keeper, started })));
         told.await.unwrap_or_else(|_| Err(io::Error::other("the thread that starts children has ended")))
     }
 
@@ -168,9 +179,14 @@ impl Round {
     fn carry_out(&mut self, order: Order) {
         match order {
             Order::Start(start) => {
-                let Start { spec, more, worker, keeper, started } = *start;
+                let Start { spec, more, worker, input, keeper, started } = *start;
+                let mut command = spec.command(&more, &worker);
+                match input {
+                    Input::Pipe => command.stdin(Stdio::piped()),
+                    Input::Given(input) => command.stdin(input),
+                };
                 // Should nobody want it any more, it ends where it is dropped.
-                let _ = started.send(self.start(&spec, &more, &worker, keeper));
+                let _ = started.send(self.start(&spec, command, keeper));
             }
             Order::Bury(group) => {
                 self.watch.end(group);
@@ -184,15 +200,8 @@ impl Round {
         }
     }
 
-    fn start(
-        &mut self,
-        spec: &Spec,
-        more: &[OsString],
-        worker: &str,
-        keeper: Keeper,
-    ) -> io::Result<(Leash, Pipes)> {
-        let mut command = spec.command(more, worker);
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    fn start(&mut self, spec: &Spec, mut command: Command, keeper: Keeper) -> io::Result<(Leash, Pipes)> {
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let before = BeforeExec {
             parent: getpid(),
             limits: spec.limits.of_kernel(),
@@ -216,10 +225,10 @@ impl Round {
         };
         let exceeded = self.watch.begin(group, spec.limits);
         let leash = Leash { keeper, group, exceeded, buried: false };
-        match (child.stdin.take(), child.stdout.take(), child.stderr.take()) {
-            (Some(stdin), Some(stdout), Some(stderr)) => {
-                let (stdin, stdout, stderr) = (stdin.into(), stdout.into(), stderr.into());
-                Ok((leash, Pipes { pidfd, stdin, stdout, stderr }))
+        match (child.stdout.take(), child.stderr.take()) {
+            (Some(stdout), Some(stderr)) => {
+                let stdin = child.stdin.take().map(OwnedFd::from);
+                Ok((leash, Pipes { pidfd, stdin, stdout: stdout.into(), stderr: stderr.into() }))
             }
             _ => Err(io::Error::other("a child without its pipes")),
         }

@@ -55,7 +55,7 @@ pub(crate) struct Voice {
     pub(crate) process: i32,
 }
 
-/// What a child writes to its standard error, being read.
+/// What a child writes to one of its streams, being read.
 pub(crate) struct Speaking {
     tail: Arc<Mutex<Tail>>,
     reader: JoinHandle<()>,
@@ -70,12 +70,17 @@ const LAST_WORDS: Duration = Duration::from_millis(500);
 
 /// Reads what a child writes to its standard error, to its end.
 pub(crate) fn speak(voice: Voice, pipe: pipe::Receiver) -> Speaking {
+    speak_of(voice, Stream::Stderr, pipe)
+}
+
+/// Reads what a child writes to one of its streams, to its end.
+pub(crate) fn speak_of(voice: Voice, stream: Stream, pipe: pipe::Receiver) -> Speaking {
     let tail = Arc::new(Mutex::new(Tail::default()));
-    let reader = tokio::spawn(read(voice, pipe, Arc::clone(&tail)));
+    let reader = tokio::spawn(read(voice, stream, pipe, Arc::clone(&tail)));
     Speaking { tail, reader }
 }
 
-async fn read(voice: Voice, pipe: pipe::Receiver, tail: Arc<Mutex<Tail>>) {
+async fn read(voice: Voice, stream: Stream, pipe: pipe::Receiver, tail: Arc<Mutex<Tail>>) {
     let mut lines = Lines::new(LONGEST, Overlong::Cut);
     let mut ration = Ration::new(Instant::now());
     let mut hear = |line: &[u8]| {
@@ -85,7 +90,7 @@ async fn read(voice: Voice, pipe: pipe::Receiver, tail: Arc<Mutex<Tail>>) {
                 if left_out > 0 {
                     tracing::warn!(worker = &*voice.worker, left_out, "lines of a worker were left out");
                 }
-                voice.say(Stream::Stderr, &line);
+                voice.say(stream, &line);
             }
             Share::No => {}
         }

@@ -1,7 +1,7 @@
 use std::ffi::OsString;
 use std::future::{Future, pending};
 use std::io;
-use std::os::fd::AsFd as _;
+use std::os::fd::{AsFd as _, OwnedFd};
 use std::sync::Arc;
 
 use edri_router::{DeathCause, WorkerLimit};
@@ -11,7 +11,7 @@ use tokio::net::unix::pipe;
 use tokio::time::sleep_until;
 
 use super::ending::{Ask, Ending};
-use super::keeper::{Keeper, Leash};
+use super::keeper::{Input, Keeper, Leash};
 use super::limits::Limits;
 use super::sample;
 use super::spec::Spec;
@@ -28,6 +28,12 @@ pub(crate) struct Process {
 /// The ends of its pipes.
 pub(crate) struct Ends {
     pub(crate) stdin: pipe::Sender,
+    pub(crate) stdout: pipe::Receiver,
+    pub(crate) stderr: pipe::Receiver,
+}
+
+/// The ends of the pipes of one that has something else for its standard input.
+pub(crate) struct OutputEnds {
     pub(crate) stdout: pipe::Receiver,
     pub(crate) stderr: pipe::Receiver,
 }
@@ -50,15 +56,38 @@ impl Process {
         more: Vec<OsString>,
         worker: &Arc<str>,
     ) -> io::Result<(Self, Ends)> {
+        let (process, stdin, OutputEnds { stdout, stderr }) =
+            Self::start_with(spec, more, worker, Input::Pipe).await?;
+        let stdin = stdin.ok_or_else(|| io::Error::other("a child without its pipes"))?;
+        let ends = Ends { stdin: pipe::Sender::from_owned_fd(stdin)?, stdout, stderr };
+        Ok((process, ends))
+    }
+
+    /// The same with a socket for its standard input.
+    pub(crate) async fn start_on(
+        spec: &Arc<Spec>,
+        more: Vec<OsString>,
+        worker: &Arc<str>,
+        socket: OwnedFd,
+    ) -> io::Result<(Self, OutputEnds)> {
+        let (process, _, ends) = Self::start_with(spec, more, worker, Input::Given(socket)).await?;
+        Ok((process, ends))
+    }
+
+    async fn start_with(
+        spec: &Arc<Spec>,
+        more: Vec<OsString>,
+        worker: &Arc<str>,
+        input: Input,
+    ) -> io::Result<(Self, Option<OwnedFd>, OutputEnds)> {
         let keeper = Keeper::get()?;
-        let (leash, pipes) = keeper.start(Arc::clone(spec), more, Arc::clone(worker)).await?;
+        let (leash, pipes) = keeper.start(Arc::clone(spec), more, Arc::clone(worker), input).await?;
         let pidfd = pipe::Receiver::from_owned_fd_unchecked(pipes.pidfd)?;
-        let ends = Ends {
-            stdin: pipe::Sender::from_owned_fd(pipes.stdin)?,
+        let ends = OutputEnds {
             stdout: pipe::Receiver::from_owned_fd(pipes.stdout)?,
             stderr: pipe::Receiver::from_owned_fd(pipes.stderr)?,
         };
-        Ok((Self { leash, pidfd, limits: spec.limits }, ends))
+        Ok((Self { leash, pidfd, limits: spec.limits }, pipes.stdin, ends))
     }
 
     /// The number of the process and of its group.

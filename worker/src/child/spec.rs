@@ -12,6 +12,8 @@ use super::limits::Limits;
 #[derive(Clone, Debug)]
 pub(crate) struct Spec {
     pub(crate) program: PathBuf,
+    /// What it is told that it is called, if not by its path.
+    pub(crate) called: Option<OsString>,
     pub(crate) arguments: Vec<OsString>,
     pub(crate) directory: Option<PathBuf>,
     /// All of it: nothing is inherited that is not named.
@@ -30,8 +32,8 @@ pub(crate) enum Value {
 
 impl Spec {
     pub(crate) fn new(program: PathBuf, arguments: Vec<OsString>) -> Self {
-        let (directory, environment, user, limits) = (None, Vec::new(), None, Limits::new());
-        Self { program, arguments, directory, environment, user, limits }
+        let (called, directory, environment, user, limits) = (None, None, Vec::new(), None, Limits::new());
+        Self { program, called, arguments, directory, environment, user, limits }
     }
 
     /// Finds the program, as a shell would: a name without a slash in the directories of this process's `PATH`. From
@@ -64,6 +66,9 @@ impl Spec {
     pub(super) fn command(&self, more: &[OsString], worker: &str) -> Command {
         let mut command = Command::new(&self.program);
         command.args(&self.arguments).args(more).env_clear().env("EDRI_WORKER", worker);
+        if let Some(called) = &self.called {
+            command.arg0(called);
+        }
         for (name, value) in &self.environment {
             match value {
                 Value::Set(value) => {

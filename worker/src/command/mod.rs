@@ -5,7 +5,6 @@
 //! lines          programs that stay: jobs and answers as lines of JSON
 //! conversation     one of them, from its start to its burial
 //! protocol         what is said in a line
-//! flight           a job that was sent and not answered, and the watch over it
 //! outgoing         what is still to be written
 //! notes            the notifications that a program may send
 //! per_job        programs that are started for each job
@@ -13,7 +12,6 @@
 //! ```
 
 mod conversation;
-mod flight;
 mod invocation;
 mod lines;
 mod notes;
@@ -26,7 +24,8 @@ mod start;
 #[cfg(fuzzing)]
 pub(crate) use fuzz::line as fuzz_line;
 pub use invocation::{Invocation, Output};
-pub use pool::{CommandPool, Lines, PerJob};
+pub use pool::{CommandPool, Lines, PerJob, Stays};
+pub(crate) use start::{Ground, Place};
 
 #[cfg(any(test, fuzzing))]
 mod fuzz;

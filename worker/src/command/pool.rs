@@ -53,13 +53,13 @@ use crate::pool::{Pool, type_name};
 /// ```
 #[must_use = "workers work when their pool is started"]
 pub struct CommandPool<R: Request, M = Lines> {
-    pub(super) spec: Spec,
-    pub(super) size: usize,
-    pub(super) name: Cow<'static, str>,
-    pub(super) inbox: InboxSettings,
-    pub(super) policy: Policy,
-    pub(super) controls: Vec<PoolControl>,
-    pub(super) mode: M,
+    pub(crate) spec: Spec,
+    pub(crate) size: usize,
+    pub(crate) name: Cow<'static, str>,
+    pub(crate) inbox: InboxSettings,
+    pub(crate) policy: Policy,
+    pub(crate) controls: Vec<PoolControl>,
+    pub(crate) mode: M,
     job: std::marker::PhantomData<fn(R)>,
 }
 
@@ -87,14 +87,21 @@ impl Pool<()> {
         arguments: impl IntoIterator<Item = impl AsRef<OsStr>>,
     ) -> CommandPool<R> {
         let arguments = arguments.into_iter().map(|argument| argument.as_ref().to_owned()).collect();
-        CommandPool {
-            spec: Spec::new(program.into(), arguments),
+        CommandPool::in_mode(Spec::new(program.into(), arguments), type_name::<R>(), Lines::default())
+    }
+}
+
+impl<R: Request, M> CommandPool<R, M> {
+    /// One worker, and nothing told of it.
+    pub(crate) fn in_mode(spec: Spec, name: &'static str, mode: M) -> Self {
+        Self {
+            spec,
             size: 1,
-            name: type_name::<R>().into(),
+            name: name.into(),
             inbox: InboxSettings::default(),
             policy: Policy::default(),
             controls: Vec::new(),
-            mode: Lines::default(),
+            mode,
             job: std::marker::PhantomData,
         }
     }
@@ -203,30 +210,26 @@ impl<R: Request, M> CommandPool<R, M> {
     }
 }
 
+/// Workers that are given one job after the other, in place of a process for each.
+pub trait Stays: sealed::Sealed {}
+
+impl Stays for Lines {}
+
+impl<W> Stays for crate::process::Processes<W> {}
+
+mod sealed {
+    pub trait Sealed {}
+
+    impl Sealed for super::Lines {}
+
+    impl<W> Sealed for crate::process::Processes<W> {}
+}
+
 /// What is told of workers that stay.
-impl<R: Request> CommandPool<R, Lines> {
-    /// The most jobs that a worker gets at a time, whatever it says that it takes: 64 unless told otherwise, and 1 at
-    /// least. A worker that says nothing gets one.
-    pub fn in_flight(mut self, jobs: usize) -> Self {
-        self.mode.bounds.jobs = jobs.max(1);
-        self
-    }
-
-    /// The longest line in either direction, in bytes: 1 MiB unless told otherwise. A job that is longer is answered with
-    /// a failure with the code `job-too-large`.
-    pub fn longest_line(mut self, bytes: usize) -> Self {
-        self.mode.bounds.line = bytes.max(1);
-        self
-    }
-
-    /// Lets workers send this notification, by its name. Nothing is deserialized that is not declared.
-    pub fn notifies<E: Notification + DeserializeOwned>(mut self) -> Self {
-        self.mode.notes.declare::<E>();
-        self
-    }
-
-    /// Waits for a worker to say that it is ready before it is given jobs, and replaces one that does not say so in that
-    /// time. Without it a worker is given its first job when it has been started.
+impl<R: Request, M: Stays> CommandPool<R, M> {
+    /// Replaces a worker that does not say within that time that it is ready. One that speaks in lines is waited for only if
+    /// this is told; without it it is given its first job when it has been started. A process of this program is ready when
+    /// its worker has been set up, and may take as long as it likes for that unless told otherwise.
     pub fn ready_within(mut self, time: Duration) -> Self {
         self.policy.ready_within = Some(time);
         self
@@ -258,6 +261,29 @@ impl<R: Request> CommandPool<R, Lines> {
     pub fn crash_loop(mut self, after: u32, pause: Backoff) -> Self {
         self.policy.breaker_after = Some(after.max(1));
         self.policy.pause = pause;
+        self
+    }
+}
+
+/// What is told of workers that stay, and speak in lines.
+impl<R: Request> CommandPool<R, Lines> {
+    /// The most jobs that a worker gets at a time, whatever it says that it takes: 64 unless told otherwise, and 1 at
+    /// least. A worker that says nothing gets one.
+    pub fn in_flight(mut self, jobs: usize) -> Self {
+        self.mode.bounds.jobs = jobs.max(1);
+        self
+    }
+
+    /// The longest line in either direction, in bytes: 1 MiB unless told otherwise. A job that is longer is answered with
+    /// a failure with the code `job-too-large`.
+    pub fn longest_line(mut self, bytes: usize) -> Self {
+        self.mode.bounds.line = bytes.max(1);
+        self
+    }
+
+    /// Lets workers send this notification, by its name. Nothing is deserialized that is not declared.
+    pub fn notifies<E: Notification + DeserializeOwned>(mut self) -> Self {
+        self.mode.notes.declare::<E>();
         self
     }
 

@@ -61,8 +61,8 @@ where
             bounds: mode.bounds,
         });
         Ok(ground.run(crew, mode.bounds.jobs, Some(condition), |crew, place| {
-            let Place { cx, seats, reloads, membership } = place;
-            let slot = Slot::new(crew, Arc::clone(&lives), cx, seats, reloads);
+            let Place { cx, number, seats, reloads, membership } = place;
+            let slot = Slot::new(crew, Arc::clone(&lives), (cx, number), seats, reloads);
             tokio::spawn(async move {
                 let _one_of_them = membership;
                 slot.run().await;
@@ -95,7 +95,7 @@ impl<R: Request> CommandPool<R, PerJob<R>> {
         let crew = ground.crew(mode.invoke);
         let (spec, codes): (_, Arc<[i32]>) = (Arc::clone(&ground.spec), mode.codes.into());
         Ok(ground.run(crew, 1, None, |crew, place| {
-            let Place { cx, seats, membership, reloads: _ } = place;
+            let Place { cx, seats, membership, .. } = place;
             let slot = PerJobSlot {
                 crew,
                 spec: Arc::clone(&spec),
@@ -113,10 +113,10 @@ impl<R: Request> CommandPool<R, PerJob<R>> {
 }
 
 /// What pools of both kinds are begun with.
-struct Ground<R: Request> {
+pub(crate) struct Ground<R: Request> {
     name: Arc<str>,
     router: Router,
-    spec: Arc<Spec>,
+    pub(crate) spec: Arc<Spec>,
     size: usize,
     policy: Policy,
     controls: Vec<PoolControl>,
@@ -126,11 +126,12 @@ struct Ground<R: Request> {
 }
 
 /// What a slot is begun with.
-struct Place {
-    cx: Context,
-    seats: Arc<Seats>,
-    reloads: mpsc::Receiver<Reload>,
-    membership: Membership,
+pub(crate) struct Place {
+    pub(crate) cx: Context,
+    pub(crate) number: usize,
+    pub(crate) seats: Arc<Seats>,
+    pub(crate) reloads: mpsc::Receiver<Reload>,
+    pub(crate) membership: Membership,
 }
 
 /// What controls know of a running pool.
@@ -150,7 +151,7 @@ impl Replaceable for Slots {
 }
 
 impl<R: Request> Ground<R> {
-    fn lay<M>(pool: CommandPool<R, M>, router: &Router) -> Result<(Self, M), PoolError> {
+    pub(crate) fn lay<M>(pool: CommandPool<R, M>, router: &Router) -> Result<(Self, M), PoolError> {
         let CommandPool { mut spec, size, name, inbox, policy, controls, mode, .. } = pool;
         if size == 0 {
             return Err(PoolError::NoWorkers { name: name.into_owned() });
@@ -162,7 +163,7 @@ impl<R: Request> Ground<R> {
         Ok((Self { name, router, spec, size, policy, controls, inbox, jobs, staff }, mode))
     }
 
-    fn crew<P: Send + 'static>(
+    pub(crate) fn crew<P: Send + 'static>(
         &self,
         prepare: Box<dyn Fn(R) -> Result<P, Failure> + Send + Sync>,
     ) -> Arc<Crew<R, P>> {
@@ -179,7 +180,7 @@ impl<R: Request> Ground<R> {
 
     /// Begins with as many slots as the pool has, each with room for so many jobs. With a condition the workers in them
     /// stay, and may be told to make room for others.
-    fn run<P: Send + 'static>(
+    pub(crate) fn run<P: Send + 'static>(
         self,
         crew: Arc<Crew<R, P>>,
         room: usize,
@@ -195,7 +196,7 @@ impl<R: Request> Ground<R> {
             workers.extend(seats.iter().cloned());
             let (reload, told) = mpsc::channel(1);
             reloads.push(reload);
-            let place = Place { cx, seats: Seats::new(seats), reloads: told, membership };
+            let place = Place { cx, number, seats: Seats::new(seats), reloads: told, membership };
             staff.tasks.push(begin(Arc::clone(&crew), place));
         }
         if condition.is_none() {

@@ -80,6 +80,12 @@ impl<R: Request, P: Send + 'static> Crew<R, P> {
         }
     }
 
+    /// The next job, if there is one now.
+    pub(crate) fn try_next(&self) -> Option<Taken<R, P>> {
+        let again = self.again.lock().pop_front();
+        again.map(Taken::Again).or_else(|| self.jobs.try_recv().map(Taken::New))
+    }
+
     /// Whoever is free next has this job.
     pub(super) fn try_again(&self, job: Again<R, P>) {
         self.again.lock().push_back(job);

@@ -21,10 +21,23 @@ pub(crate) trait Lives: Send + Sync + 'static {
 pub(crate) struct LifeContext {
     /// The worker's name.
     pub(crate) worker: Arc<str>,
+    /// Its number in the pool.
+    pub(crate) number: usize,
     pub(crate) seats: Arc<Seats>,
     pub(crate) stage: watch::Sender<Stage>,
     /// Set when it is to retire.
     pub(crate) retire: watch::Receiver<bool>,
+    /// What it is begun from.
+    pub(crate) begun: Begun,
+}
+
+/// What a life is begun from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Begun {
+    /// As those before it.
+    AsBefore,
+    /// The program as it is now: the pool is reloaded.
+    Anew,
 }
 
 /// How far a life is.
@@ -66,11 +79,16 @@ pub(super) struct Living {
 }
 
 impl Living {
-    pub(super) fn begin<L: Lives>(lives: &Arc<L>, worker: &Arc<str>, seats: &Arc<Seats>) -> Self {
+    pub(super) fn begin<L: Lives>(
+        lives: &Arc<L>,
+        (worker, number): (&Arc<str>, usize),
+        seats: &Arc<Seats>,
+        begun: Begun,
+    ) -> Self {
         let (stage, told) = watch::channel(Stage::Starting);
         let (retire, to_retire) = watch::channel(false);
-        let life =
-            LifeContext { worker: Arc::clone(worker), seats: Arc::clone(seats), stage, retire: to_retire };
+        let (name, seats) = (Arc::clone(worker), Arc::clone(seats));
+        let life = LifeContext { worker: name, number, seats, stage, retire: to_retire, begun };
         let task = tokio::spawn(Arc::clone(lives).live(life));
         Self { worker: Arc::clone(worker), task, stage: told, retire }
     }

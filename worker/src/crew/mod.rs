@@ -6,6 +6,7 @@
 //! slot       one place in the pool: a worker after the other, each a life
 //! life       what a slot and the life in it tell each other
 //! at_hand    a job in the hands of a worker: answered, tried again, or given up
+//! flight     one that was sent to its process and not answered, and the watch over it
 //! seats      where jobs at hand are measured
 //! standing   how the pool stands: workers alive, and its breaker
 //! breaker    when no further worker is started for a while
@@ -20,6 +21,7 @@ mod breaker;
 mod control;
 #[expect(clippy::module_inception, reason = "it is what the folder is about")]
 mod crew;
+mod flight;
 mod life;
 mod news;
 mod policy;
@@ -31,7 +33,8 @@ pub(crate) use at_hand::AtHand;
 pub use control::{PoolControl, ReloadError};
 pub(crate) use control::{Reload, Replaceable};
 pub(crate) use crew::{Crew, Taken};
-pub(crate) use life::{End, How, LifeContext, Lives, STEADY, Stage};
+pub(crate) use flight::{Flight, Patience, Watched, Watching};
+pub(crate) use life::{Begun, End, How, LifeContext, Lives, STEADY, Stage};
 pub use news::{CrashLoop, CrashLoopOver, WorkerLost};
 pub(crate) use policy::Policy;
 pub(crate) use seats::Seats;

@@ -13,7 +13,7 @@ use super::at_hand::AtHand;
 use super::breaker::Gate;
 use super::control::{Reload, ReloadError};
 use super::crew::{Crew, Taken};
-use super::life::{End, How, Lives, Living, Stage};
+use super::life::{Begun, End, How, Lives, Living, Stage};
 use super::news::{CrashLoop, CrashLoopOver, WorkerLost};
 use super::seats::Seats;
 use crate::leftovers::Closing;
@@ -23,6 +23,7 @@ pub(crate) struct Slot<R: Request, P, L> {
     crew: Arc<Crew<R, P>>,
     lives: Arc<L>,
     worker: Arc<str>,
+    number: usize,
     seats: Arc<Seats>,
     cx: Context,
     reloads: mpsc::Receiver<Reload>,
@@ -50,13 +51,14 @@ impl<R: Request, P: Clone + Send + 'static, L: Lives> Slot<R, P, L> {
     pub(crate) fn new(
         crew: Arc<Crew<R, P>>,
         lives: Arc<L>,
-        cx: Context,
+        (cx, number): (Context, usize),
         seats: Arc<Seats>,
         reloads: mpsc::Receiver<Reload>,
     ) -> Self {
         let delays = crew.policy.backoff.delays();
         Self {
             worker: cx.name().into(),
+            number,
             crew,
             lives,
             seats,
@@ -73,13 +75,18 @@ impl<R: Request, P: Clone + Send + 'static, L: Lives> Slot<R, P, L> {
     pub(crate) async fn run(mut self) {
         loop {
             if let Next::Worker = self.wait().await {
-                let living = Living::begin(&self.lives, &self.worker, &self.seats);
+                let begun = if self.reload.is_some() { Begun::Anew } else { Begun::AsBefore };
+                let living = self.begin(begun);
                 self.accompany(living).await;
             } else if self.former.next().await.is_none() {
                 return;
             }
             // One of the former may have died, and left a job that is tried again.
         }
+    }
+
+    fn begin(&self, begun: Begun) -> Living {
+        Living::begin(&self.lives, (&self.worker, self.number), &self.seats, begun)
     }
 
     /// A worker to the end of its life, or to where it retires: those that come in its place by a reload, too.
@@ -104,7 +111,7 @@ impl<R: Request, P: Clone + Send + 'static, L: Lives> Slot<R, P, L> {
                     return;
                 }
                 Some(Reload(told)) = self.reloads.recv() => {
-                    let mut new = Living::begin(&self.lives, &self.worker, &self.seats);
+                    let mut new = self.begin(Begun::Anew);
                     let up = self.until_up(&mut new).await;
                     if up.is_ok() {
                         living.retire();

@@ -22,13 +22,12 @@ use futures_util::stream::FuturesUnordered;
 use tokio::net::unix::pipe;
 use tokio::time::{Instant, sleep_until};
 
-use super::flight::{Flight, Patience, Watching};
 use super::lines::LineWorkers;
 use super::notes::Publishing;
 use super::outgoing::Outgoing;
 use super::protocol::{JobLine, Ready};
 use crate::child::{Ends, Lines, Overlong, Process, Speaking, Voice, fill, speak};
-use crate::crew::{Alive, AtHand, End, LifeContext, STEADY, Stage, Taken};
+use crate::crew::{Alive, AtHand, End, Flight, LifeContext, Patience, STEADY, Stage, Taken, Watching};
 use crate::leftovers::Closing;
 
 /// One worker that speaks in lines, from where its process was started to its burial.
@@ -45,7 +44,7 @@ pub(super) struct Conversation<R: Request> {
     alive: Alive,
     /// The jobs that it has.
     flights: BTreeMap<u64, Flight<R, Vec<u8>>>,
-    watches: FuturesUnordered<Watching>,
+    watches: FuturesUnordered<Watching<u64>>,
     next_id: u64,
     /// A notification that its subscribers have no room for: nothing more is read until they have.
     publishing: Option<Publishing>,

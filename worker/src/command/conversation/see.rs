@@ -1,13 +1,13 @@
 use edri_event::Request;
 use tokio::time::Instant;
 
-use super::super::flight::{Patience, Watched};
 use super::super::protocol::cancel_line;
 use super::{Conversation, Fate};
+use crate::crew::{Patience, Watched};
 
 impl<R: Request> Conversation<R> {
     /// What has become of a job in the meantime.
-    pub(super) fn see(&mut self, watched: Watched) -> Option<Fate> {
+    pub(super) fn see(&mut self, watched: Watched<u64>) -> Option<Fate> {
         let (grace, cancel_grace) = (self.work.crew.policy.grace, self.work.crew.policy.cancel_grace);
         let (Watched::GoneAway(id) | Watched::Late(id) | Watched::Lost(id)) = watched else { return None };
         let flight = self.flights.get_mut(&id)?;

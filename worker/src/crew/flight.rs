@@ -6,21 +6,21 @@ use edri_event::Request;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep, sleep_until};
 
-use crate::crew::AtHand;
+use super::at_hand::AtHand;
 
 /// A job that a worker has got, and has not answered.
-pub(super) struct Flight<R: Request, P> {
-    pub(super) job: AtHand<R, P>,
+pub(crate) struct Flight<R: Request, P> {
+    pub(crate) job: AtHand<R, P>,
     /// How far it has come with its time.
-    pub(super) patience: Patience,
+    pub(crate) patience: Patience,
     /// The worker was told that it is not wanted any more.
-    pub(super) told: bool,
+    pub(crate) told: bool,
     /// Dropped, it ends the watch over it.
     watch: Option<oneshot::Sender<()>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Patience {
+pub(crate) enum Patience {
     InTime,
     /// Its time is over; the worker may still leave it.
     Late,
@@ -30,22 +30,23 @@ pub(super) enum Patience {
 
 /// What has become of a job while it was watched.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Watched {
+pub(crate) enum Watched<I> {
     /// It has ended otherwise.
     Over,
     /// Nobody waits for it any more.
-    GoneAway(u64),
+    GoneAway(I),
     /// Its time is over.
-    Late(u64),
+    Late(I),
     /// And so is the time to leave it.
-    Lost(u64),
+    Lost(I),
 }
 
-pub(super) type Watching = Pin<Box<dyn Future<Output = Watched> + Send>>;
+/// A job is known by what its worker knows it by.
+pub(crate) type Watching<I> = Pin<Box<dyn Future<Output = Watched<I>> + Send>>;
 
 impl<R: Request, P: Clone + Send + 'static> Flight<R, P> {
     /// A job on its way, and the watch over it.
-    pub(super) fn new(id: u64, job: AtHand<R, P>) -> (Self, Watching) {
+    pub(crate) fn new<I: Send + Copy + 'static>(id: I, job: AtHand<R, P>) -> (Self, Watching<I>) {
         let requester = job.context().clone();
         let due = job.due();
         let mut flight = Self { job, patience: Patience::InTime, told: false, watch: None };
@@ -59,7 +60,7 @@ impl<R: Request, P: Clone + Send + 'static> Flight<R, P> {
     }
 
     /// Nobody waits for it: its worker may go on until its time is over.
-    pub(super) fn watch_on(&mut self, id: u64) -> Watching {
+    pub(crate) fn watch_on<I: Send + Copy + 'static>(&mut self, id: I) -> Watching<I> {
         let due = self.job.due();
         self.watch(async move {
             until(due).await;
@@ -68,7 +69,12 @@ impl<R: Request, P: Clone + Send + 'static> Flight<R, P> {
     }
 
     /// Its time is over: for so long its worker may still leave it.
-    pub(super) fn be_late(&mut self, id: u64, now: Instant, grace: Duration) -> Watching {
+    pub(crate) fn be_late<I: Send + Copy + 'static>(
+        &mut self,
+        id: I,
+        now: Instant,
+        grace: Duration,
+    ) -> Watching<I> {
         self.job.abandon(now);
         self.patience = Patience::Late;
         self.watch(async move {
@@ -77,7 +83,10 @@ impl<R: Request, P: Clone + Send + 'static> Flight<R, P> {
         })
     }
 
-    fn watch(&mut self, watching: impl Future<Output = Watched> + Send + 'static) -> Watching {
+    fn watch<I: Send + 'static>(
+        &mut self,
+        watching: impl Future<Output = Watched<I>> + Send + 'static,
+    ) -> Watching<I> {
         let (watch, over) = oneshot::channel::<()>();
         self.watch = Some(watch);
         Box::pin(async move {

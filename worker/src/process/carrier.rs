@@ -1,0 +1,174 @@
+use std::future::poll_fn;
+use std::io::{self, ErrorKind};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream as StdUnixStream;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use edri_event::RouterId;
+use edri_link::{Endpoint, Event, Identity, Settings};
+use tokio::net::UnixStream;
+use tokio::time::{Instant, Sleep, sleep_until};
+
+/// One end of the link's protocol over a socket, driven by whoever waits for what comes.
+pub(super) struct Carrier {
+    socket: UnixStream,
+    pub(super) endpoint: Endpoint,
+    inbound: Box<[u8]>,
+    outbound: Vec<u8>,
+    /// So much of it has been written.
+    written: usize,
+    writes: Writes,
+    timer: Pin<Box<Sleep>>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Writes {
+    Fine,
+    /// The other end reads no more. What it has written may still say why.
+    Failed,
+}
+
+/// Read, and written, at a time.
+const BATCH: usize = 64 * 1024;
+/// The ends hear from each other so often: a process that has ended is known by other means, and one that was stopped may go
+/// on.
+const HEARTBEAT: Duration = Duration::from_secs(60);
+
+/// What both ends of a job's way, and of the link, are set to.
+pub(super) fn settings(router: RouterId, name: &str, greeting: Duration) -> Settings {
+    let mut settings = Settings::new(Identity::new(router, name));
+    settings.heartbeat = HEARTBEAT;
+    settings.handshake = greeting;
+    settings
+}
+
+/// A socket for tokio.
+pub(super) fn stream(socket: OwnedFd) -> io::Result<UnixStream> {
+    let socket = StdUnixStream::from(socket);
+    socket.set_nonblocking(true)?;
+    UnixStream::from_std(socket)
+}
+
+impl Carrier {
+    pub(super) fn new(socket: OwnedFd, endpoint: Endpoint) -> io::Result<Self> {
+        Ok(Self {
+            socket: stream(socket)?,
+            endpoint,
+            inbound: vec![0; BATCH].into_boxed_slice(),
+            outbound: Vec::with_capacity(BATCH),
+            written: 0,
+            writes: Writes::Fine,
+            timer: Box::pin(sleep_until(Instant::now())),
+        })
+    }
+
+    /// What has come.
+    pub(super) fn next(&mut self) -> Option<Event> {
+        self.endpoint.poll_event()
+    }
+
+    /// Ready when there may be something that has come, or what is to be written has got on. What comes is to be
+    /// [taken](Self::next) before.
+    ///
+    /// Cancel safe.
+    pub(super) async fn moves(&mut self) {
+        poll_fn(|cx| self.poll(cx)).await;
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let wrote = self.poll_write(cx);
+        let read = self.poll_read(cx);
+        if wrote.is_ready() || read.is_ready() {
+            return Poll::Ready(());
+        }
+        let Some(next) = self.endpoint.next_timeout() else { return Poll::Pending };
+        let next = Instant::from_std(next);
+        if self.timer.deadline() != next {
+            self.timer.as_mut().reset(next);
+        }
+        std::task::ready!(self.timer.as_mut().poll(cx));
+        self.endpoint.handle_timeout(now());
+        Poll::Ready(())
+    }
+
+    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.endpoint.is_closed() {
+            return Poll::Pending;
+        }
+        loop {
+            if std::task::ready!(self.socket.poll_read_ready(cx)).is_err() {
+                self.endpoint.lost("it cannot be read");
+                return Poll::Ready(());
+            }
+            match self.socket.try_read(&mut self.inbound) {
+                Err(error) if error.kind() == ErrorKind::WouldBlock => continue,
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                Err(error) => self.endpoint.lost(&error.to_string()),
+                Ok(0) => self.endpoint.lost("the other end closed it"),
+                Ok(length) => self.endpoint.receive(&self.inbound[..length], now()),
+            }
+            return Poll::Ready(());
+        }
+    }
+
+    fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut wrote = self.flush();
+        while !self.is_flushed() {
+            match self.socket.poll_write_ready(cx) {
+                Poll::Pending => break,
+                Poll::Ready(Ok(())) => wrote |= self.flush(),
+                Poll::Ready(Err(_)) => self.writes = Writes::Failed,
+            }
+        }
+        if wrote { Poll::Ready(()) } else { Poll::Pending }
+    }
+
+    /// Writes what can be written at once. Whether anything was.
+    pub(super) fn flush(&mut self) -> bool {
+        let mut wrote = false;
+        while self.writes == Writes::Fine {
+            if self.written == self.outbound.len() {
+                self.outbound.clear();
+                self.written = 0;
+                self.endpoint.transmit(&mut self.outbound, BATCH, now());
+                if self.outbound.is_empty() {
+                    break;
+                }
+            }
+            match self.socket.try_write(&self.outbound[self.written..]) {
+                Ok(written) => self.written += written,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(_) => self.writes = Writes::Failed,
+            }
+            wrote = true;
+        }
+        wrote
+    }
+
+    /// Whether all that was said has been written, as far as it can be.
+    fn is_flushed(&self) -> bool {
+        self.written == self.outbound.len() || self.writes == Writes::Failed
+    }
+
+    /// Closes it in order, and waits until both ends have.
+    ///
+    /// Cancel safe.
+    pub(super) async fn close(&mut self) {
+        self.endpoint.close(now());
+        loop {
+            while self.next().is_some() {}
+            self.flush();
+            if self.endpoint.is_closed() && self.is_flushed() {
+                return;
+            }
+            self.moves().await;
+        }
+    }
+}
+
+pub(super) fn now() -> std::time::Instant {
+    Instant::now().into_std()
+}

@@ -1,0 +1,314 @@
+//! One worker that is a process of this program, from its start to its burial.
+//!
+//! ```text
+//! hear   what it says
+//! see    what becomes of its jobs meanwhile
+//! bury   its end, and what becomes of the jobs that it has then
+//! ```
+
+mod bury;
+mod hear;
+mod see;
+
+use std::collections::HashMap;
+use std::future::pending;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use edri_event::{Failure, Priority, Request};
+use edri_link::{CallId, Circumstances, Closed, Interest, Link, Reports, SendError, WriteError};
+use edri_router::{Context, RequestError};
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
+use tokio::time::{Instant, sleep_until};
+
+use super::carrier::Carrier;
+use super::lives::{Begun, ProcessLives};
+use crate::child::{Process, Speaking, Stream, Voice, speak_of};
+use crate::crew::{Alive, AtHand, End, Flight, LifeContext, Patience, STEADY, Stage, Taken, Watching};
+use crate::leftovers::Closing;
+
+pub(super) struct Conversation<R: Request> {
+    work: Arc<ProcessLives<R>>,
+    life: LifeContext,
+    cx: Context,
+    process: Process,
+    carrier: Carrier,
+    link: Link,
+    stdout: Speaking,
+    stderr: Speaking,
+    alive: Alive,
+    /// The jobs that it has, each with the number by which it is spoken of.
+    flights: HashMap<CallId, (u64, Flight<R, Bytes>)>,
+    watches: FuturesUnordered<Watching<CallId>>,
+    next_number: u64,
+    /// Where jobs go, once it takes any; and that they are not wanted any more.
+    jobs_to: Option<Interest>,
+    cancels_to: Option<Interest>,
+    /// Jobs that are not wanted any more, of which it could not be told yet.
+    untold: Vec<u64>,
+    born: Instant,
+    answered: u64,
+    was_of_use: bool,
+    retiring: bool,
+    /// There will be no more jobs.
+    no_more: bool,
+    /// When it is ended though it still has jobs, since others of them are lost.
+    condemned: Option<Instant>,
+    /// When it is asked to end though it still has jobs, since the pool has to.
+    to_be_asked: Option<Instant>,
+    /// It was.
+    asked: bool,
+}
+
+/// Why a conversation ends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Fate {
+    /// It has no job, and gets no more.
+    InOrder,
+    /// The process has ended.
+    Ended,
+    /// The socket between them is closed, or of no more use.
+    Closed(Closed),
+    NotReady,
+    /// It is another program, or another version of it.
+    Misfit(String),
+    Overdue,
+}
+
+/// How soon a worker that is not ready looks again whether it is still needed, when its pool is closed.
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
+
+impl<R: Request> Conversation<R> {
+    pub(super) fn new(work: Arc<ProcessLives<R>>, life: LifeContext, begun: Begun) -> Self {
+        let Begun { process, ends, carrier, link } = begun;
+        let crew = &work.crew;
+        let voice =
+            Voice { router: crew.router.clone(), worker: Arc::clone(&life.worker), process: process.id() };
+        Self {
+            cx: Context::new(crew.router.clone(), Arc::clone(&life.worker)),
+            stdout: speak_of(voice.clone(), Stream::Stdout, ends.stdout),
+            stderr: speak_of(voice, Stream::Stderr, ends.stderr),
+            alive: crew.standing.come_alive(),
+            process,
+            carrier,
+            link,
+            flights: HashMap::new(),
+            watches: FuturesUnordered::new(),
+            next_number: 1,
+            jobs_to: None,
+            cancels_to: None,
+            untold: Vec::new(),
+            born: Instant::now(),
+            answered: 0,
+            was_of_use: false,
+            retiring: false,
+            no_more: false,
+            condemned: None,
+            to_be_asked: None,
+            asked: false,
+            work,
+            life,
+        }
+    }
+
+    /// To the end of the worker's life.
+    pub(super) async fn hold(mut self) -> End {
+        let fate = self.talk().await;
+        self.bury(fate).await
+    }
+
+    async fn talk(&mut self) -> Fate {
+        let work = Arc::clone(&self.work);
+        let mut closing = work.crew.closing.clone();
+        self.heed(*closing.borrow_and_update());
+        loop {
+            if let Some(fate) = self.hear() {
+                return fate;
+            }
+            // One that is not ready does not hear from the inbox that there is nothing left to do.
+            let is_closed = *closing.borrow() != Closing::Open;
+            self.no_more |= is_closed && self.jobs_to.is_none() && work.crew.is_done();
+            if self.flights.is_empty() && (self.retiring || self.no_more) {
+                return Fate::InOrder;
+            }
+            self.tell();
+            self.carrier.flush();
+            let look_again = (is_closed && self.jobs_to.is_none()).then(|| Instant::now() + LOOK_AGAIN);
+            let (takes, alarm) = (self.takes_jobs(), self.alarm().into_iter().chain(look_again).min());
+            tokio::select! {
+                () = self.carrier.moves() => {}
+                taken = work.crew.next(), if takes => match taken {
+                    Some(taken) => self.begin_all(taken),
+                    None => self.no_more = true,
+                },
+                Some(watched) = self.watches.next() => {
+                    if let Some(fate) = self.see(watched) {
+                        return fate;
+                    }
+                }
+                () = self.process.ended() => return Fate::Ended,
+                () = alarmed(alarm) => {
+                    if let Some(fate) = self.rouse(Instant::now()) {
+                        return fate;
+                    }
+                }
+                Ok(()) = self.life.retire.changed() => self.retire(),
+                Ok(()) = closing.changed() => self.heed(*closing.borrow_and_update()),
+            }
+        }
+    }
+
+    fn takes_jobs(&self) -> bool {
+        let is_open = !self.retiring && !self.no_more && !self.asked;
+        let has_room = self.flights.len() < self.work.jobs;
+        is_open && has_room && self.jobs_to.is_some() && self.carrier.endpoint.has_room_for_request(LANE)
+    }
+
+    fn retire(&mut self) {
+        self.retiring = true;
+        self.life.stage.send_replace(Stage::Retiring);
+    }
+
+    /// The pool is closed, or has to end by a certain time: then the worker is asked to before that.
+    fn heed(&mut self, closing: Closing) {
+        if let Closing::Until(deadline) = closing {
+            let now = Instant::now();
+            let kept = self.work.crew.policy.grace.min(deadline.saturating_duration_since(now) / 4);
+            self.to_be_asked = deadline.checked_sub(kept);
+        }
+    }
+
+    /// When something is due that nobody tells.
+    fn alarm(&self) -> Option<Instant> {
+        let ready = self.ready_by();
+        let steady = (!self.was_of_use).then(|| self.born + STEADY);
+        let asked = self.to_be_asked.filter(|_| !self.asked);
+        [ready, steady, asked, self.condemned].into_iter().flatten().min()
+    }
+
+    fn ready_by(&self) -> Option<Instant> {
+        let within = self.work.crew.policy.ready_within.filter(|_| self.jobs_to.is_none())?;
+        Some(self.born + within)
+    }
+
+    fn rouse(&mut self, now: Instant) -> Option<Fate> {
+        let is_due = |time: Option<Instant>| time.is_some_and(|time| time <= now);
+        if is_due(self.ready_by()) {
+            return Some(Fate::NotReady);
+        }
+        if is_due(self.condemned) {
+            return Some(Fate::Overdue);
+        }
+        if is_due(self.to_be_asked) && !self.asked {
+            self.ask_to_end();
+        }
+        if now >= self.born + STEADY {
+            self.note_use();
+        }
+        None
+    }
+
+    /// Its jobs are cancelled, and it is sent the signal, with all that it has started.
+    fn ask_to_end(&mut self) {
+        self.asked = true;
+        let untold = self.flights.values_mut().filter(|(_, flight)| !flight.told);
+        self.untold.extend(untold.map(|(number, flight)| {
+            flight.told = true;
+            *number
+        }));
+        self.process.terminate();
+    }
+
+    fn note_use(&mut self) {
+        self.was_of_use = true;
+        self.work.crew.note_use();
+    }
+
+    /// This job, and those that wait behind it as far as there is room: one turn for all of them.
+    fn begin_all(&mut self, first: Taken<R, Bytes>) {
+        let work = Arc::clone(&self.work);
+        let mut next = Some(first);
+        while let Some(taken) = next {
+            self.begin(taken);
+            next = self.takes_jobs().then(|| work.crew.try_next()).flatten();
+        }
+    }
+
+    fn begin(&mut self, taken: Taken<R, Bytes>) {
+        let work = Arc::clone(&self.work);
+        let Some((job, payload)) = AtHand::begin(&work.crew, &self.cx, self.life.seats.take(), taken) else {
+            return;
+        };
+        let number = self.next_number;
+        self.next_number += 1;
+        let circumstances = circumstances(&job);
+        let write = |out: &mut Vec<u8>| -> Result<(), SendError> {
+            out.extend_from_slice(&number.to_le_bytes());
+            out.extend_from_slice(&payload);
+            Ok(())
+        };
+        let sent = match self.jobs_to {
+            Some(to) => self.carrier.endpoint.request_with(to, &circumstances, write),
+            None => Err(SendError::NotOpen.into()),
+        };
+        match sent {
+            Ok(call) => {
+                let (flight, watching) = Flight::new(call, job);
+                self.watches.push(watching);
+                self.flights.insert(call, (number, flight));
+            }
+            Err(WriteError::NotSent(error) | WriteError::NotWritten(error)) => {
+                let code = match error {
+                    SendError::TooLong { .. } => "job-too-large",
+                    _ => "not-sent",
+                };
+                job.answer(Err(RequestError::Failed(Failure::new(code, error.to_string()))));
+            }
+        }
+    }
+
+    /// Says which jobs are not wanted any more, as far as there is room.
+    fn tell(&mut self) {
+        let Some(to) = self.cancels_to else { return };
+        while let Some(number) = self.untold.last()
+            && self.carrier.endpoint.has_room(Priority::Control)
+        {
+            let mut circumstances = Circumstances::default();
+            circumstances.priority = Priority::Control;
+            let payload = Bytes::copy_from_slice(&number.to_le_bytes());
+            // It may be about to end.
+            let _ = self.carrier.endpoint.notify(to, circumstances, payload);
+            self.untold.pop();
+        }
+    }
+
+    /// Whether it is at nothing any more but jobs that it does not leave.
+    fn is_lost(&self) -> bool {
+        self.condemned.is_some() && self.flights.values().all(|(_, flight)| flight.patience == Patience::Lost)
+    }
+}
+
+/// The pool has put them in order: they overtake each other no more.
+const LANE: Priority = Priority::Normal;
+
+fn circumstances<R: Request>(job: &AtHand<R, Bytes>) -> Circumstances {
+    let meta = job.context().meta();
+    let mut circumstances = Circumstances::default();
+    (circumstances.id, circumstances.key, circumstances.origin) = (meta.id(), meta.key(), meta.origin());
+    circumstances.priority = LANE;
+    circumstances.deadline = job.due().map(Instant::into_std);
+    circumstances.trace = job.trace();
+    if meta.progress().is_some() {
+        circumstances.reports = Reports::Wanted;
+    }
+    circumstances
+}
+
+async fn alarmed(alarm: Option<Instant>) {
+    match alarm {
+        Some(alarm) => sleep_until(alarm).await,
+        None => pending().await,
+    }
+}

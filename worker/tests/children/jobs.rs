@@ -1,0 +1,261 @@
+//! Jobs on their way to a process and back, with all that belongs to them.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use edri_event::{Progress, TraceContext};
+use edri_router::{RequestError, Router};
+use futures_util::FutureExt as _;
+use futures_util::future::join_all;
+use tokio::time::{sleep, timeout};
+
+use crate::processes;
+use crate::program::{failure_code, until, within};
+use crate::smith::{Forged, Smith, job};
+
+#[tokio::test]
+async fn a_process_does_one_job_after_the_other() {
+    within(async {
+        let router = Router::new();
+        let pool = processes::<Smith>(1).start(&router).unwrap();
+        assert_eq!(router.request(job("echo").text("čeština")).await, Ok("čeština".into()));
+        let pid = router.request(job("pid")).await.unwrap();
+        assert_ne!(pid, std::process::id().to_string());
+        assert_eq!(router.request(job("who")).await, Ok("smith-0 0 3".into()));
+        assert_eq!(router.request(job("pid")).await, Ok(pid));
+        assert_eq!((pool.size(), pool.vitals().counts.processed), (1, 4));
+    })
+    .await;
+}
+
+/// Behaviour 50 of the original: no more than there are workers at a time, and all are done, in the order in which they
+/// came.
+#[tokio::test]
+async fn as_many_jobs_run_at_a_time_as_there_are_processes_and_all_are_done_in_order() {
+    within(async {
+        let router = Router::new();
+        let pool = processes::<Smith>(2).start(&router).unwrap();
+        let ended = Mutex::new(Vec::new());
+        let asked = (0..20).map(|number: u64| {
+            let (router, ended) = (&router, &ended);
+            async move {
+                let answer = router.request(job("sleep").number(5).text(number.to_string())).await;
+                ended.lock().unwrap().push(number);
+                answer.unwrap()
+            }
+        });
+        let mut most = 0;
+        let watch = async {
+            loop {
+                most = most.max(pool.busy());
+                sleep(Duration::from_millis(1)).await;
+            }
+        };
+        let answers = tokio::select! {
+            answers = join_all(asked) => answers,
+            () = watch => unreachable!("it has no end"),
+        };
+        assert_eq!(answers, (0..20).map(|number| number.to_string()).collect::<Vec<_>>());
+        assert_eq!(most, 2);
+        // Two at a time: no two neighbours but those may have changed places.
+        let ended = ended.into_inner().unwrap();
+        assert!(ended.iter().enumerate().all(|(at, number)| number.abs_diff(at as u64) <= 1), "{ended:?}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_process_has_no_more_jobs_at_hand_than_it_may() {
+    within(async {
+        let router = Router::new();
+        let pool = processes::<Smith>(1).in_flight(3).start(&router).unwrap();
+        let asked: Vec<_> = (0..10).map(|_| router.request(job("sleep").number(20))).collect();
+        let watch = async {
+            until("it has three", || pool.busy() == 3).await;
+            assert_eq!(
+                pool.waiting() + pool.busy() + usize::try_from(pool.vitals().counts.processed).unwrap(),
+                10
+            );
+        };
+        let (answers, ()) = futures_util::future::join(join_all(asked), watch).await;
+        assert!(answers.iter().all(Result::is_ok), "{answers:?}");
+        assert!(pool.vitals().workers.unwrap().limit == 3);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_goes_wrong_in_a_worker_comes_back_as_it_does_from_a_thread() {
+    within(async {
+        let router = Router::new();
+        let pool = processes::<Smith>(1).start(&router).unwrap();
+        let pid = router.request(job("pid")).await.unwrap();
+        let Err(RequestError::Failed(failure)) = router.request(job("fail").text("too hot")).await else {
+            panic!("it did not fail")
+        };
+        assert_eq!((failure.code(), failure.message()), ("bent", "too hot"));
+        let Err(RequestError::Panicked { message }) = router.request(job("panic").text("ouch")).await else {
+            panic!("it did not panic")
+        };
+        assert_eq!(message, "ouch");
+        // A worker that panicked is replaced, though its process is not.
+        assert_eq!(router.request(job("who")).await, Ok("smith-0 0 1".into()));
+        assert_eq!(router.request(job("pid")).await, Ok(pid));
+        assert_eq!(pool.vitals().counts.failed, 2);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn reports_of_progress_come_back() {
+    within(async {
+        let router = Router::new();
+        let _pool = processes::<Smith>(1).start(&router).unwrap();
+        let reports = Arc::new(Mutex::new(Vec::new()));
+        let sink = Arc::clone(&reports);
+        let asked = router.request(job("progress").number(20)).on_progress(move |progress| {
+            sink.lock().unwrap().push(progress);
+        });
+        asked.await.unwrap();
+        let reports = reports.lock().unwrap();
+        assert!(reports.len() > 2 && reports.is_sorted_by_key(|report| report.done), "{reports:?}");
+        assert!(reports.iter().all(|report: &Progress| report.total == 20));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_job_keeps_its_identity_its_deadline_and_its_trace() {
+    within(async {
+        let router = Router::new();
+        let _pool = processes::<Smith>(1).start(&router).unwrap();
+        assert_eq!(router.request(job("circumstances")).await, Ok("true false ".into()));
+        let trace: TraceContext = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".parse().unwrap();
+        let asked = router.request(job("circumstances")).timeout(Duration::from_secs(30)).trace(trace);
+        let answer = asked.await.unwrap();
+        assert!(answer.starts_with("true true 00-4bf92f3577b34da6a3ce929d0e0e4736-"), "{answer}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_worker_learns_that_its_requester_has_gone_away_whether_it_waits_or_computes() {
+    within(async {
+        let router = Router::new();
+        let pool = processes::<Smith>(1).start(&router).unwrap();
+        let mut told = router.subscribe::<Forged>();
+        for (number, what) in [(1, "until-cancelled"), (2, "check-cancelled")] {
+            let mut asked = Box::pin(router.request(job(what).number(number)));
+            assert!((&mut asked).now_or_never().is_none());
+            until("it is being done", || pool.busy() == 1).await;
+            drop(asked);
+            assert_eq!(told.recv().await.map(|told| told.number), Some(number));
+            until("it has left it", || pool.busy() == 0).await;
+        }
+        assert_eq!(router.request(job("who")).await, Ok("smith-0 0 3".into()));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_job_whose_time_is_over_while_it_waits_in_the_process_is_not_begun() {
+    within(async {
+        let router = Router::new();
+        let _pool = processes::<Smith>(1).in_flight(8).start(&router).unwrap();
+        let first = router.request(job("sleep").number(300));
+        let second = router.request(job("who")).timeout(Duration::from_millis(50));
+        let third = router.request(job("who"));
+        let (first, second, third) = tokio::join!(first, second, third);
+        assert_eq!(first, Ok(String::new()));
+        assert!(matches!(second, Err(RequestError::TimedOut { .. })), "{second:?}");
+        assert_eq!(third, Ok("smith-0 0 2".into()));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_job_past_its_deadline_is_cancelled_and_then_its_worker_killed_and_replaced() {
+    within(async {
+        let router = Router::new();
+        let grace = Duration::from_millis(50);
+        let pool = processes::<Smith>(1).cancel_grace(grace).grace(grace).start(&router).unwrap();
+        let pid = router.request(job("pid")).await.unwrap();
+        // One that leaves in time keeps its process.
+        let asked = router.request(job("until-cancelled")).timeout(Duration::from_millis(50));
+        assert!(matches!(asked.await, Err(RequestError::TimedOut { .. })));
+        assert_eq!(router.request(job("pid")).await, Ok(pid.clone()));
+        let asked = router.request(job("block")).timeout(Duration::from_millis(50));
+        assert!(matches!(asked.await, Err(RequestError::TimedOut { .. })));
+        assert_ne!(router.request(job("pid")).await.unwrap(), pid);
+        assert_eq!(pool.vitals().counts.restarts, 1);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_job_that_takes_longer_than_the_pool_allows_is_abandoned() {
+    within(async {
+        let router = Router::new();
+        let short = Duration::from_millis(50);
+        let pool = processes::<Smith>(1).job_limit(short).cancel_grace(short).grace(short);
+        let _pool = pool.start(&router).unwrap();
+        assert_eq!(router.request(job("block")).await, Err(RequestError::Abandoned));
+        assert_eq!(router.request(job("echo").text("on")).await, Ok("on".into()));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn long_jobs_and_long_answers_arrive_whole() {
+    within(async {
+        let router = Router::new();
+        let _pool = processes::<Smith>(1).start(&router).unwrap();
+        let long: String = (0..3_000_000_u32).map(|at| char::from(b'a' + (at % 26) as u8)).collect();
+        assert!(router.request(job("echo").text(long.clone())).await.unwrap() == long);
+        let too_long = "x".repeat(70 << 20);
+        assert_eq!(failure_code(router.request(job("echo").text(too_long)).await), "job-too-large");
+        assert_eq!(router.request(job("echo").text("on")).await, Ok("on".into()));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_pool_that_is_stopped_finishes_what_it_has_and_ends_its_processes() {
+    within(async {
+        let router = Router::new();
+        let pool = processes::<Smith>(2).start(&router).unwrap();
+        let pids = join_all([(); 2].map(|()| router.request(job("pid").number(50)))).await;
+        let asked: Vec<_> = (0..10).map(|_| router.request(job("sleep").number(10))).collect();
+        let stop = async {
+            until("all wait", || pool.waiting() == 8).await;
+            pool.stop(tokio::time::Instant::now() + Duration::from_secs(20)).await
+        };
+        let (answers, unfinished) = futures_util::future::join(join_all(asked), stop).await;
+        assert!(answers.iter().all(Result::is_ok), "{answers:?}");
+        assert_eq!(unfinished, edri_worker::Unfinished::default());
+        for pid in pids {
+            assert!(!crate::program::exists(&pid.unwrap()));
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_job_that_does_not_end_is_cancelled_when_its_pool_has_to() {
+    within(async {
+        let router = Router::new();
+        let pool = processes::<Smith>(1).start(&router).unwrap();
+        let mut told = router.subscribe::<Forged>();
+        let asked = router.request(job("until-cancelled").number(9));
+        let stop = async {
+            until("it is being done", || pool.busy() == 1).await;
+            pool.stop(tokio::time::Instant::now() + Duration::from_secs(2)).await
+        };
+        let (answer, unfinished) = futures_util::future::join(asked, stop).await;
+        assert_eq!(answer, Err(RequestError::Cancelled));
+        assert_eq!(unfinished.running, 1);
+        let told = timeout(Duration::from_secs(5), told.recv()).await.unwrap();
+        assert_eq!(told.map(|told| told.number), Some(9), "what it did then is heard");
+    })
+    .await;
+}
