@@ -47,8 +47,6 @@ pub(super) fn from_wire(error: AnswerError, event: &'static str, peer: &str) -> 
     }
 }
 
-/// A response in its codec, or why there is none.
-type Outcome<'a> = Result<&'a [u8], RequestError>;
 impl From<RequestError> for AnswerError {
     fn from(error: RequestError) -> Self {
         to_wire(error)
@@ -61,6 +59,9 @@ impl AnswerError {
         from_wire(self, event, peer)
     }
 }
+
+/// A response in its codec, or why there is none.
+type Outcome<'a> = Result<&'a [u8], RequestError>;
 
 /// The outcome of a request as it travels to those who observe answers.
 #[derive(Serialize, Deserialize)]
