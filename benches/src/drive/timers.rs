@@ -76,7 +76,8 @@ pub(crate) async fn memory<T: Timers>(timers: u64, contender: T) -> Sample {
     .await
 }
 
-async fn set_far(timers: u64, contender: &mut impl Timers) {
+/// Sets timers that are due at random times of the next day, from an hour on.
+pub(crate) async fn set_far(timers: u64, contender: &mut impl Timers) {
     // A linear congruence by Knuth: the same times for all contenders.
     let mut random = 1_u64;
     for number in 0..timers {

@@ -12,6 +12,7 @@ use edri::{
 use crate::{
     contender::Contender,
     drive::timers::{self, Lateness, Timers},
+    measure::Sample,
     runtime::on_two_workers,
     scenario::Scenario,
 };
@@ -25,20 +26,31 @@ pub(super) fn contenders() -> Vec<Contender> {
             on_two_workers(async move { timers::memory(timers, Scheduled::start().await).await })
         }),
         Contender::new(Scenario::Timers, "edri", |timers| {
+            on_two_workers(async move { lateness(timers, Scheduled::start().await).await })
+        }),
+        Contender::new(Scenario::Timers, "edri-among-a-million", |timers| {
             on_two_workers(async move {
-                let lateness = Lateness::of(timers);
-                let scheduled = Scheduled::start().await;
-                let mut due = scheduled.router.subscribe::<Due>();
-                let seen = Arc::clone(&lateness);
-                tokio::spawn(async move {
-                    while let Some(due) = due.recv().await {
-                        seen.came(due.0);
-                    }
-                });
-                timers::lateness(timers, &lateness, scheduled).await
+                let mut scheduled = Scheduled::start().await;
+                timers::set_far(A_MILLION, &mut scheduled).await;
+                lateness(timers, scheduled).await
             })
         }),
     ]
+}
+
+/// How many others are set, and not due for an hour.
+const A_MILLION: u64 = 1_000_000;
+
+async fn lateness(timers: u64, scheduled: Scheduled) -> Sample {
+    let lateness = Lateness::of(timers);
+    let mut due = scheduled.router.subscribe::<Due>();
+    let seen = Arc::clone(&lateness);
+    tokio::spawn(async move {
+        while let Some(due) = due.recv().await {
+            seen.came(due.0);
+        }
+    });
+    timers::lateness(timers, &lateness, scheduled).await
 }
 
 #[derive(Notification, Clone)]
