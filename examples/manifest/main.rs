@@ -110,7 +110,9 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn run(Arguments { path, workers, jobs, output, connect }: Arguments) -> Result<ExitCode, Box<dyn Error>> {
+async fn run(
+    Arguments { path, workers, jobs, output, connect }: Arguments,
+) -> Result<ExitCode, Box<dyn Error>> {
     let begun = Instant::now();
     // First of all: a mistyped path should not cost an older manifest.
     fs::symlink_metadata(&path).map_err(about(&path))?;
