@@ -44,7 +44,6 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::pin::pin;
 use std::process::{ExitCode, exit};
-use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 

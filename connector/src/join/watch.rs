@@ -101,6 +101,9 @@ impl Desk {
             NeighbourChange::Lost { .. } => tracing::warn!(connector = &*self.name, "{news}"),
             _ => tracing::info!(connector = &*self.name, "{news}"),
         }
+        if !self.router.has_subscribers::<NeighbourChanged>() {
+            return;
+        }
         if let Err(error) = self.router.notify(news).await {
             tracing::warn!(connector = &*self.name, "not all could be told of a neighbour: {error}");
         }

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "the helpers of tests are tests")]
 
 pub mod picture;
+pub mod routers;
 
 use std::net::SocketAddr;
 use std::time::Duration;

@@ -86,6 +86,10 @@ impl Borders {
     }
 
     fn foreign(&self, description: Description) -> Shareable {
+        let is_it = |event: &&Shareable| event.name() == description.name && event.description() == description;
+        if let Some(known) = self.known.load().events.values().find(is_it) {
+            return known.clone();
+        }
         let foreign = self.foreigners.lock().get(description);
         foreign.shareable()
     }
@@ -148,7 +152,7 @@ impl Router {
 
     /// The event of that description, for a border that hears of it before it was introduced: one that this router may
     /// never have itself, and passes on from one border to others. When it is introduced later, places have to be attached
-    /// to that; of those that stand here then, nothing is asked any more.
+    /// to that; of those that stand here then, nothing is asked any more. One that has been introduced is given as it is.
     pub fn foreign(&self, description: Description) -> Shareable {
         self.borders().foreign(description)
     }
