@@ -4,16 +4,19 @@ use std::path::Path;
 use std::sync::Arc;
 
 use edri::prelude::*;
+use serde::{Deserialize, Serialize};
 
-/// Asks for the SHA-256 of a file's content; answered by the pool of [`Hasher`](crate::hasher::Hasher)s.
-#[derive(Request)]
-#[request(response = Content)]
+/// Asks for the SHA-256 of a file's content; answered by the pool of [`Hasher`](crate::hasher::Hasher)s, which may be in
+/// other processes. Should one of these die, another hashes the file.
+#[derive(Request, Serialize, Deserialize)]
+#[request(response = Content, shareable, idempotent)]
 pub struct HashFile {
+    #[serde(with = "name")]
     pub path: Arc<Path>,
 }
 
 /// What is in a file.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Serialize, Deserialize)]
 pub struct Content {
     pub sha256: [u8; 32],
     pub bytes: u64,
@@ -72,4 +75,32 @@ pub struct Copies {
     pub files: u64,
     /// What these take.
     pub bytes: u64,
+}
+
+/// The name of a file on its way to another process: bytes, which need not be UTF-8.
+mod name {
+    use std::ffi::OsStr;
+    use std::path::Path;
+    use std::sync::Arc;
+
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub fn serialize<S: Serializer>(name: &Path, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bytes(name.as_os_str().as_encoded_bytes())
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Arc<Path>, D::Error> {
+        let bytes = Vec::<u8>::deserialize(deserializer)?;
+        Ok(Path::new(of_bytes(&bytes)?).into())
+    }
+
+    #[cfg(unix)]
+    fn of_bytes<E>(bytes: &[u8]) -> Result<&OsStr, E> {
+        Ok(std::os::unix::ffi::OsStrExt::from_bytes(bytes))
+    }
+
+    #[cfg(not(unix))]
+    fn of_bytes<E: serde::de::Error>(bytes: &[u8]) -> Result<&OsStr, E> {
+        std::str::from_utf8(bytes).map(OsStr::new).map_err(E::custom)
+    }
 }

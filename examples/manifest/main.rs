@@ -1,7 +1,7 @@
 //! Writes a manifest of a directory tree: the SHA-256 of every file, in the form `sha256sum --check` reads.
 //!
 //! ```text
-//! cargo run --release --example manifest -- [PATH] [--workers tasks|threads] [--jobs N] [--output FILE]
+//! cargo run --release --example manifest -- [PATH] [--workers tasks|threads|processes] [--jobs N] [--output FILE]
 //!
 //!            walk ──▶ hash_all ──HashFile──▶ a pool of Hashers
 //!                         │    ◀──Content──
@@ -80,6 +80,8 @@ struct Arguments {
 enum Workers {
     Tasks,
     Threads,
+    #[cfg(target_os = "linux")]
+    Processes,
 }
 
 #[edri::main]
@@ -104,15 +106,17 @@ async fn run(Arguments { path, workers, jobs, output }: Arguments) -> Result<Exi
     };
     let processors = thread::available_parallelism().map_or(1, NonZeroUsize::get);
     let jobs = jobs.map_or(processors, usize::from);
-    let hashers = match workers {
-        Workers::Tasks => Pool::tasks(jobs, Hasher::new),
-        Workers::Threads => Pool::threads(jobs, Hasher::new),
+    let app = match workers {
+        Workers::Tasks => App::new().workers(Pool::tasks(jobs, Hasher::new)),
+        Workers::Threads => App::new().workers(Pool::threads(jobs, Hasher::new)),
+        // A file may take less time than to wait for the next one.
+        #[cfg(target_os = "linux")]
+        Workers::Processes => App::new().workers(Pool::processes::<Hasher>(jobs).in_flight(8)),
     };
     // To a person who sees the lines scroll by, they are the progress.
     let watched = io::stderr().is_terminal() && !output.is_terminal;
 
-    let app = App::new()
-        .workers(hashers)
+    let app = app
         .manager(Manifest::new(output.writer))
         .manager(Duplicates::default())
         .manager(if watched { Progress::shown() } else { Progress::hidden() })
