@@ -41,7 +41,7 @@
 //! |---|---|
 //! | [`event`] | the event kinds, their derives, identity, failures, codecs |
 //! | [`router`] | routes, inboxes, requests, tunnels, subscriptions, dead letters |
-//! | [`worker`] | the `Worker` trait and pools of tasks, threads and commands |
+//! | [`worker`] | the `Worker` trait and pools of tasks, threads, processes and commands |
 //! | [`mod@manager`] | `#[manager]`, the `Manager` trait and the loops that run managers |
 //! | [`scheduler`] | events at set times: delays, intervals, cron, durable if asked for |
 //! | [`kvstore`] | a store of keys, with watches, expiry and durability |
@@ -73,7 +73,7 @@ pub use edri_event as event;
 pub use edri_kvstore as kvstore;
 pub use edri_manager as manager;
 pub use edri_manager::manager;
-pub use edri_manager_derive::main;
+pub use edri_manager_derive::{main, worker};
 pub use edri_router as router;
 #[cfg(feature = "scheduler")]
 pub use edri_scheduler as scheduler;

@@ -16,12 +16,14 @@ pub struct Settings {
 }
 
 /// Runs a program to its end, on a runtime of its own. One that was interrupted ends the process, with the exit code
-/// for it.
+/// for it. In a process that was started as a worker, the worker is run in place of the program.
 ///
 /// # Panics
 /// If the operating system does not give what a runtime needs, or `worker_threads` is 0.
 #[doc(hidden)]
 pub fn run<T: 'static>(settings: Settings, program: impl Future<Output = T>) -> T {
+    #[cfg(target_os = "linux")]
+    edri_worker::enter();
     let mut builder = if settings.multi_thread {
         tokio::runtime::Builder::new_multi_thread()
     } else {

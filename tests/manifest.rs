@@ -138,7 +138,7 @@ fn the_manifest_is_what_sha256sum_writes_whoever_hashes() {
     }
     let tree = odd_tree();
     let expected = expected(tree.path());
-    for workers in ["tasks", "threads"] {
+    for workers in ["tasks", "threads", "processes"] {
         for jobs in ["1", "2", "7"] {
             let output = run(tree.path(), ["--workers", workers, "--jobs", jobs]);
             assert_eq!(code(&output), 0, "{}", String::from_utf8_lossy(&output.stderr));

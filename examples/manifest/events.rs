@@ -6,9 +6,8 @@ use std::sync::Arc;
 use edri::prelude::*;
 use serde::{Deserialize, Serialize};
 
-/// Asks for the SHA-256 of a file's content; answered by [`Hasher`](crate::hasher::Hasher)s, here or in other programs.
-///
-/// Asked twice, it is hashed twice, which does no harm.
+/// Asks for the SHA-256 of a file's content; answered by [`Hasher`](crate::hasher::Hasher)s, here, in other processes or in
+/// other programs. Should one of these die, another hashes the file.
 #[derive(Request, Serialize, Deserialize)]
 #[request(name = "manifest::HashFile", response = Content, policy = "least_loaded", shareable, idempotent)]
 pub struct HashFile {

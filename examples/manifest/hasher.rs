@@ -22,6 +22,7 @@ impl Hasher {
     }
 }
 
+#[worker(make = Hasher::new)]
 impl Worker for Hasher {
     type Job = HashFile;
 

@@ -1,7 +1,7 @@
 //! Writes a manifest of a directory tree: the SHA-256 of every file, in the form `sha256sum --check` reads.
 //!
 //! ```text
-//! cargo run --release --example manifest -- [PATH] [--workers tasks|threads] [--jobs N] [--output FILE]
+//! cargo run --release --example manifest -- [PATH] [--workers tasks|threads|processes] [--jobs N] [--output FILE]
 //!                                           [--connect SWITCH]...
 //!
 //!            walk ──▶ hash_all ──HashFile──▶ a pool of Hashers: here, or in other programs
@@ -95,6 +95,8 @@ struct Arguments {
 enum Workers {
     Tasks,
     Threads,
+    #[cfg(target_os = "linux")]
+    Processes,
 }
 
 #[edri::main]
@@ -121,20 +123,18 @@ async fn run(
     };
     let processors = thread::available_parallelism().map_or(1, NonZeroUsize::get);
     let jobs = jobs.map_or(processors, usize::from);
-    let hashers = match workers {
-        Some(Workers::Tasks) => Some(Pool::tasks(jobs, Hasher::new)),
-        Some(Workers::Threads) => Some(Pool::threads(jobs, Hasher::new)),
-        None if connect.is_empty() => Some(Pool::threads(jobs, Hasher::new)),
-        None => None,
+    let mut app = match workers {
+        Some(Workers::Tasks) => App::new().workers(Pool::tasks(jobs, Hasher::new)),
+        // A file may take less time than to wait for the next one.
+        #[cfg(target_os = "linux")]
+        Some(Workers::Processes) => App::new().workers(Pool::processes::<Hasher>(jobs).in_flight(8)),
+        None if !connect.is_empty() => App::new(),
+        Some(Workers::Threads) | None => App::new().workers(Pool::threads(jobs, Hasher::new)),
     };
     let far = if connect.is_empty() { Far::Nowhere } else { Far::directory()? };
     // To a person who sees the lines scroll by, they are the progress.
     let watched = io::stderr().is_terminal() && !output.is_terminal;
 
-    let mut app = App::new();
-    if let Some(hashers) = hashers {
-        app = app.workers(hashers);
-    }
     if !connect.is_empty() {
         app = app.connector(Connector::to_switch(connect).name("manifest").rejoin(GIVEN_UP));
     }

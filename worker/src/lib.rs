@@ -93,6 +93,7 @@ pub use workers::Workers;
 /// # }
 /// edri_worker::enlist!(Sorter<u64>, Sorter::default);
 /// ```
+#[cfg(target_os = "linux")]
 #[macro_export]
 macro_rules! enlist {
     ($worker:ty, $make:expr $(,)?) => {
@@ -116,15 +117,22 @@ macro_rules! enlist {
     };
 }
 
+/// Where there are no workers in processes of their own, there is no table of them.
+#[cfg(not(target_os = "linux"))]
+#[macro_export]
+macro_rules! enlist {
+    ($($worker:tt)*) => {};
+}
+
 /// What the macros write into your crate. Not part of the public API.
 #[doc(hidden)]
-#[cfg(target_os = "linux")]
 pub mod __private {
     pub use edri_event::Event;
+    #[cfg(target_os = "linux")]
     pub use inventory;
 
+    #[cfg(target_os = "linux")]
     pub use crate::process::{Enlisted, ProcessWorker};
-    pub use crate::worker::Worker;
 }
 
 #[doc(hidden)]

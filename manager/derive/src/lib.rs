@@ -1,4 +1,4 @@
-//! Attribute macros of EDRI: `#[manager]` and `#[main]`. Use them from `edri`, which re-exports them.
+//! Attribute macros of EDRI: `#[manager]`, `#[worker]` and `#[main]`. Use them from `edri`, which re-exports them.
 //!
 //! ```text
 //! options     what `#[manager(…)]` asks for; supervision: to keep it up
@@ -6,12 +6,14 @@
 //! replay      how much of the past it begins with
 //! handlers    all methods of a block
 //! expand      the implementations, made of all that: of the inbox in inbox, the calls of handlers in calls
+//! enlisted    `#[worker]`
 //! entry       `#[main]`
-//! paths       where `edri-manager` and `edri` are
+//! paths       where `edri-manager`, `edri-worker` and `edri` are
 //! tokens      what is done to tokens
 //! ```
 
 mod calls;
+mod enlisted;
 mod entry;
 mod expand;
 mod handlers;
@@ -25,8 +27,9 @@ mod supervision;
 mod tokens;
 
 use proc_macro::TokenStream;
-use syn::{Item, ItemFn, parse_macro_input};
+use syn::{Item, ItemFn, ItemImpl, parse_macro_input};
 
+use crate::enlisted::Enlisted;
 use crate::entry::Runtime;
 use crate::options::Options;
 
@@ -166,7 +169,42 @@ pub fn manager(options: TokenStream, item: TokenStream) -> TokenStream {
     expand::expand(&asked, item, refused).into()
 }
 
-/// Runs an `async fn main` on a runtime of its own.
+/// Lets a worker run in a process of its own: put it on the block that makes the type a worker. It is entered into the
+/// program's table of workers, in which its process finds it; nobody keeps a list.
+///
+/// | option | meaning | without it |
+/// |---|---|---|
+/// | `make = Hasher::new` | what makes a new worker, in its own process: any expression that is called without arguments | the type's `Default` |
+/// | `name = "hasher"` | its name in the table: the same in a program and in that which replaces it | the type's, with its module |
+///
+/// The job has to be shareable. The block is of one type, without parameters; for one that has them filled in there is
+/// `edri::worker::enlist!`. Without the attribute the worker still runs as a task or on a thread.
+///
+/// ```ignore
+/// #[worker(make = Hasher::new)]
+/// impl Worker for Hasher {
+///     type Job = HashFile;
+///
+///     async fn run(&mut self, job: HashFile, cx: &WorkerContext) -> Result<[u8; 32], Failure> { … }
+/// }
+/// ```
+#[proc_macro_attribute]
+pub fn worker(options: TokenStream, item: TokenStream) -> TokenStream {
+    let mut asked = Enlisted::default();
+    let parser = syn::meta::parser(|meta| asked.read(&meta));
+    parse_macro_input!(options with parser);
+    let block = parse_macro_input!(item as ItemImpl);
+    let expanded = asked.expand(&block);
+    expanded
+        .unwrap_or_else(|error| {
+            let error = error.into_compile_error();
+            quote::quote!(#block #error)
+        })
+        .into()
+}
+
+/// Runs an `async fn main` on a runtime of its own; in a process that was started as a worker it enters there instead, and
+/// nothing of the program is run.
 ///
 /// | option | meaning | without it |
 /// |---|---|---|

@@ -15,6 +15,15 @@ pub(crate) fn manager_crate() -> Result<TokenStream> {
     face_crate().map(|face| quote!(#face::manager))
 }
 
+/// Where the items of `edri-worker` are, likewise.
+pub(crate) fn worker_crate() -> Result<TokenStream> {
+    if let Ok(found) = crate_name("edri-worker") {
+        let name = identifier(found, "edri_worker");
+        return Ok(quote!(::#name));
+    }
+    face_crate().map(|face| quote!(#face::worker))
+}
+
 /// Where `edri` itself is.
 pub(crate) fn face_crate() -> Result<TokenStream> {
     match crate_name("edri") {

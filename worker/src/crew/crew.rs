@@ -23,7 +23,8 @@ pub(crate) struct Crew<R: Request, P> {
     pub(crate) closing: watch::Receiver<Closing>,
     pub(super) cut: Cut,
     jobs: SharedReceiver<Asked<R>>,
-    again: Mutex<VecDeque<Again<R, P>>>,
+    /// Jobs that go before those that were not taken yet.
+    first: Mutex<VecDeque<Taken<R, P>>>,
     more: Notify,
 }
 
@@ -53,8 +54,8 @@ impl<R: Request, P: Send + 'static> Crew<R, P> {
         staff: &Staff,
     ) -> Self {
         let (closing, cut) = (staff.closing.subscribe(), staff.cut.clone());
-        let (again, more) = (Mutex::default(), Notify::new());
-        Self { name, router, policy, standing, prepare, closing, cut, jobs, again, more }
+        let (first, more) = (Mutex::default(), Notify::new());
+        Self { name, router, policy, standing, prepare, closing, cut, jobs, first, more }
     }
 
     /// The next job: what is tried again comes first. `None` once the pool is closed and nothing waits.
@@ -62,15 +63,15 @@ impl<R: Request, P: Send + 'static> Crew<R, P> {
     /// Cancel safe.
     pub(crate) async fn next(&self) -> Option<Taken<R, P>> {
         loop {
-            let (again, is_last) = {
-                let mut again = self.again.lock();
-                (again.pop_front(), again.is_empty())
+            let (first, is_last) = {
+                let mut first = self.first.lock();
+                (first.pop_front(), first.is_empty())
             };
-            if let Some(again) = again {
+            if first.is_some() {
                 if !is_last {
                     self.more.notify_one();
                 }
-                return Some(Taken::Again(again));
+                return first;
             }
             tokio::select! {
                 biased;
@@ -82,27 +83,33 @@ impl<R: Request, P: Send + 'static> Crew<R, P> {
 
     /// The next job, if there is one now.
     pub(crate) fn try_next(&self) -> Option<Taken<R, P>> {
-        let again = self.again.lock().pop_front();
-        again.map(Taken::Again).or_else(|| self.jobs.try_recv().map(Taken::New))
+        let first = self.first.lock().pop_front();
+        first.or_else(|| self.jobs.try_recv().map(Taken::New))
     }
 
     /// Whoever is free next has this job.
     pub(super) fn try_again(&self, job: Again<R, P>) {
-        self.again.lock().push_back(job);
+        self.first.lock().push_back(Taken::Again(job));
+        self.more.notify_one();
+    }
+
+    /// It was taken by one who does not take it after all: it is the next again.
+    pub(crate) fn put_back(&self, job: Taken<R, P>) {
+        self.first.lock().push_front(job);
         self.more.notify_one();
     }
 
     /// Whether nothing waits, and nothing will.
     pub(crate) fn is_done(&self) -> bool {
-        *self.closing.borrow() != Closing::Open && self.jobs.is_empty() && self.again.lock().is_empty()
+        *self.closing.borrow() != Closing::Open && self.jobs.is_empty() && self.first.lock().is_empty()
     }
 }
 
 impl<R: Request, P: Send + 'static> Leftovers for Crew<R, P> {
     fn discard(&self) -> usize {
-        let again = std::mem::take(&mut *self.again.lock());
+        let first = std::mem::take(&mut *self.first.lock());
         let mut waited_for = 0;
-        for Again { reply, .. } in again {
+        for Taken::New(Asked { reply, .. }) | Taken::Again(Again { reply, .. }) in first {
             waited_for += usize::from(!reply.is_cancelled());
             reply.answer(Err(RequestError::Stopped));
         }

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use edri_event::{Progress, TraceContext};
 use edri_router::{RequestError, Router};
-use futures_util::FutureExt as _;
 use futures_util::future::join_all;
 use tokio::time::{sleep, timeout};
 
@@ -145,10 +144,13 @@ async fn a_worker_learns_that_its_requester_has_gone_away_whether_it_waits_or_co
         let pool = processes::<Smith>(1).start(&router).unwrap();
         let mut told = router.subscribe::<Forged>();
         for (number, what) in [(1, "until-cancelled"), (2, "check-cancelled")] {
-            let mut asked = Box::pin(router.request(job(what).number(number)));
-            assert!((&mut asked).now_or_never().is_none());
-            until("it is being done", || pool.busy() == 1).await;
-            drop(asked);
+            let begun = Arc::new(tokio::sync::Notify::new());
+            let tell = Arc::clone(&begun);
+            let asked = router.request(job(what).number(number)).on_progress(move |_| tell.notify_one());
+            tokio::select! {
+                answer = asked => panic!("{answer:?}"),
+                () = begun.notified() => {}
+            }
             assert_eq!(told.recv().await.map(|told| told.number), Some(number));
             until("it has left it", || pool.busy() == 0).await;
         }

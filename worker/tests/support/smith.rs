@@ -115,6 +115,13 @@ impl Worker for Smith {
                 std::process::exit(i32::try_from(number)?)
             }
             "abort" => std::process::abort(),
+            "die-later" => {
+                std::thread::spawn(move || {
+                    std::thread::sleep(Duration::from_millis(number));
+                    std::process::abort();
+                });
+                text
+            }
             "panic" => panic!("{text}"),
             "fail" => return Err(Failure::new("bent", text)),
             "hang" => std::future::pending().await,
@@ -144,12 +151,14 @@ impl Worker for Smith {
                 cx.meta().trace().map(|trace| trace.to_string()).unwrap_or_default()
             ),
             "until-cancelled" => {
+                cx.progress(1, 2);
                 cx.cancelled().await;
                 // Whoever asked has gone away; the router is there all the same.
                 Router::clone(cx.router()).notify(Forged { worker: cx.name().to_owned(), number }).await?;
                 text
             }
             "check-cancelled" => {
+                cx.progress(1, 2);
                 while !cx.is_cancelled() {
                     std::thread::sleep(Duration::from_millis(1));
                 }

@@ -246,6 +246,10 @@ impl<R: Request> Conversation<R> {
 
     fn begin(&mut self, taken: Taken<R, Vec<u8>>) {
         let work = Arc::clone(&self.work);
+        if *self.life.retire.borrow() {
+            // Whoever asks when it was told to retire is served by another.
+            return work.crew.put_back(taken);
+        }
         let Some((job, payload)) = AtHand::begin(&work.crew, &self.cx, self.life.seats.take(), taken) else {
             return;
         };

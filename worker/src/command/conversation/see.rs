@@ -22,8 +22,11 @@ impl<R: Request> Conversation<R> {
             Watched::Lost(_) => {
                 flight.patience = Patience::Lost;
                 self.condemned.get_or_insert_with(|| Instant::now() + grace);
+                if self.is_lost() {
+                    return Some(Fate::Overdue);
+                }
+                // It has others, and those that it still answers it may.
                 self.retire();
-                return self.is_lost().then_some(Fate::Overdue);
             }
         }
         None

@@ -63,6 +63,10 @@ impl<R: Request> Conversation<R> {
     }
 
     fn answer(&mut self, call: CallId, outcome: Result<Bytes, AnswerError>) -> Option<Fate> {
+        if let Err(AnswerError::LinkLost { peer: None, .. }) = outcome {
+            // It was not the worker who said so. What has become of it is told when the process has ended.
+            return None;
+        }
         let (_, flight) = self.flights.remove(&call)?;
         match outcome {
             Err(AnswerError::Cancelled) if self.asked => flight.job.cut(),

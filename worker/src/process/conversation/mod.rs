@@ -229,6 +229,10 @@ impl<R: Request> Conversation<R> {
     /// This job, and those that wait behind it as far as there is room: one turn for all of them.
     fn begin_all(&mut self, first: Taken<R, Bytes>) {
         let work = Arc::clone(&self.work);
+        if *self.life.retire.borrow() {
+            // Whoever asks when it was told to retire is served by another.
+            return work.crew.put_back(first);
+        }
         let mut next = Some(first);
         while let Some(taken) = next {
             self.begin(taken);
@@ -273,10 +277,10 @@ impl<R: Request> Conversation<R> {
     fn tell(&mut self) {
         let Some(to) = self.cancels_to else { return };
         while let Some(number) = self.untold.last()
-            && self.carrier.endpoint.has_room(Priority::Control)
+            && self.carrier.endpoint.has_room(LANE)
         {
             let mut circumstances = Circumstances::default();
-            circumstances.priority = Priority::Control;
+            circumstances.priority = LANE;
             let payload = Bytes::copy_from_slice(&number.to_le_bytes());
             // It may be about to end.
             let _ = self.carrier.endpoint.notify(to, circumstances, payload);
@@ -290,7 +294,7 @@ impl<R: Request> Conversation<R> {
     }
 }
 
-/// The pool has put them in order: they overtake each other no more.
+/// The pool has put jobs in order: they overtake each other no more, and that one is not wanted does not overtake it.
 const LANE: Priority = Priority::Normal;
 
 fn circumstances<R: Request>(job: &AtHand<R, Bytes>) -> Circumstances {
