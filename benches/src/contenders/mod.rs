@@ -9,8 +9,8 @@ mod edri;
 mod kameo;
 mod ractor;
 mod raw;
-mod tokio_cron_scheduler;
 mod store;
+mod tokio_cron_scheduler;
 mod xtra;
 
 use crate::contender::Contender;
