@@ -235,6 +235,11 @@ impl Journal {
         self.handle.shared.list.bytes()
     }
 
+    /// How many bytes a record, or a batch as a whole, may have at the most; see [`Settings::limit`].
+    pub fn limit(&self) -> u64 {
+        self.handle.shared.limit
+    }
+
     /// Takes nothing more in, writes and syncs what was appended, and gives the lock back.
     ///
     /// # Errors

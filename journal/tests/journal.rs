@@ -184,3 +184,22 @@ async fn what_is_put_in_line_is_written_in_that_order() {
         assert_eq!(pending.await.unwrap(), at(2 * number + 1)..at(2 * number + 3));
     }
 }
+
+#[tokio::test]
+async fn a_journal_of_another_version_is_refused_and_stays_as_it_is() {
+    let directory = TempDir::new().unwrap();
+    let (journal, _) = open(&directory).await;
+    journal.append("of a later program").await.unwrap();
+    journal.close().await.unwrap();
+    let path = directory.path().join(format!("{:020}.segment", 1));
+    let mut bytes = std::fs::read(&path).unwrap();
+    bytes[8..12].copy_from_slice(&2_u32.to_le_bytes());
+    let checksum = crc32c::crc32c(&bytes[..60]);
+    bytes[60..64].copy_from_slice(&checksum.to_le_bytes());
+    std::fs::write(&path, &bytes).unwrap();
+
+    let error = Journal::open(directory.path(), small()).await.unwrap_err();
+    let JournalError::Version { path: named, found, expected } = error else { panic!("{error}") };
+    assert_eq!((named, found, expected), (path.clone(), 2, 1));
+    assert_eq!(std::fs::read(&path).unwrap(), bytes, "nothing was done to it");
+}

@@ -190,7 +190,8 @@ impl Scheduler {
         self.journal_with(directory, edri_journal::Settings::default())
     }
 
-    /// The same with settings for the journal.
+    /// The same with settings for the journal. Its [limit](edri_journal::Settings::limit) bounds what durable schedules may
+    /// send: by 2 KiB less than that, and by 4 MiB.
     pub fn journal_with(mut self, directory: impl Into<PathBuf>, settings: edri_journal::Settings) -> Self {
         self.beginning.journal = Some((directory.into(), settings));
         self

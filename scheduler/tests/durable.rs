@@ -356,7 +356,7 @@ async fn a_journal_is_summed_up_now_and_then() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_journal_that_is_full_is_summed_up_and_one_that_stays_so_is_told() {
+async fn a_journal_that_is_full_is_summed_up_and_one_that_is_lost_is_told() {
     let _still = Still::new();
     let directory = tempfile::tempdir().unwrap();
     let small = JournalSettings::default().segment_size(4_096).limit(4_096);
@@ -369,16 +369,21 @@ async fn a_journal_that_is_full_is_summed_up_and_one_that_stays_so_is_told() {
         bed.schedules.update(Schedule::named("changes").after(secs(1_000_000 + number))).await.unwrap();
     }
     assert_eq!(bed.managed.health(secs(1)).await.status, Status::Ok);
-    // More than there is room for, all of it needed.
+    // All of it needed, and more than is written into it at a time.
+    set_together(&bed, 0..100).await;
+    assert_eq!(bed.managed.health(secs(1)).await.status, Status::Ok);
+
+    // The disk goes away: what is open can still be written, and nothing new be made.
+    fs::remove_dir_all(directory.path()).unwrap();
     let schedules = bed.schedules.clone();
     let filling = tokio::spawn(async move {
-        for number in 0..1_000 {
-            let schedule = durable().id(format!("s{number}")).cron("@daily");
+        for number in 0..200 {
+            let schedule = durable().id(format!("more{number}")).cron("@daily");
             if let Err(refused) = schedules.set(schedule).await {
                 return refused;
             }
         }
-        panic!("there was room for all");
+        panic!("nobody has noticed");
     });
     let refused = filling.await.unwrap();
     assert_eq!(Refusal::of(&refused), Some(Refusal::Journal), "{refused}");

@@ -10,12 +10,20 @@ use crate::refusal::{Refusal, Refused};
 /// So much may wait to be written, in bytes: then nothing durable is taken on until it is, and what waits is merged.
 const MOST: usize = 64 << 20;
 
+/// The longest event of a durable schedule, in bytes, if the journal takes as much.
+const LONGEST: usize = 4 << 20;
+
+/// What a record has beside its event, at the most: a name, a pattern, options, and where it is in its plan.
+const BESIDE: usize = 2 << 10;
+
 /// Records in line for the disk.
 pub(crate) struct Ledger {
     line: Mutex<Line>,
     /// Something is in line, or nothing will come any more.
     pub(super) wake: Notify,
     pub(super) progress: watch::Sender<Progress>,
+    /// The longest event of a durable schedule, in bytes.
+    longest: usize,
 }
 
 struct Line {
@@ -61,8 +69,10 @@ pub(crate) struct Ticket {
 }
 
 impl Ledger {
-    pub(super) fn new() -> Self {
+    /// For a journal that takes so many bytes at a time.
+    pub(super) fn new(limit: usize) -> Self {
         Self {
+            longest: LONGEST.min(limit.saturating_sub(BESIDE)),
             line: Mutex::new(Line::new(MOST)),
             wake: Notify::new(),
             progress: watch::Sender::new(Progress::default()),
@@ -82,6 +92,11 @@ impl Ledger {
             }
             _ => Ok(()),
         }
+    }
+
+    /// How many bytes an event may have that is to be written down.
+    pub(crate) const fn longest(&self) -> usize {
+        self.longest
     }
 
     /// What is in the way of writing, if something is.
@@ -207,11 +222,17 @@ mod tests {
 
     #[test]
     fn nothing_is_kept_for_a_writer_that_has_ended() {
-        let ledger = Ledger::new();
+        let ledger = Ledger::new(1 << 20);
         ledger.append(moved(1));
         ledger.end();
         (2..1_000).for_each(|run| ledger.append(moved(run)));
         let Taken { records, merged, closed } = ledger.take();
         assert_eq!((records.len(), merged, closed), (0, 0, false));
+    }
+    #[test]
+    fn an_event_has_as_many_bytes_as_the_journal_has_room_for() {
+        assert_eq!(Ledger::new(16 << 20).longest(), LONGEST);
+        assert_eq!(Ledger::new(4_096).longest(), 2_048);
+        assert_eq!(Ledger::new(100).longest(), 0);
     }
 }

@@ -2,7 +2,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use edri_journal::{Durability, Journal, JournalError, Position, Settings};
+use edri_journal::{Durability, Journal, JournalError, Position, Recovered, Settings};
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
@@ -16,11 +16,14 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// A snapshot is made after so many records, and after four for each schedule.
 const SNAPSHOT_AFTER: usize = 10_000;
 
-/// How many bytes of records are written at a time, and one record more.
+/// How many bytes of records are written at a time, if the journal takes as many.
 const GROUP: usize = 1 << 20;
 
-/// So many bytes of records are a part of a snapshot.
+/// So many bytes of records are a part of a snapshot, if the journal takes as many.
 const PART: usize = 64 << 10;
+
+/// What a journal needs for each record beside its bytes, and a snapshot for each and its part, at the most.
+const FRAME: usize = 32;
 
 /// The task that writes a ledger. Dropping it ends it.
 pub(crate) struct Writer(Option<JoinHandle<()>>);
@@ -42,8 +45,12 @@ pub(crate) async fn open(
     directory: &Path,
     settings: Settings,
 ) -> Result<(Arc<Ledger>, Book, Writer), String> {
+    let (journal, recovered) = Journal::open(directory, settings).await.map_err(|error| error.to_string())?;
+    begin(journal, recovered).await
+}
+
+async fn begin(journal: Journal, recovered: Recovered) -> Result<(Arc<Ledger>, Book, Writer), String> {
     let told = |error: JournalError| error.to_string();
-    let (journal, recovered) = Journal::open(directory, settings).await.map_err(told)?;
     if let Some(cut) = recovered.cut {
         tracing::warn!(
             "what a crash left half-written at the end of the schedules' journal was cut off: {cut:?}"
@@ -68,7 +75,7 @@ pub(crate) async fn open(
         behind += 1;
     }
     drop(records);
-    let ledger = Arc::new(Ledger::new());
+    let ledger = Arc::new(Ledger::new(usize::try_from(journal.limit()).unwrap_or(usize::MAX)));
     let task = Task { ledger: Arc::clone(&ledger), journal, book: book.clone(), behind, sum_up_at: 0, last };
     Ok((ledger, book, Writer(Some(tokio::spawn(task.run())))))
 }
@@ -84,14 +91,16 @@ fn read_part(mut part: &[u8], book: &mut Book) -> Result<(), String> {
     if part.is_empty() { Ok(()) } else { Err("a part of the snapshot ends within a length".to_owned()) }
 }
 
-/// What is written at a time, each as a whole. That is no promise: what belongs together is in one record.
-fn groups(records: &[(Record, Vec<u8>)]) -> impl Iterator<Item = &[(Record, Vec<u8>)]> {
-    let mut bytes = 0;
-    records.chunk_by(move |(_, record), _| {
-        bytes += record.len();
-        let is_room = bytes < GROUP;
+/// What is written at a time: so many bytes at the most, or one record. That each is written as a whole is no promise: what
+/// belongs together is in one record.
+fn groups(records: &[(Record, Vec<u8>)], most: usize) -> impl Iterator<Item = &[(Record, Vec<u8>)]> {
+    let size = |record: &(Record, Vec<u8>)| record.1.len() + FRAME;
+    let mut bytes = records.first().map_or(0, size);
+    records.chunk_by(move |_, record| {
+        bytes += size(record);
+        let is_room = bytes <= most;
         if !is_room {
-            bytes = 0;
+            bytes = size(record);
         }
         is_room
     })
@@ -127,7 +136,7 @@ impl Task {
 
     /// Writes records, all of them, however long it takes; fails if they never can be.
     async fn write(&mut self, records: Vec<(Record, Vec<u8>)>) -> Result<(), ()> {
-        for group in groups(&records) {
+        for group in groups(&records, GROUP.min(self.limit())) {
             let positions = loop {
                 let bytes = group.iter().map(|(_, bytes)| bytes);
                 let pending = self.journal.enqueue(bytes, Durability::Synced).await;
@@ -151,6 +160,11 @@ impl Task {
             });
         }
         Ok(())
+    }
+
+    /// How many bytes the journal takes at a time.
+    fn limit(&self) -> usize {
+        usize::try_from(self.journal.limit()).unwrap_or(usize::MAX)
     }
 
     /// Waits where it may get better; fails where it will not.
@@ -192,15 +206,16 @@ impl Task {
 
     async fn write_snapshot(&self, last: Position) -> Result<(), JournalError> {
         let mut snapshot = self.journal.snapshot(last).await?;
-        let mut part = Vec::with_capacity(PART);
+        let most = PART.min(self.limit());
+        let mut part = Vec::with_capacity(most);
         for record in self.book.records() {
             let Ok(bytes) = record.encode() else { continue };
-            part.extend_from_slice(&(bytes.len() as u32).to_le_bytes());
-            part.extend_from_slice(&bytes);
-            if part.len() >= PART {
+            if !part.is_empty() && part.len() + bytes.len() + FRAME > most {
                 snapshot.write(&part).await?;
                 part.clear();
             }
+            part.extend_from_slice(&(bytes.len() as u32).to_le_bytes());
+            part.extend_from_slice(&bytes);
         }
         snapshot.write(&part).await?;
         snapshot.finish().await
@@ -222,5 +237,103 @@ impl Drop for Writer {
         if let Some(task) = self.0.take() {
             task.abort();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use edri_event::{Postcard, Wire};
+    use edri_journal::WhenFull;
+    use edri_journal::testing::Disk;
+
+    use super::*;
+    use crate::action::{Encoded, Kind};
+    use crate::core::Place;
+    use crate::durable::record::{Definition, StoredTiming};
+    use crate::options::Options;
+    use crate::refusal::{Refusal, Refused};
+
+    const KEY: u64 = 5;
+
+    fn place(runs: u64) -> Place {
+        Place { runs, next: Some(7), paused: false, over: false, queue: Vec::new() }
+    }
+
+    #[test]
+    fn what_is_written_at_a_time_is_within_what_the_journal_takes() {
+        let records: Vec<_> =
+            [60, 10, 10, 10, 500, 1, 100, 1].map(|bytes| (Record::Removed { key: 0 }, vec![0; bytes])).into();
+        let written: Vec<Vec<_>> =
+            groups(&records, 132).map(|group| group.iter().map(|(_, bytes)| bytes.len()).collect()).collect();
+        assert_eq!(written, [vec![60], vec![10, 10, 10], vec![500], vec![1], vec![100], vec![1]]);
+        assert_eq!(groups(&[], 132).count(), 0);
+    }
+
+    /// A run begins and ends.
+    async fn run(ledger: &Ledger, run: u64) -> Result<(), Refused> {
+        ledger.append(Record::Moved { key: KEY, begun: vec![(run, 7)], place: place(run) });
+        ledger.append(Record::Ended { key: KEY, run });
+        ledger.ticket().written().await
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_could_not_be_summed_up_for_want_of_room_is_summed_up_when_there_is_some() {
+        let disk = Disk::new(1);
+        // Five segments, and not enough beside them for a snapshot.
+        let room = 5 * 4_096 + 1_000;
+        let settings = Settings::default().segment_size(4_096).limit(4_096);
+        let settings = settings.capacity(room, WhenFull::Refuse);
+        let (journal, recovered) = disk.open("schedules", settings.clone()).await.unwrap();
+        let (ledger, _, writer) = begin(journal, recovered).await.unwrap();
+        let event = Encoded {
+            kind: Kind::Notification,
+            name: "large".to_owned(),
+            version: 1,
+            codec: "none".to_owned(),
+            fingerprint: Wire::<u8>::of::<Postcard>().fingerprint(),
+            bytes: vec![7; 3_000],
+            answer_to: None,
+            timeout: None,
+        };
+        let definition = Definition {
+            id: "often".into(),
+            event: Some(event),
+            timing: StoredTiming::Rate(7),
+            options: Options::default(),
+        };
+        ledger.append(Record::Set { key: KEY, definition: Box::new(definition), place: place(0) });
+
+        disk.set_room(room);
+        let mut runs = 0;
+        let refused = loop {
+            runs += 1;
+            if let Err(refused) = run(&ledger, runs).await {
+                break refused;
+            }
+            assert!(runs < 10_000, "there is no end of room");
+        };
+        assert_eq!(refused.refusal, Refusal::Journal);
+        // Runs go on, and are in line for as long as it takes.
+        for _ in 0..100 {
+            runs += 1;
+            assert!(run(&ledger, runs).await.is_err());
+            sleep(PATIENCE).await;
+        }
+        disk.set_room(u64::MAX);
+        let mut tries = 0;
+        while ledger.trouble().is_some() {
+            tries += 1;
+            assert!(tries < 1_000, "{:?}", ledger.trouble());
+            sleep(PATIENCE / 10).await;
+        }
+        runs += 1;
+        assert_eq!(run(&ledger, runs).await, Ok(()));
+        ledger.close();
+        writer.ended().await;
+
+        let (journal, recovered) = disk.open("schedules", settings).await.unwrap();
+        let (_, book, _writer) = begin(journal, recovered).await.unwrap();
+        let (_, entry) = book.into_entries().next().expect("the schedule is there");
+        assert_eq!((entry.place, entry.unfinished), (place(runs), Vec::new()));
     }
 }

@@ -48,9 +48,6 @@ pub(crate) struct State {
     of_program: HashSet<Key>,
 }
 
-/// The longest event of a durable schedule, in bytes.
-const LARGEST: usize = 4 << 20;
-
 impl Shared {
     pub(crate) fn new(
         make: impl FnOnce(Now) -> Core<Act>,
@@ -101,14 +98,15 @@ impl Shared {
         if keep == Keep::InMemory {
             return Ok(None);
         }
-        self.ledger()?.check()?;
+        let ledger = self.ledger()?;
+        ledger.check()?;
         let refuse = |reason: &str| Refusal::NotDurable.because(format!("it cannot be durable: {reason}"));
         let encoded = action.encode().map_err(|failure| refuse(failure.message()))?;
-        if encoded.bytes.len() > LARGEST {
+        let (bytes, longest) = (encoded.bytes.len(), ledger.longest());
+        if bytes > longest {
             return Err(refuse(&format!(
-                "{} has {} bytes, {LARGEST} at most are expected",
-                encoded.name,
-                encoded.bytes.len()
+                "{} has {bytes} bytes, and there is room for {longest} in the journal",
+                encoded.name
             )));
         }
         // What cannot be decoded after a restart would be lost then.
