@@ -9,7 +9,7 @@ use super::state::{Channel, Heard, Way};
 use crate::call::{CallId, Stage};
 use crate::event::Event;
 use crate::lanes::{Lane, Place, What};
-use crate::message::{AnswerError, Circumstances, Cursor, Ending, Message};
+use crate::message::{AnswerError, Circumstances, Cursor, Ending, Malformed, Message};
 use crate::tunnel::{Came, Tunnel, TunnelId};
 use crate::violation::Violation;
 
@@ -94,16 +94,23 @@ impl Channel {
 
     /// All messages of a frame, which is a part of `body`.
     fn handle_messages(&mut self, messages: &[u8], body: &Bytes, now: Instant) -> Result<(), Violation> {
+        let malformed = |error: Malformed| Violation::Message { reason: error.to_string() };
         let mut cursor = Cursor::new(messages);
         while !cursor.is_at_end() {
-            let message = Message::decode(&mut cursor, Some(now))
-                .map_err(|error| Violation::Message { reason: error.to_string() })?;
+            if let Some((to, circumstances, payload)) =
+                Message::decode_notification(&mut cursor, now).map_err(malformed)?
+            {
+                self.event_came(&circumstances, payload)?;
+                let payload = body.slice_ref(payload);
+                self.events.push_back(Event::Notification { interest: to, circumstances, payload });
+                continue;
+            }
+            let message = Message::decode(&mut cursor, Some(now)).map_err(malformed)?;
             self.handle_message(message, body)?;
         }
         Ok(())
     }
 
-    #[inline]
     fn handle_message(&mut self, message: Message<'_>, body: &Bytes) -> Result<(), Violation> {
         match message {
             Message::Notify { to, circumstances, payload } => {
