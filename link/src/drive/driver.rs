@@ -49,6 +49,9 @@ enum Writes {
 /// Read, and written, at a time.
 const BATCH: usize = 64 * 1024;
 
+/// The clock is looked at anew after so many turns that follow each other at once.
+const TURNS: u32 = 4;
+
 /// A timer that is late because nothing can be written is looked at again after so long.
 const LATE: std::time::Duration = std::time::Duration::from_millis(10);
 
@@ -245,9 +248,14 @@ impl<S: Streams<M>, M: Machine, P: Program<M>> Future for Driver<S, M, P> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Closed> {
         let this = self.get_mut();
+        let mut now = Instant::now().into_std();
+        let mut turns = TURNS;
         loop {
             let budget = ready!(coop::poll_proceed(cx));
-            let now = Instant::now().into_std();
+            if turns == 0 {
+                (now, turns) = (Instant::now().into_std(), TURNS);
+            }
+            turns -= 1;
             let mut happened = this.connect(cx, now);
             happened = happened.or(this.read(cx, now));
             for more in [this.learn(now), this.program.poll(&mut this.machine, cx, now), this.learn(now)] {
