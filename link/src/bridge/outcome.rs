@@ -60,9 +60,6 @@ impl AnswerError {
     }
 }
 
-/// A response in its codec, or why there is none.
-type Outcome<'a> = Result<&'a [u8], RequestError>;
-
 /// The outcome of a request as it travels to those who observe answers.
 #[derive(Serialize, Deserialize)]
 struct Observed<'a> {
@@ -91,3 +88,6 @@ pub(super) fn read_observed<'a>(
     let Observed { request, outcome } = postcard::from_bytes(bytes)?;
     Ok((request, outcome.map_err(|error| from_wire(error, event, peer))))
 }
+
+/// A response in its codec, or why there is none.
+type Outcome<'a> = Result<&'a [u8], RequestError>;
