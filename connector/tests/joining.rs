@@ -246,7 +246,12 @@ async fn what_could_not_be_delivered_is_a_dead_letter_where_it_was_sent() {
     assert!(matches!(outcome, Err(RequestError::LinkLost(_))), "{outcome:?}");
     for number in 0..5 {
         let waited = timeout(Duration::from_secs(3), letters.recv()).await;
-        assert!(waited.is_ok(), "{number} {:?} {:?}", a.router.dead_letter_counts(), a.router.recent_dead_letters());
+        assert!(
+            waited.is_ok(),
+            "{number} {:?} {:?}",
+            a.router.dead_letter_counts(),
+            a.router.recent_dead_letters()
+        );
         let letter = waited.unwrap().unwrap();
         assert_eq!(letter.event.0, number);
         assert!(matches!(letter.letter.reason, Reason::LinkLost { .. }), "{letter:?}");

@@ -86,7 +86,8 @@ impl Borders {
     }
 
     fn foreign(&self, description: Description) -> Shareable {
-        let is_it = |event: &&Shareable| event.name() == description.name && event.description() == description;
+        let is_it =
+            |event: &&Shareable| event.name() == description.name && event.description() == description;
         if let Some(known) = self.known.load().events.values().find(is_it) {
             return known.clone();
         }
