@@ -40,6 +40,10 @@ pub(crate) struct Arguments {
     /// Measure one contender of the scenario `idle` in this process
     #[arg(long, value_name = "NAME", hide = true)]
     pub(crate) idle_child: Option<String>,
+
+    /// Be a switch, for the contenders that need one
+    #[arg(long, hide = true)]
+    pub(crate) switch_child: bool,
 }
 
 impl Arguments {

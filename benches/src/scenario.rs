@@ -62,6 +62,14 @@ pub(crate) enum Scenario {
     Table,
     /// Memory of receivers that wait.
     Idle,
+    /// Small events to another router, over one connection.
+    LinkDirect,
+    /// The same, by something in the middle.
+    LinkHub,
+    /// One request at a time to another router.
+    LinkAsk,
+    /// Large events to another router.
+    LinkBulk,
 }
 
 /// What the figures of a scenario count.
@@ -75,7 +83,7 @@ pub(crate) enum Unit {
 
 impl Scenario {
     /// Every scenario, in the order in which they run.
-    pub(crate) const ALL: [Self; 16] = [
+    pub(crate) const ALL: [Self; 20] = [
         Self::Tell,
         Self::TellBatch,
         Self::Ask,
@@ -92,6 +100,10 @@ impl Scenario {
         Self::CommandPerJob,
         Self::Table,
         Self::Idle,
+        Self::LinkDirect,
+        Self::LinkHub,
+        Self::LinkAsk,
+        Self::LinkBulk,
     ];
 
     /// The name on the command line and in the results.
@@ -113,6 +125,10 @@ impl Scenario {
             Self::CommandPerJob => "command-per-job",
             Self::Table => "table",
             Self::Idle => "idle",
+            Self::LinkDirect => "link-direct",
+            Self::LinkHub => "link-hub",
+            Self::LinkAsk => "link-ask",
+            Self::LinkBulk => "link-bulk",
         }
     }
 
@@ -135,6 +151,10 @@ impl Scenario {
             Self::CommandPerJob => "a process for each job, one at a time",
             Self::Table => "events sent while the table of routes is steady, or changing",
             Self::Idle => "resident memory of each of 100,000 idle receivers, in bytes",
+            Self::LinkDirect => "events of 64 bytes over TCP, from one to another",
+            Self::LinkHub => "the same by a process in the middle",
+            Self::LinkAsk => "request and answer over TCP, one at a time",
+            Self::LinkBulk => "events of 1 MiB over TCP",
         }
     }
 
@@ -155,6 +175,8 @@ impl Scenario {
             Self::PoolTasks(_) | Self::PoolThreads(_) => 250_000,
             Self::Command => 20_000,
             Self::CommandPerJob => 1_000,
+            Self::LinkAsk => 10_000,
+            Self::LinkBulk => return scaled(1024, scale).max(1),
             _ => 1_500_000,
         };
         scaled(base, scale).div_ceil(GRAIN) * GRAIN

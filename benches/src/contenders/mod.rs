@@ -7,6 +7,7 @@ mod actix;
 mod actor_crate;
 mod edri;
 mod kameo;
+pub(crate) mod network;
 mod ractor;
 mod raw;
 mod xtra;
@@ -22,6 +23,7 @@ pub(crate) fn all() -> Vec<Contender> {
         ractor::contenders(),
         actix::contenders(),
         xtra::contenders(),
+        network::contenders(),
     ]
     .into_iter()
     .flatten()
