@@ -20,27 +20,28 @@ use std::error::Error;
 use std::future::Future;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use edri_event::{Notification, Request};
 use edri_link::{End, Identity, Link, Settings, Tcp, Transport};
 use edri_router::{InboxSettings, Router};
+use futures_util::{SinkExt, StreamExt as _};
 use serde::{Deserialize, Serialize};
-use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream, UnixStream};
+use tokio_util::codec::{Framed, LengthDelimitedCodec};
 
 type Outcome<T> = Result<T, Box<dyn Error + Send + Sync>>;
 
 #[derive(Notification, Clone, Serialize, Deserialize)]
 #[notification(shareable)]
 struct Note {
-    number: u64,
-    text: String,
+    values: [f64; 8],
 }
 
 #[derive(Request, Clone, Serialize, Deserialize)]
 #[request(response = u64, shareable)]
 struct Job {
     number: u64,
-    text: String,
+    values: [f64; 7],
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,9 +53,11 @@ enum What {
 
 const BATCH: usize = 64 * 1024;
 
-/// The text that makes an event about 64 bytes long.
-fn text() -> String {
-    "x".repeat(60)
+/// An event of 64 bytes.
+fn note(number: u64) -> Note {
+    let mut values = [0.5; 8];
+    values[0] = number as f64;
+    Note { values }
 }
 
 async fn routers<T: Transport>((near, far): (T, T), what: What, count: u64) -> Outcome<()> {
@@ -70,9 +73,7 @@ async fn routers<T: Transport>((near, far): (T, T), what: What, count: u64) -> O
             while !a.has_subscribers::<Note>() {
                 tokio::time::sleep(Duration::from_millis(1)).await;
             }
-            let text = text();
             let sending = tokio::spawn(async move {
-                let note = |number| Note { number, text: text.clone() };
                 if what == What::Each {
                     for number in 0..count {
                         a.notify(note(number)).await?;
@@ -84,8 +85,8 @@ async fn routers<T: Transport>((near, far): (T, T), what: What, count: u64) -> O
             });
             for number in 0..count {
                 let note = there.recv().await.ok_or("it ends too early")?;
-                if note.number != number {
-                    return Err(format!("{} came: expected {number}", note.number).into());
+                if note.values[0] != number as f64 {
+                    return Err(format!("{} came: expected {number}", note.values[0]).into());
                 }
             }
             sending.await??;
@@ -100,7 +101,7 @@ async fn routers<T: Transport>((near, far): (T, T), what: What, count: u64) -> O
                 tokio::spawn(async move {
                     let mut asking = a.requester::<Job>();
                     for number in 0..count / in_flight {
-                        let answer = asking.request(Job { number, text: text() }).await?;
+                        let answer = asking.request(Job { number, values: [0.5; 7] }).await?;
                         assert_eq!(answer, number + 1, "it is another's answer");
                     }
                     Outcome::Ok(())
@@ -118,79 +119,49 @@ async fn routers<T: Transport>((near, far): (T, T), what: What, count: u64) -> O
 }
 
 /// Frames with their length before them, and nothing else.
-async fn raw<T: Transport>((mut near, mut far): (T, T), what: What, count: u64) -> Outcome<()> {
-    let frame: Vec<u8> = 64_u32.to_le_bytes().into_iter().chain([7; 64]).collect();
+async fn raw<T: Transport>((near, far): (T, T), what: What, count: u64) -> Outcome<()> {
+    let payload = Bytes::from_static(&[7; 64]);
+    let frames = |stream| {
+        let mut framed = Framed::new(stream, LengthDelimitedCodec::new());
+        framed.set_backpressure_boundary(BATCH);
+        framed
+    };
+    let (mut near, mut far) = (frames(near), frames(far));
     match what {
         What::Each | What::All => {
             let sending = tokio::spawn(async move {
-                let mut out = Vec::with_capacity(BATCH + frame.len());
                 for _ in 0..count {
-                    out.extend_from_slice(&frame);
-                    if out.len() >= BATCH {
-                        near.write_all(&out).await?;
-                        out.clear();
-                    }
+                    near.feed(payload.clone()).await?;
                 }
-                near.write_all(&out).await?;
+                SinkExt::<Bytes>::flush(&mut near).await?;
                 Outcome::Ok(near)
             });
-            let mut reader = Frames::default();
             for _ in 0..count {
-                std::hint::black_box(reader.next(&mut far).await?);
+                std::hint::black_box(far.next().await.ok_or("it ends too early")??);
             }
             sending.await??;
         }
         What::Requests { in_flight } => {
+            let answer = payload.clone();
             let answering = tokio::spawn(async move {
-                let mut reader = Frames::default();
                 for _ in 0..count {
-                    reader.next(&mut far).await?;
-                    far.write_all(&frame).await?;
+                    far.next().await.ok_or("it ends too early")??;
+                    far.send(answer.clone()).await?;
                 }
                 Outcome::Ok(())
             });
-            let frame = [7; 68];
-            let mut reader = Frames::default();
             for number in 0..count + in_flight {
                 if number >= in_flight {
-                    reader.next(&mut near).await?;
+                    near.next().await.ok_or("it ends too early")??;
                 }
                 if number < count {
-                    let mut frame = frame;
-                    frame[..4].copy_from_slice(&64_u32.to_le_bytes());
-                    near.write_all(&frame).await?;
+                    near.send(payload.clone()).await?;
                 }
             }
             answering.await??;
         }
     }
     Ok(())
-}
-
-#[derive(Default)]
-struct Frames {
-    bytes: Vec<u8>,
-    start: usize,
-}
-
-impl Frames {
-    /// The first byte of the next.
-    async fn next(&mut self, stream: &mut (impl AsyncRead + Unpin)) -> Outcome<u8> {
-        loop {
-            if let Some((length, rest)) = self.bytes[self.start..].split_first_chunk::<4>()
-                && let Some(frame) = rest.get(..u32::from_le_bytes(*length) as usize)
-            {
-                self.start += 4 + frame.len();
-                return Ok(frame[0]);
-            }
-            self.bytes.drain(..self.start);
-            self.start = 0;
-            self.bytes.reserve(BATCH);
-            if stream.read_buf(&mut self.bytes).await? == 0 {
-                return Err("it ends too early".into());
-            }
-        }
-    }
 }
 
 async fn tcp() -> Outcome<(TcpStream, TcpStream)> {

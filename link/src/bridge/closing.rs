@@ -1,18 +1,25 @@
 use std::future::Future as _;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::Context;
 use std::time::Duration;
 
-use tokio::sync::mpsc;
+use futures_util::task::AtomicWaker;
 use tokio::time::Sleep;
 
-/// It is to be closed in order.
-#[derive(Debug)]
-pub(super) struct Close;
+/// By this it is asked for an orderly end; also when it is dropped.
+pub(super) struct Asker(Arc<Asked>);
+
+#[derive(Default)]
+struct Asked {
+    is_asked: AtomicBool,
+    task: AtomicWaker,
+}
 
 /// How far an orderly end has come: nothing new is taken, what waits in the inboxes goes out, and then it is closed.
 pub(super) struct Closing {
-    asked: mpsc::UnboundedReceiver<Close>,
+    asked: Arc<Asked>,
     within: Duration,
     stage: Stage,
 }
@@ -33,10 +40,27 @@ pub(super) enum Step {
     Close,
 }
 
+impl Asker {
+    pub(super) fn new() -> Self {
+        Self(Arc::default())
+    }
+
+    pub(super) fn ask(&self) {
+        self.0.is_asked.store(true, Ordering::Release);
+        self.0.task.wake();
+    }
+}
+
+impl Drop for Asker {
+    fn drop(&mut self) {
+        self.ask();
+    }
+}
+
 impl Closing {
     /// What waits may take so long to go out.
-    pub(super) fn new(asked: mpsc::UnboundedReceiver<Close>, within: Duration) -> Self {
-        Self { asked, within, stage: Stage::Open }
+    pub(super) fn new(asker: &Asker, within: Duration) -> Self {
+        Self { asked: Arc::clone(&asker.0), within, stage: Stage::Open }
     }
 
     /// Whether nobody has asked for it yet.
@@ -47,14 +71,14 @@ impl Closing {
     /// The next step, if it is time for one; the task is woken when it is. `is_drained` is whether nothing waits any more.
     pub(super) fn poll(&mut self, is_drained: impl FnOnce() -> bool, cx: &mut Context<'_>) -> Step {
         match &mut self.stage {
-            Stage::Open => match self.asked.poll_recv(cx) {
-                Poll::Pending => Step::Nothing,
-                // Also when the handle was dropped.
-                Poll::Ready(_) => {
-                    self.stage = Stage::Draining(Box::pin(tokio::time::sleep(self.within)));
-                    Step::Leave
+            Stage::Open => {
+                self.asked.task.register(cx.waker());
+                if !self.asked.is_asked.load(Ordering::Acquire) {
+                    return Step::Nothing;
                 }
-            },
+                self.stage = Stage::Draining(Box::pin(tokio::time::sleep(self.within)));
+                Step::Leave
+            }
             Stage::Draining(late) => {
                 if is_drained() || late.as_mut().poll(cx).is_ready() {
                     self.stage = Stage::Closed;

@@ -18,6 +18,7 @@ use tokio::task::coop::{Unconstrained, unconstrained};
 use super::offers::{Offer, Offers};
 use super::outcome::{read_observed, to_wire};
 use super::pumps::Pumps;
+use super::ringing::{Due, Ringing, Source};
 use super::toward::Toward;
 use crate::call::IncomingCall;
 use crate::channel::Cost;
@@ -57,6 +58,7 @@ pub(super) struct Incoming {
     answers: HashMap<IncomingCall, AbortHandle>,
     opening: FuturesUnordered<Opened>,
     reports: Arc<Latest>,
+    begun: Begun,
     /// Whether somebody was asked, or has answered, since this was asked last.
     asked: bool,
 }
@@ -69,6 +71,14 @@ struct Running {
     size: usize,
     /// What travels beside each that has nothing of its own.
     beside: Meta,
+}
+
+/// Of what something has been begun, or has to be tried again, and nobody will ring for it.
+#[derive(Debug, Default)]
+struct Begun {
+    delivering: bool,
+    answering: bool,
+    opening: bool,
 }
 
 /// So many are handed over together at most.
@@ -95,6 +105,7 @@ impl Incoming {
             answers: HashMap::new(),
             opening: FuturesUnordered::new(),
             reports: Arc::default(),
+            begun: Begun::default(),
             asked: false,
         }
     }
@@ -191,7 +202,10 @@ impl Incoming {
     fn deliver(&mut self, toward: &mut impl Toward, came: (Priority, usize), doing: Doing<()>) {
         match begin(came, doing) {
             Ok(()) => toward.line().handled(came.0, came.1),
-            Err(under_way) => self.delivering.push(under_way),
+            Err(under_way) => {
+                self.begun.delivering = true;
+                self.delivering.push(under_way);
+            }
         }
     }
 
@@ -228,6 +242,7 @@ impl Incoming {
         };
         let (abort, registration) = AbortHandle::new_pair();
         self.answers.insert(call, abort);
+        self.begun.answering = true;
         self.answering.push(Abortable::new(under_way, registration));
     }
 
@@ -251,6 +266,7 @@ impl Incoming {
         };
         let arrival = self.arrival(circumstances, None);
         let came = (tunnel, granted);
+        self.begun.opening = true;
         self.opening.push(match begin(came, event.open(&self.router, *acceptor, payload, arrival)) {
             Ok(opened) => UnderWay::new(came, Box::pin(std::future::ready(opened))),
             Err(under_way) => under_way,
@@ -278,25 +294,52 @@ impl Incoming {
         self.reports.forget(call);
     }
 
-    /// Goes on with what is under way.
+    /// Goes on with what is under way and is due.
     pub(super) fn poll(
         &mut self,
         toward: &mut impl Toward,
         pumps: &mut Pumps,
-        cx: &mut Context<'_>,
+        (due, ringing): (Due, &Ringing),
     ) -> Happened {
         let mut happened = Happened::Nothing;
-        while let Some(((priority, size), ())) = next(&mut self.delivering, cx) {
-            toward.line().handled(priority, size);
-            happened = Happened::Something;
+        if due.has(Source::Delivering) || std::mem::take(&mut self.begun.delivering) {
+            let mut cx = ringing.context(Source::Delivering);
+            while let Some(((priority, size), ())) = next(&mut self.delivering, &mut cx) {
+                toward.line().handled(priority, size);
+                happened = Happened::Something;
+            }
         }
-        for (call, progress) in self.reports.take(cx) {
-            toward.line().report(call, progress);
-            happened = Happened::Something;
+        if due.has(Source::Reports) {
+            for (call, progress) in self.reports.take(&mut ringing.context(Source::Reports)) {
+                toward.line().report(call, progress);
+                happened = Happened::Something;
+            }
         }
-        while toward.line().has_room_for_answers()
-            && let Some(ended) = next(&mut self.answering, cx)
-        {
+        if due.has(Source::Answering) || std::mem::take(&mut self.begun.answering) {
+            happened = happened.or(self.send_answers(toward, &mut ringing.context(Source::Answering)));
+        }
+        if due.has(Source::Opening) || std::mem::take(&mut self.begun.opening) {
+            let mut cx = ringing.context(Source::Opening);
+            while let Some(((tunnel, granted), opened)) = next(&mut self.opening, &mut cx) {
+                match opened {
+                    Ok(ends) => pumps.accept(toward, tunnel, granted, ends),
+                    Err(failure) => toward.line().refuse_tunnel(tunnel, failure),
+                }
+                happened = Happened::Something;
+            }
+        }
+        happened
+    }
+
+    fn send_answers(&mut self, toward: &mut impl Toward, cx: &mut Context<'_>) -> Happened {
+        let mut happened = Happened::Nothing;
+        loop {
+            if !toward.line().has_room_for_answers() {
+                // To be tried again when there may be.
+                self.begun.answering = true;
+                return happened;
+            }
+            let Some(ended) = next(&mut self.answering, cx) else { return happened };
             if let Ok((call, outcome)) = ended {
                 self.asked = true;
                 self.answers.remove(&call);
@@ -306,14 +349,6 @@ impl Incoming {
             }
             happened = Happened::Something;
         }
-        while let Some(((tunnel, granted), opened)) = next(&mut self.opening, cx) {
-            match opened {
-                Ok(ends) => pumps.accept(toward, tunnel, granted, ends),
-                Err(failure) => toward.line().refuse_tunnel(tunnel, failure),
-            }
-            happened = Happened::Something;
-        }
-        happened
     }
 
     /// The link has ended: requests that came are cancelled. Notifications stay where they stand, and are handled.

@@ -1,10 +1,10 @@
 use std::fmt;
 
 use edri_router::Router;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::closing::Close;
+use super::closing::{Asker, Closing};
 use super::program::Program;
 use super::status::{self, LinkStatus, Watch};
 use crate::closed::Closed;
@@ -58,7 +58,7 @@ use crate::wire::Peer;
 #[must_use = "dropping a link closes it"]
 pub struct Link {
     status: watch::Receiver<LinkStatus>,
-    commands: mpsc::UnboundedSender<Close>,
+    asker: Asker,
 }
 
 /// Which end of the connection a router has.
@@ -106,9 +106,9 @@ impl Link {
 
     fn prepare(router: &Router, settings: &Settings) -> (Self, Program) {
         let (tell, status) = watch::channel(LinkStatus::default());
-        let (commands, close) = mpsc::unbounded_channel();
-        let program = Program::new(router, settings, tell, close);
-        (Self { status, commands }, program)
+        let asker = Asker::new();
+        let program = Program::new(router, settings, tell, Closing::new(&asker, settings.closing));
+        (Self { status, asker }, program)
     }
 
     /// Ready when both ends know each other, and this one knows what the other wants.
@@ -141,8 +141,7 @@ impl Link {
     /// Closes it in order: what waits to be sent still is, and so is what waits at the other end. See
     /// [`closed`](Self::closed) for when that is done.
     pub fn close(&self) {
-        // Gone, it has ended already.
-        let _ = self.commands.send(Close);
+        self.asker.ask();
     }
 }
 

@@ -18,6 +18,7 @@
 //! addresses which interest of the other router a place stands for
 //! calls     requests that went out, until they are answered
 //! outgoing  all that goes out; incoming: all that comes in
+//! ringing   which of all that has something to do
 //! pump      one tunnel: between its local end and the link; pumps: all of them
 //! outcome   how a request ended, as it travels
 //! ```
@@ -39,6 +40,7 @@ mod peering;
 mod program;
 mod pump;
 mod pumps;
+mod ringing;
 mod seam;
 mod side;
 mod status;

@@ -47,9 +47,6 @@ pub(super) fn from_wire(error: AnswerError, event: &'static str, peer: &str) -> 
     }
 }
 
-/// A response in its codec, or why there is none.
-type Outcome<'a> = Result<&'a [u8], RequestError>;
-
 /// The outcome of a request as it travels to those who observe answers.
 #[derive(Serialize, Deserialize)]
 struct Observed<'a> {
@@ -78,3 +75,6 @@ pub(super) fn read_observed<'a>(
     let Observed { request, outcome } = postcard::from_bytes(bytes)?;
     Ok((request, outcome.map_err(|error| from_wire(error, event, peer))))
 }
+
+/// A response in its codec, or why there is none.
+type Outcome<'a> = Result<&'a [u8], RequestError>;

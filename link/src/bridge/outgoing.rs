@@ -1,6 +1,5 @@
 use std::convert::Infallible;
 use std::sync::Arc;
-use std::task::Context;
 
 use bytes::Bytes;
 use edri_event::{Failure, Meta, Priority};
@@ -12,6 +11,7 @@ use super::exit::{Exit, LANES};
 use super::lane::Hand;
 use super::outcome::write_observed;
 use super::pumps::Pumps;
+use super::ringing::{Due, Ringing, Source};
 use super::toward::Toward;
 use crate::call::CallId;
 use crate::drive::Happened;
@@ -56,19 +56,25 @@ impl Outgoing {
         &mut self,
         toward: &mut impl Toward,
         pumps: &mut Pumps,
-        cx: &mut Context<'_>,
+        (due, ringing): (Due, &Ringing),
     ) -> Happened {
         let mut happened = Happened::Nothing;
-        for call in self.calls.take_left(cx) {
-            toward.cancel(call);
-            happened = Happened::Something;
+        if due.has(Source::Left) {
+            for call in self.calls.take_left(&ringing.context(Source::Left)) {
+                toward.cancel(call);
+                happened = Happened::Something;
+            }
         }
-        self.exit.listen(cx);
-        for lane in LANES {
-            happened = happened.or(self.send_lane(lane, toward, pumps));
+        if due.has(Source::Exit) {
+            self.exit.listen(&ringing.context(Source::Exit));
         }
-        let (exit, hands) = (&self.exit, &self.hands);
-        self.addresses.forget_retired(|| is_empty(exit, hands));
+        if due.has(Source::Exit) || self.hands.iter().any(|hand| !hand.departures.is_empty()) {
+            for lane in LANES {
+                happened = happened.or(self.send_lane(lane, toward, pumps));
+            }
+            let (exit, hands) = (&self.exit, &self.hands);
+            self.addresses.forget_retired(|| is_empty(exit, hands));
+        }
         happened
     }
 

@@ -8,6 +8,7 @@ use super::offers::Offers;
 use super::outgoing::Outgoing;
 use super::pump::Heard;
 use super::pumps::Pumps;
+use super::ringing::Ringing;
 use super::seam::Seam;
 use super::side::Side;
 use super::toward::Toward;
@@ -23,6 +24,7 @@ pub(super) struct Peering {
     outgoing: Outgoing,
     incoming: Incoming,
     pumps: Pumps,
+    ringing: Ringing,
 }
 
 impl Peering {
@@ -33,6 +35,7 @@ impl Peering {
             outgoing: Outgoing::new(Arc::clone(&side.exit), office),
             incoming: Incoming::new(router, seam.horizon()),
             pumps: Pumps::new(),
+            ringing: Ringing::new(),
             seam: Arc::clone(seam),
             side,
         }
@@ -106,9 +109,10 @@ impl Peering {
 
     /// Goes on with what is under way and sends what there is to send; wakes `cx` when there is more of either.
     pub(super) fn poll(&mut self, toward: &mut impl Toward, cx: &mut Context<'_>) -> Happened {
-        let incoming = self.incoming.poll(toward, &mut self.pumps, cx);
-        let outgoing = self.outgoing.poll(toward, &mut self.pumps, cx);
-        incoming.or(outgoing).or(self.pumps.poll(toward, cx))
+        let due = (self.ringing.take(cx), &self.ringing);
+        let incoming = self.incoming.poll(toward, &mut self.pumps, due);
+        let outgoing = self.outgoing.poll(toward, &mut self.pumps, due);
+        incoming.or(outgoing).or(self.pumps.poll(toward, due))
     }
 
     /// Whether those who answer here may be otherwise loaded than when this was asked last.

@@ -3,9 +3,9 @@ use std::task::Context;
 use std::time::Instant;
 
 use edri_router::{Border, DeadLetterOffice, Horizon, LinkLost, Reason, Registration, Router};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 
-use super::closing::{Close, Closing, Step};
+use super::closing::{Closing, Step};
 use super::exit::Exit;
 use super::loads::Loads;
 use super::offers::Offers;
@@ -39,7 +39,7 @@ impl Program {
         router: &Router,
         settings: &Settings,
         tell: watch::Sender<LinkStatus>,
-        close: mpsc::UnboundedReceiver<Close>,
+        closing: Closing,
     ) -> Self {
         let name: Arc<str> = format!("a link of {}", settings.identity.name).into();
         let office = DeadLetterOffice::new(router, Arc::clone(&name));
@@ -54,7 +54,7 @@ impl Program {
             peering: Peering::new(router, &seam, side, office),
             seam,
             tell,
-            closing: Closing::new(close, settings.closing),
+            closing,
             loads: Loads::default(),
         }
     }
@@ -96,8 +96,11 @@ impl Program {
     /// Tells the other end what is consumed here, and what of its own wishes is something else here.
     fn tell_interests(&mut self, endpoint: &mut Endpoint, cx: &mut Context<'_>) -> Happened {
         let mut happened = Happened::Nothing;
+        if !self.seam.has_news(cx) {
+            return happened;
+        }
         if self.closing.is_open() {
-            for event in self.seam.take_changed(cx) {
+            for event in self.seam.take_changed() {
                 self.offers.update(&self.router, &self.seam, endpoint.offered(), &event);
                 happened = Happened::Something;
             }

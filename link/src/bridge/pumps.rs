@@ -1,11 +1,12 @@
 use std::collections::HashMap;
-use std::task::{Context, Poll};
+use std::task::Poll;
 
 use edri_router::{EncodedEnd, InFlight, LinkLost};
 use tokio::sync::mpsc;
 
 use super::outgoing::TUNNEL_WINDOW;
 use super::pump::{Heard, Mouth, Pump, Pumped, Said};
+use super::ringing::{Due, Ringing, Source};
 use super::toward::Toward;
 use crate::drive::Happened;
 use crate::line::SendError;
@@ -22,6 +23,8 @@ pub(super) struct Pumps {
     mouth: Mouth,
     outward: mpsc::Receiver<Said>,
     inward: mpsc::UnboundedReceiver<Said>,
+    /// There was no room for what they have to say.
+    is_stuck: bool,
 }
 
 /// So many items of all tunnels together wait for the link; each tunnel holds one more.
@@ -32,7 +35,15 @@ impl Pumps {
         let (outward_mouth, outward) = mpsc::channel(ITEMS);
         let (inward_mouth, inward) = mpsc::unbounded_channel();
         let mouth = Mouth { outward: outward_mouth, inward: inward_mouth };
-        Self { pumped: HashMap::new(), opening: HashMap::new(), serial: 0, mouth, outward, inward }
+        Self {
+            pumped: HashMap::new(),
+            opening: HashMap::new(),
+            serial: 0,
+            is_stuck: false,
+            mouth,
+            outward,
+            inward,
+        }
     }
 
     /// This end opens one.
@@ -72,15 +83,23 @@ impl Pumps {
     }
 
     /// Says what tunnels have to say, as far as there is room.
-    pub(super) fn poll(&mut self, toward: &mut impl Toward, cx: &mut Context<'_>) -> Happened {
+    pub(super) fn poll(&mut self, toward: &mut impl Toward, (due, ringing): (Due, &Ringing)) -> Happened {
         let mut happened = Happened::Nothing;
-        while toward.line().has_room_for_items()
-            && let Poll::Ready(Some(said)) = self.outward.poll_recv(cx)
-        {
+        if !due.has(Source::Tunnels) && !std::mem::take(&mut self.is_stuck) {
+            return happened;
+        }
+        let mut cx = ringing.context(Source::Tunnels);
+        loop {
+            if !toward.line().has_room_for_items() {
+                // To be tried again when there may be.
+                self.is_stuck = true;
+                break;
+            }
+            let Poll::Ready(Some(said)) = self.outward.poll_recv(&mut cx) else { break };
             self.say(toward, said);
             happened = Happened::Something;
         }
-        while let Poll::Ready(Some(said)) = self.inward.poll_recv(cx) {
+        while let Poll::Ready(Some(said)) = self.inward.poll_recv(&mut cx) {
             self.say(toward, said);
             happened = Happened::Something;
         }

@@ -1,4 +1,5 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Context;
 
@@ -22,6 +23,8 @@ pub(super) struct Seam {
     /// Those whose consumers here may have changed since the border's task has looked.
     changed: Mutex<HashSet<Shareable>>,
     task: AtomicWaker,
+    /// Whether something was changed, or differs.
+    has_news: AtomicBool,
 }
 
 /// What one of those behind the border wants: which of them, and as what he announced it.
@@ -71,6 +74,7 @@ impl Seam {
             table: Mutex::default(),
             changed: Mutex::default(),
             task: AtomicWaker::new(),
+            has_news: AtomicBool::new(false),
         }
     }
 
@@ -141,14 +145,25 @@ impl Seam {
         events.iter().for_each(|event| router.place_changed(event));
     }
 
+    /// Whether there is something that was changed, or differs, since this was asked last; the task is woken for more.
+    #[inline]
+    pub(super) fn has_news(&self, cx: &Context<'_>) -> bool {
+        self.task.register(cx.waker());
+        self.has_news.load(Ordering::Relaxed) && self.has_news.swap(false, Ordering::AcqRel)
+    }
+
+    fn note_news(&self) {
+        self.has_news.store(true, Ordering::Release);
+        self.task.wake();
+    }
+
     /// What is another event here, since this was asked last: of whom, as what, and what it is here.
     pub(super) fn take_differing(&self) -> Vec<((u32, Interest), Schema)> {
         std::mem::take(&mut self.table().differs)
     }
 
-    /// Those whose consumers here may have changed since this was asked last; the task is woken for more.
-    pub(super) fn take_changed(&self, cx: &mut Context<'_>) -> HashSet<Shareable> {
-        self.task.register(cx.waker());
+    /// Those whose consumers here may have changed since this was asked last.
+    pub(super) fn take_changed(&self) -> HashSet<Shareable> {
         std::mem::take(&mut *self.changed.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
@@ -190,6 +205,7 @@ impl Seam {
             want.events.clear();
             want.places.clear();
             differs.push(((want.side.number, interest), ours));
+            self.note_news();
         }
     }
 
@@ -229,7 +245,7 @@ impl Seam {
 
     fn note_change(&self, event: &Shareable) {
         self.changed.lock().unwrap_or_else(PoisonError::into_inner).insert(event.clone());
-        self.task.wake();
+        self.note_news();
     }
 }
 

@@ -1,6 +1,6 @@
 use std::future::Future;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 
 use tokio::io::{AsyncRead as _, AsyncWrite as _, ReadBuf};
 use tokio::task::coop;
@@ -21,6 +21,8 @@ pub(crate) struct Driver<S: Streams<M>, M, P> {
     inbound: Box<[u8]>,
     outbound: Vec<u8>,
     timer: Pin<Box<Sleep>>,
+    /// Whom it wakes.
+    timer_wakes: Option<Waker>,
     ended: Option<Closed>,
     /// When the last words need not be written any more.
     last_words_until: Option<Instant>,
@@ -47,6 +49,9 @@ enum Writes {
 /// Read, and written, at a time.
 const BATCH: usize = 64 * 1024;
 
+/// The clock is looked at anew after so many turns that follow each other at once.
+const TURNS: u32 = 4;
+
 /// A timer that is late because nothing can be written is looked at again after so long.
 const LATE: std::time::Duration = std::time::Duration::from_millis(10);
 
@@ -71,6 +76,7 @@ impl<S: Streams<M>, M: Machine, P: Program<M>> Driver<S, M, P> {
             inbound: vec![0; BATCH].into_boxed_slice(),
             outbound: Vec::with_capacity(BATCH),
             timer: Box::pin(tokio::time::sleep_until(Instant::now())),
+            timer_wakes: None,
             ended: None,
             last_words_until: None,
         }
@@ -79,8 +85,9 @@ impl<S: Streams<M>, M: Machine, P: Program<M>> Driver<S, M, P> {
     /// Another stream, if there is one.
     fn connect(&mut self, cx: &mut Context<'_>, now: std::time::Instant) -> Happened {
         if self.carrier.is_some() && self.machine.wants_connection() {
-            // The machine has given it up.
+            // The machine has given it up: there are no more words than these for whoever has no link yet.
             self.carrier = None;
+            self.program.troubled("whoever answered would not have this router for now".to_owned());
         }
         if self.machine.is_closed() {
             return Happened::Nothing;
@@ -121,6 +128,9 @@ impl<S: Streams<M>, M: Machine, P: Program<M>> Driver<S, M, P> {
         self.outbound.clear();
         if S::COME_BACK {
             self.machine.transport_lost(reason, now);
+            if self.machine.wants_connection() {
+                self.program.troubled(reason.to_owned());
+            }
         } else {
             self.machine.lost(reason, now);
         }
@@ -184,13 +194,27 @@ impl<S: Streams<M>, M: Machine, P: Program<M>> Driver<S, M, P> {
             }
         }
         let next = if next <= now { now + LATE } else { next };
-        let next = Instant::from_std(next);
-        if self.timer.deadline() != next {
+        self.wait_until(Instant::from_std(next), cx)
+    }
+
+    /// Has the task woken then, or earlier: as a rule what is due is put off again and again, and the timer is left alone.
+    fn wait_until(&mut self, next: Instant, cx: &mut Context<'_>) -> Happened {
+        let is_set = self.timer_wakes.as_ref().is_some_and(|waker| waker.will_wake(cx.waker()));
+        if is_set && self.timer.deadline() <= next && !self.timer.is_elapsed() {
+            return Happened::Nothing;
+        }
+        if self.timer.deadline() > next || self.timer.is_elapsed() {
             self.timer.as_mut().reset(next);
         }
         match self.timer.as_mut().poll(cx) {
-            Poll::Ready(()) => Happened::Something,
-            Poll::Pending => Happened::Nothing,
+            Poll::Ready(()) => {
+                self.timer_wakes = None;
+                Happened::Something
+            }
+            Poll::Pending => {
+                self.timer_wakes = Some(cx.waker().clone());
+                Happened::Nothing
+            }
         }
     }
 
@@ -228,9 +252,14 @@ impl<S: Streams<M>, M: Machine, P: Program<M>> Future for Driver<S, M, P> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Closed> {
         let this = self.get_mut();
+        let mut now = Instant::now().into_std();
+        let mut turns = TURNS;
         loop {
             let budget = ready!(coop::poll_proceed(cx));
-            let now = Instant::now().into_std();
+            if turns == 0 {
+                (now, turns) = (Instant::now().into_std(), TURNS);
+            }
+            turns -= 1;
             let mut happened = this.connect(cx, now);
             happened = happened.or(this.read(cx, now));
             for more in [this.learn(now), this.program.poll(&mut this.machine, cx, now), this.learn(now)] {

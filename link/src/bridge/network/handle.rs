@@ -1,11 +1,11 @@
 use std::fmt;
 
 use edri_router::Router;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::program::Program;
-use crate::bridge::closing::Close;
+use crate::bridge::closing::{Asker, Closing};
 use crate::bridge::status::{self, NetworkStatus, Watch};
 use crate::closed::Closed;
 use crate::drive::Driver;
@@ -56,7 +56,7 @@ use crate::wire::Peer;
 #[must_use = "dropping a membership leaves the network"]
 pub struct Network {
     status: watch::Receiver<NetworkStatus>,
-    commands: mpsc::UnboundedSender<Close>,
+    asker: Asker,
 }
 
 impl Network {
@@ -80,9 +80,9 @@ impl Network {
 
     fn prepare(router: &Router, settings: &Settings) -> (Self, Program) {
         let (tell, status) = watch::channel(NetworkStatus::default());
-        let (commands, close) = mpsc::unbounded_channel();
-        let program = Program::new(router, settings, tell, close);
-        (Self { status, commands }, program)
+        let asker = Asker::new();
+        let program = Program::new(router, settings, tell, Closing::new(&asker, settings.closing));
+        (Self { status, asker }, program)
     }
 
     /// Ready when the switch has let this router in, and who is there and what they want is known; which switch it is.
@@ -115,8 +115,7 @@ impl Network {
     /// Leaves the network in order: what waits to be sent to those who are there still is. See [`closed`](Self::closed) for
     /// when that is done.
     pub fn close(&self) {
-        // Gone, it has ended already.
-        let _ = self.commands.send(Close);
+        self.asker.ask();
     }
 }
 

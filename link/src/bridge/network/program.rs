@@ -3,10 +3,10 @@ use std::task::Context;
 use std::time::Instant;
 
 use edri_router::{Border, DeadLetterOffice, Horizon, InboxSettings, LinkLost, Registration, Router};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 
 use super::peerings::Peerings;
-use crate::bridge::closing::{Close, Closing, Step};
+use crate::bridge::closing::{Closing, Step};
 use crate::bridge::exit::Exit;
 use crate::bridge::loads::Loads;
 use crate::bridge::offers::Offers;
@@ -44,7 +44,7 @@ impl Program {
         router: &Router,
         settings: &Settings,
         tell: watch::Sender<NetworkStatus>,
-        close: mpsc::UnboundedReceiver<Close>,
+        closing: Closing,
     ) -> Self {
         let identity = &settings.identity;
         let name: Arc<str> = match identity.network.as_str() {
@@ -64,7 +64,7 @@ impl Program {
             offers: Offers::default(),
             peerings: Peerings::new(),
             tell,
-            closing: Closing::new(close, settings.closing),
+            closing,
             loads: Loads::default(),
         }
     }
@@ -179,8 +179,11 @@ impl Program {
     /// Tells the others what is consumed here, and what of their wishes is something else here.
     fn tell_interests(&mut self, membership: &mut Membership, cx: &mut Context<'_>) -> Happened {
         let mut happened = Happened::Nothing;
+        if !self.seam.has_news(cx) {
+            return happened;
+        }
         if self.closing.is_open() {
-            for event in self.seam.take_changed(cx) {
+            for event in self.seam.take_changed() {
                 self.offers.update(&self.router, &self.seam, membership.offered(), &event);
                 happened = Happened::Something;
             }
