@@ -273,3 +273,16 @@ impl Program {
         (status.success(), said, complaints)
     }
 }
+
+/// The same for a minute and ten times as many is `cargo run --release --example storm -- --seconds 60 --rate 50000`.
+#[test]
+fn a_network_in_a_storm_balances_its_books() {
+    let arguments = ["--seconds", "8", "--rate", "5000", "--kill-every", "1500"];
+    let (ok, said, complaints) = Program::start("storm", &arguments).output();
+    let said = String::from_utf8(said).unwrap();
+    assert!(ok, "{said}{complaints}");
+    let words = |from: &str| said.lines().find(|line| line.contains(from)).unwrap().to_owned();
+    let kills: u64 = words("switches were killed").split(' ').next().unwrap().parse().unwrap();
+    let sent: u64 = words("events were sent").split(' ').next().unwrap().parse().unwrap();
+    assert!(kills >= 3 && sent > 2_000 && said.contains("the books balance"), "{said}");
+}
