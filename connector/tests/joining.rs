@@ -9,7 +9,7 @@ use std::time::Duration;
 use edri_connector::switch::{Secret, Switch, SwitchSettings, TokenRule};
 use edri_connector::{Connector, NeighbourChange, NeighbourChanged, NeighbourKind};
 use edri_manager::Host;
-use edri_router::{InboxSettings, NotifyError, Overflow, Reason, RequestError, Router, Status, Subscription};
+use edri_router::{InboxSettings, Overflow, Reason, RequestError, Router, Status, Subscription};
 use support::routers::{Ask, Joined, LONG, Ping, rest, subscribed, switch, switch_again, until};
 use tokio::time::{Instant, timeout};
 
