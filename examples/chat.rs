@@ -47,12 +47,9 @@ struct Said {
 #[tunnel(name = "chat::Recall", send = (), receive = Said, shareable)]
 struct Recall;
 
-/// How much everybody remembers.
-const LINES: usize = 100;
-
+/// Shows what others say, and who comes and goes.
 struct Ear {
     me: String,
-    heard: VecDeque<Said>,
 }
 
 #[manager]
@@ -62,15 +59,31 @@ impl Ear {
         if said.who != self.me {
             println!("{}: {}", said.who, said.text);
         }
-        if self.heard.len() == LINES {
-            self.heard.pop_front();
-        }
-        self.heard.push_back(said.clone());
     }
 
     #[notification]
     fn neighbour(&mut self, news: &NeighbourChanged) {
         println!("* {news}");
+    }
+}
+
+/// How much everybody remembers.
+const LINES: usize = 100;
+
+/// Remembers what was said, and tells whoever asks.
+#[derive(Default)]
+struct Memory {
+    heard: VecDeque<Said>,
+}
+
+#[manager]
+impl Memory {
+    #[notification]
+    fn said(&mut self, said: &Said) {
+        if self.heard.len() == LINES {
+            self.heard.pop_front();
+        }
+        self.heard.push_back(said.clone());
     }
 
     /// On a task of its own: one who listens slowly keeps nobody else waiting.
@@ -87,7 +100,7 @@ impl Ear {
     }
 }
 
-/// What was said before: whoever is there and is asked first tells it. An own memory has nothing yet.
+/// What was said before, as somebody who is there tells it.
 async fn recall(router: &Router) -> Result<(), edri::Error> {
     let mut lines = router.open(Recall).timeout(Duration::from_secs(2)).await?;
     lines.finish();
@@ -109,22 +122,21 @@ async fn main() -> Result<(), edri::Error> {
     let connector = connector.name(&name);
     let connections = connector.connections();
 
-    // First the past, and then the present: nobody asks one who does not know it himself.
-    let linked = App::new().connector(connector).start().await?;
-    let router = linked.router().clone();
+    let app = App::new().connector(connector).manager(Ear { me: name.clone() }).start().await?;
+    let router = app.router().clone();
+    // Who does not know the past himself is not asked for it: before he can be, he asks.
     if tokio::time::timeout(Duration::from_secs(2), connections.ready()).await.is_ok()
         && let Err(error) = recall(&router).await
     {
         println!("* nobody tells what was said before: {error}");
     }
-    let ear = Ear { me: name.clone(), heard: VecDeque::new() };
-    let app = App::on(router.clone()).manager(ear).start().await?;
+    let memory = App::on(router.clone()).manager(Memory::default()).start().await?;
     println!("* say something");
 
     let mut lines = BufReader::new(tokio::io::stdin()).lines();
     while let Some(text) = lines.next_line().await? {
         router.notify(Said { who: name.clone(), text }).await?;
     }
-    app.shutdown(Duration::from_secs(5)).await.into_result()?;
-    linked.shutdown(Duration::from_secs(5)).await.into_result()
+    memory.shutdown(Duration::from_secs(5)).await.into_result()?;
+    app.shutdown(Duration::from_secs(5)).await.into_result()
 }

@@ -34,6 +34,9 @@ use crate::{arguments::Arguments, contender::Contender, rounds::Rounds, scenario
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    if arguments.switch_child {
+        contenders::network::run_switch();
+    }
     let contenders: Vec<Arc<Contender>> = contenders::all().into_iter().map(Arc::new).collect();
 
     if let Some(name) = &arguments.child {

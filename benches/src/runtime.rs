@@ -15,7 +15,6 @@ pub(crate) fn on_two_workers(contender: impl Future<Output = Sample> + Send + 's
 }
 
 /// The same for one that reads and writes.
-#[cfg(target_os = "linux")]
 pub(crate) fn on_two_workers_with_io(contender: impl Future<Output = Sample> + Send + 'static) -> Sample {
     run(Builder::new_multi_thread().enable_all(), contender)
 }

@@ -9,7 +9,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use edri_connector::Connector;
-use edri_connector::switch::{Switch, SwitchSettings};
 use edri_event::Meta;
 use edri_router::{
     Asked, Envelope, Inbox, InboxSettings, Receiver, Registration, Replay, RequestError, Router, ToInbox,
@@ -422,6 +421,8 @@ async fn b42_the_status_of_a_switch_tells_who_is_there() {
 #[cfg(feature = "status")]
 #[tokio::test]
 async fn b43_a_switch_whose_status_port_is_taken_forwards_all_the_same() {
+    use edri_connector::switch::{Switch, SwitchSettings};
+
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let mut settings = SwitchSettings::new(["127.0.0.1:0"]);
     settings.status = Some(taken.local_addr().unwrap().to_string());

@@ -9,7 +9,7 @@ use std::time::Duration;
 use edri_connector::switch::{Secret, Switch, SwitchSettings, TokenRule};
 use edri_connector::{Connector, NeighbourChange, NeighbourChanged, NeighbourKind};
 use edri_manager::Host;
-use edri_router::{InboxSettings, NotifyError, Overflow, Reason, RequestError, Router, Status, Subscription};
+use edri_router::{InboxSettings, Overflow, Reason, RequestError, Router, Status, Subscription};
 use support::routers::{Ask, Joined, LONG, Ping, rest, subscribed, switch, switch_again, until};
 use tokio::time::{Instant, timeout};
 
@@ -310,4 +310,27 @@ async fn it_ends_within_its_time_whoever_is_at_the_other_end() {
         assert_eq!(timeout(LONG, letters.recv()).await.unwrap().unwrap().event.0, number);
     }
     drop(router);
+}
+
+/// Somebody with many names fills no more than there is room for, and whoever is there already stays.
+#[tokio::test]
+async fn so_many_may_be_linked_at_a_time_and_no_more() {
+    let listens = Connector::listen([LOOPBACK]).name("there").connections_at_most(3, 100);
+    let there = Joined::start(listens).await;
+    let address = there.connections.addresses()[0].to_string();
+    let mut joined = Vec::new();
+    for name in ["a", "b", "c"] {
+        joined.push(Joined::start(Connector::connect([&address]).name(name)).await);
+        there.sees(name).await;
+    }
+    let turned_away = Joined::start(Connector::connect([&address]).name("d")).await;
+    until(|| turned_away.connections.trouble().is_some_and(|trouble| !trouble.contains("yet"))).await;
+    assert_eq!(there.connections.routers().len(), 3);
+    // Where one leaves there is room for another.
+    joined.pop().unwrap().leave().await;
+    there.sees("d").await;
+    let mut pings = turned_away.router.subscribe::<Ping>();
+    subscribed::<Ping>(&there.router, 1).await;
+    there.router.notify(Ping(1)).await.unwrap();
+    assert_eq!(timeout(LONG, pings.recv()).await.unwrap().unwrap().0, 1);
 }

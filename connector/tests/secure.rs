@@ -8,12 +8,14 @@ mod support;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use edri_connector::Connector;
 use edri_connector::certificates::{Authority, Folder};
 use edri_connector::switch::{
     Access, AccessList, Clients, RunningSwitch, Secret, Switch, SwitchSettings, TlsSettings, TokenRule,
 };
 use edri_connector::tls::TlsClient;
 use edri_link::wire::{Credentials, Frame, Hello, Refusal, Token};
+use support::routers::{Joined, LONG, Ping, subscribed, until};
 use support::{Client, hello, switch};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -208,4 +210,77 @@ async fn files_that_do_not_fit_are_named_when_it_starts() {
     settings.tls = Some(tls);
     let error = Switch::new(settings).start().await.unwrap_err().to_string();
     assert!(error.contains("authority.key: ") && error.contains("switch.pem"), "{error}");
+}
+
+/// A router joins, and hears what another says.
+async fn hears(a: &Joined, b: &Joined) {
+    let mut pings = b.router.subscribe::<Ping>();
+    subscribed::<Ping>(&a.router, 1).await;
+    a.router.notify(Ping(7)).await.unwrap();
+    assert_eq!(tokio::time::timeout(LONG, pings.recv()).await.unwrap().unwrap().0, 7);
+}
+
+#[tokio::test]
+async fn routers_join_a_switch_by_their_certificates_and_no_other_gets_in() {
+    let place = Place::new();
+    let switch = place.switch(Clients::Required, |_| {}).await;
+    let address = switch.addresses()[0].to_string();
+    let join =
+        |name: &str, tls: TlsClient| Joined::start(Connector::to_switch([&address]).name(name).tls(tls));
+    let (a, b) = (join("a", place.router("a")).await, join("b", place.router("b")).await);
+    a.sees("b").await;
+    hears(&a, &b).await;
+    // Another's name, no certificate, and no TLS at all.
+    let strangers = [
+        join("a-impostor", place.router("a")).await,
+        join("stranger", place.stranger()).await,
+        Joined::start(Connector::to_switch([&address]).name("plain")).await,
+    ];
+    for stranger in &strangers {
+        until(|| stranger.connections.trouble().is_some_and(|trouble| !trouble.contains("yet"))).await;
+    }
+    assert_eq!(a.connections.routers().len(), 1);
+}
+
+#[tokio::test]
+async fn routers_that_are_linked_directly_show_each_other_their_certificates() {
+    let place = Place::new();
+    let listens =
+        Connector::listen(["127.0.0.1:0"]).name("switch").certificates(place.tls(Clients::Required));
+    let there = Joined::start(listens).await;
+    let address = there.connections.addresses()[0].to_string();
+    let connect =
+        |name: &str, tls: TlsClient| Joined::start(Connector::connect([&address]).name(name).tls(tls));
+    let here = connect("here", place.router("here")).await;
+    there.sees("here").await;
+    hears(&here, &there).await;
+    let strangers = [
+        connect("impostor", place.router("here")).await,
+        connect("stranger", place.stranger()).await,
+        Joined::start(Connector::connect([&address]).name("plain")).await,
+    ];
+    for stranger in &strangers {
+        until(|| stranger.connections.trouble().is_some_and(|trouble| !trouble.contains("yet"))).await;
+    }
+    assert_eq!(there.connections.routers().len(), 1);
+    // The certificate is for another host.
+    let elsewhere = address.replace("127.0.0.1", "localhost");
+    let lost = Joined::start(Connector::connect([elsewhere]).name("lost").tls(place.router("lost"))).await;
+    until(|| lost.connections.trouble().is_some_and(|trouble| trouble.contains("certificate"))).await;
+}
+
+#[tokio::test]
+async fn a_token_travels_through_tls() {
+    let place = Place::new();
+    let mut tls = place.tls(Clients::NotAsked);
+    tls.authority = None;
+    let listens = Connector::listen(["127.0.0.1:0"]).name("there").certificates(tls).token(SECRET);
+    let there = Joined::start(listens).await;
+    let address = there.connections.addresses()[0].to_string();
+    let connect = |name: &str| Connector::connect([&address]).name(name).tls(place.stranger());
+    let here = Joined::start(connect("here").token(SECRET)).await;
+    there.sees("here").await;
+    hears(&here, &there).await;
+    let wrong = Joined::start(connect("wrong").token("another secret of some length")).await;
+    until(|| wrong.connections.trouble().is_some_and(|trouble| trouble.contains("token"))).await;
 }

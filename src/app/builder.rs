@@ -3,7 +3,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
 
-use edri_manager::{IntoHost, Placement};
+use edri_manager::{Host, IntoHost, Manager, Placement};
 use edri_router::Router;
 use edri_worker::Workers;
 
@@ -17,12 +17,19 @@ use crate::observe::Observe;
 
 /// A program about to be started: its managers and its workers.
 ///
+<<<<<<< HEAD
 /// Pools start first, then managers, then [sources](edri_manager::Host::source), each in the order in which they were added,
 /// but for managers that [need](edri_manager::Host::needs) others. At the end [sources](edri_manager::Host::source) stop first, then the other
 /// managers, each before those that it needs and otherwise in the reverse order, then pools.
+=======
+/// Connectors start first, then pools, then managers, each in the order in which they were added, but for managers that
+/// [need](edri_manager::Host::needs) others. At the end [sources](edri_manager::Host::source) stop first, then the other
+/// managers, each before those that it needs and otherwise in the reverse order, then pools, then connectors.
+>>>>>>> connector
 #[must_use = "a program runs when it is started"]
 pub struct App {
     router: Router,
+    connectors: Vec<Start>,
     pools: Vec<Start>,
     managers: Vec<NewManager>,
     grace: Duration,
@@ -42,6 +49,20 @@ struct NewManager {
 type Starting<'r> = Pin<Box<dyn Future<Output = Result<Box<dyn Part>, Error>> + Send + 'r>>;
 type Start = Box<dyn for<'r> FnOnce(&'r Router) -> Starting<'r> + Send>;
 
+/// How a manager becomes a part of a program.
+fn start_of<M: Manager>(host: Host<M>) -> Start {
+    let essential = host.settings().supervision.essential;
+    Box::new(move |router| {
+        Box::pin(async move {
+            let managed = host.start(router).await?;
+            Ok(match essential {
+                edri_manager::Essential::No => Box::new(managed) as Box<dyn Part>,
+                edri_manager::Essential::Yes => Box::new(Essential(managed)),
+            })
+        })
+    })
+}
+
 impl App {
     /// A program with nothing in it, and a router of its own.
     pub fn new() -> Self {
@@ -52,6 +73,7 @@ impl App {
     pub fn on(router: Router) -> Self {
         Self {
             router,
+            connectors: Vec::new(),
             pools: Vec::new(),
             managers: Vec::new(),
             grace: Duration::from_secs(10),
@@ -64,23 +86,15 @@ impl App {
     /// Adds a manager: itself, or a [`Host`](edri_manager::Host) with settings.
     pub fn manager<H: IntoHost>(mut self, manager: H) -> Self {
         let host = manager.into_host();
-        let essential = host.settings().supervision.essential;
         self.managers.push(NewManager {
             name: host.settings().name.clone().into_owned(),
             placement: host.placement().clone(),
-            start: Box::new(move |router| {
-                Box::pin(async move {
-                    let managed = host.start(router).await?;
-                    Ok(match essential {
-                        edri_manager::Essential::No => Box::new(managed) as Box<dyn Part>,
-                        edri_manager::Essential::Yes => Box::new(Essential(managed)),
-                    })
-                })
-            }),
+            start: start_of(host),
         });
         self
     }
 
+<<<<<<< HEAD
     /// Adds a scheduler: a manager that sends events at set times.
     #[cfg(feature = "scheduler")]
     pub fn scheduler(self, scheduler: edri_scheduler::Scheduler) -> Self {
@@ -100,11 +114,17 @@ impl App {
     /// Adds a connector: it is started before all managers that do not need others, and stopped after them, so that what they
     /// say at the end still goes out. Otherwise as [`manager`](Self::manager), by which one can be added with settings of a
     /// [`Host`](edri_manager::Host).
+=======
+    /// Adds a connector: itself, or a [`Host`](edri_manager::Host) with settings. It is started before all else and stopped
+    /// after all else, so that what managers and pools still say and answer at the end goes out.
+>>>>>>> connector
     #[cfg(feature = "connector")]
-    pub fn connector(self, connector: edri_connector::Connector) -> Self {
-        let mut app = self.manager(connector);
-        app.managers.rotate_right(1);
-        app
+    pub fn connector<H>(mut self, connector: H) -> Self
+    where
+        H: IntoHost<Manager = edri_connector::Connector>,
+    {
+        self.connectors.push(start_of(connector.into_host()));
+        self
     }
 
     /// Adds a pool of workers, which answer their job's type on the router: a [`Pool`](edri_worker::Pool), or one of
@@ -163,9 +183,13 @@ impl App {
     pub async fn start(self) -> Result<RunningApp, Error> {
         #[cfg(feature = "metrics")]
         let observe = self.observe;
-        let Self { router, pools, managers, grace, health, .. } = self;
+        let Self { router, connectors, pools, managers, grace, health, .. } = self;
         let placed: Vec<_> = managers.iter().map(|new| (&*new.name, &new.placement)).collect();
         let Order { start, stop, sources } = order(&placed)?;
+        let mut connector_parts = Vec::new();
+        for start in connectors {
+            connector_parts.push(start(&router).await?);
+        }
         let mut pool_parts = Vec::new();
         for start in pools {
             pool_parts.push(start(&router).await?);
@@ -178,7 +202,8 @@ impl App {
             }
         }
         let managers = stop.into_iter().filter_map(|index| started[index].take());
-        let parts = managers.chain(pool_parts.into_iter().rev()).collect();
+        let rest = pool_parts.into_iter().rev().chain(connector_parts.into_iter().rev());
+        let parts = managers.chain(rest).collect();
         let checks = health.map(|period| Checks::begin(&router, period));
         let app = RunningApp::new(router, parts, sources, grace, checks);
         #[cfg(feature = "metrics")]
@@ -198,6 +223,7 @@ impl fmt::Debug for App {
         formatter
             .debug_struct("App")
             .field("router", &self.router)
+            .field("connectors", &self.connectors.len())
             .field("pools", &self.pools.len())
             .field("managers", &self.managers.len())
             .finish()

@@ -7,6 +7,7 @@ mod actix;
 mod actor_crate;
 mod edri;
 mod kameo;
+pub(crate) mod network;
 mod ractor;
 mod raw;
 mod store;
@@ -26,8 +27,12 @@ pub(crate) fn all() -> Vec<Contender> {
         ractor::contenders(),
         actix::contenders(),
         xtra::contenders(),
+<<<<<<< HEAD
         tokio_cron_scheduler::contenders(),
         store::contenders(),
+=======
+        network::contenders(),
+>>>>>>> connector
     ]
     .into_iter()
     .flatten()

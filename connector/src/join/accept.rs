@@ -153,6 +153,8 @@ async fn welcome(guest: Guest<Visitor>, house: &House) -> Option<Link> {
         doors.retain(|door| !door.is_closed());
         !doors.is_empty()
     });
+    // Those whose connections are lost count, too: they are kept for those who may come back.
+    let all = links.values().map(Vec::len).sum::<usize>();
     let doors = links.entry(router).or_default();
     let mut guest = guest;
     for door in doors.iter() {
@@ -166,6 +168,12 @@ async fn welcome(guest: Guest<Visitor>, house: &House) -> Option<Link> {
         drop(links);
         let reason = "a router of this identity is linked already, and this is not known to be the same";
         guest.refuse(Refusal::Taken, reason).await;
+        return None;
+    }
+    if all >= house.limits.connections {
+        drop(links);
+        let reason = format!("there are {all} links, those that are lost among them: expected fewer");
+        guest.refuse(Refusal::Busy, reason).await;
         return None;
     }
     let (link, door) = Link::accept(&house.desk.router, guest);

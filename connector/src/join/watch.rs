@@ -93,7 +93,7 @@ impl Desk {
         view.closed
     }
 
-    /// Tells the managers of the router; whoever has no room for it is waited for.
+    /// Tells the managers of the router; whoever has no room for it is waited for, until the connector is to stop.
     async fn tell(&self, neighbour: Neighbour, change: NeighbourChange) {
         self.connections.note(&neighbour, &change);
         let news = NeighbourChanged { connector: Arc::clone(&self.name), neighbour, change };
@@ -104,7 +104,13 @@ impl Desk {
         if !self.router.has_subscribers::<NeighbourChanged>() {
             return;
         }
-        if let Err(error) = self.router.notify(news).await {
+        // At the end nobody is waited for who has no room.
+        let told = tokio::select! {
+            biased;
+            told = self.router.notify(news) => told,
+            () = self.stopping() => return,
+        };
+        if let Err(error) = told {
             tracing::warn!(connector = &*self.name, "not all could be told of a neighbour: {error}");
         }
     }

@@ -85,8 +85,9 @@ impl<S: Streams<M>, M: Machine, P: Program<M>> Driver<S, M, P> {
     /// Another stream, if there is one.
     fn connect(&mut self, cx: &mut Context<'_>, now: std::time::Instant) -> Happened {
         if self.carrier.is_some() && self.machine.wants_connection() {
-            // The machine has given it up.
+            // The machine has given it up: there are no more words than these for whoever has no link yet.
             self.carrier = None;
+            self.program.troubled("whoever answered would not have this router for now".to_owned());
         }
         if self.machine.is_closed() {
             return Happened::Nothing;
@@ -127,6 +128,9 @@ impl<S: Streams<M>, M: Machine, P: Program<M>> Driver<S, M, P> {
         self.outbound.clear();
         if S::COME_BACK {
             self.machine.transport_lost(reason, now);
+            if self.machine.wants_connection() {
+                self.program.troubled(reason.to_owned());
+            }
         } else {
             self.machine.lost(reason, now);
         }

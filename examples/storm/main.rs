@@ -1,0 +1,229 @@
+//! A network under a storm: the switch is killed again and again, lines are cut, slowed and stopped, somebody joins and
+//! leaves every second, and all the while events and requests flow. At the end the books have to balance: each consumer has got
+//! every event once and in order, and every request was answered.
+//!
+//! ```text
+//! cargo run --release --example storm -- --seconds 60 --rate 50000
+//!
+//!    this program:  producer ──▶ proxy ──▶ switch ──▶ proxy ──▶ consumer      processes of their own:
+//!                   guests ────────────▶          ──▶ proxy ──▶ consumer      the switch, each consumer
+//! ```
+//!
+//! The exit code is 0 if the books balance.
+
+#![allow(clippy::print_stdout, reason = "an example shows what it does")]
+
+mod consumer;
+mod events;
+mod faults;
+mod guests;
+mod proxy;
+
+use std::error::Error;
+use std::net::SocketAddr;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::{Parser, Subcommand};
+use edri::connector::switch::{Switch, SwitchSettings};
+use edri::prelude::*;
+use tokio::sync::watch;
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
+
+use crate::consumer::{Consumer, Tally};
+use crate::events::{Double, Tick};
+use crate::faults::{Hub, Lines};
+use crate::proxy::Proxy;
+
+/// A network under a storm, whose books have to balance.
+#[derive(Parser)]
+struct Arguments {
+    #[command(subcommand)]
+    role: Option<Role>,
+    /// How long it blows
+    #[arg(long, default_value_t = 20)]
+    seconds: u64,
+    /// How many events are sent in a second, at the most
+    #[arg(long, default_value_t = 20_000)]
+    rate: u64,
+    /// After how many milliseconds the switch is killed, each time
+    #[arg(long, default_value_t = 2_000)]
+    kill_every: u64,
+    /// How many consumers there are
+    #[arg(long, default_value_t = 2)]
+    consumers: usize,
+    /// The same faults in the same order
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+}
+
+#[derive(Subcommand)]
+enum Role {
+    /// A switch
+    #[command(hide = true)]
+    Switch { address: String },
+    /// A consumer
+    #[command(hide = true)]
+    Consumer { name: String, address: String },
+}
+
+/// How long it may take until all has arrived when the storm is over.
+const CALM: Duration = Duration::from_secs(90);
+
+#[edri::main]
+async fn main() -> Result<ExitCode, Box<dyn Error>> {
+    let arguments = Arguments::parse();
+    match arguments.role {
+        Some(Role::Switch { address }) => {
+            let _switch = Switch::new(SwitchSettings::new([address])).start().await?;
+            println!("ready");
+            std::future::pending().await
+        }
+        Some(Role::Consumer { name, address }) => {
+            consumer::run(&name, &address).await?;
+            Ok(ExitCode::SUCCESS)
+        }
+        None => storm(arguments).await,
+    }
+}
+
+/// A connector that notices within a second and a half that nothing comes any more. A guest who leaves while nobody can hear
+/// it is given up after some seconds; as long as that, the producer may have to wait for it.
+fn connector(address: &str, name: &str) -> Connector {
+    Connector::to_switch([address])
+        .name(name)
+        .heartbeat(Duration::from_millis(500))
+        .rejoin(Duration::from_secs(5))
+}
+
+async fn storm(arguments: Arguments) -> Result<ExitCode, Box<dyn Error>> {
+    let Arguments { seconds, rate, kill_every, consumers, seed, .. } = arguments;
+    let hub = Hub::start().await?;
+    let switch = hub.address();
+    let near = Proxy::start(switch).await?;
+    let mut proxies = vec![near];
+    let mut all = Vec::new();
+    for number in 0..consumers {
+        let proxy = Proxy::start(switch).await?;
+        all.push(Consumer::start(&format!("consumer-{number}"), proxy.address())?);
+        proxies.push(proxy);
+    }
+    let producer = connector(&proxies[0].address().to_string(), "producer");
+    let connections = producer.connections();
+    let app = App::new().connector(producer).start().await?;
+    let router = app.router().clone();
+    for number in 0..consumers {
+        connections.router(&format!("consumer-{number}")).await?;
+    }
+    while !router.has_subscribers::<Tick>() || !router.has_responders::<Double>() {
+        sleep(Duration::from_millis(5)).await;
+    }
+    // That all of them want it is known a moment after the first does.
+    sleep(Duration::from_millis(500)).await;
+
+    let (over, storm) = watch::channel(false);
+    let sending = tokio::spawn(send(router.clone(), rate, storm.clone()));
+    let asking = tokio::spawn(ask(router.clone(), storm.clone()));
+    let visiting = tokio::spawn(guests::visit(switch, storm.clone()));
+    let lines = Lines::new(proxies, seed);
+    let blowing = tokio::spawn(lines.blow(storm.clone()));
+    let killing = tokio::spawn(hub.die_every(Duration::from_millis(kill_every), storm));
+
+    sleep(Duration::from_secs(seconds)).await;
+    over.send_replace(true);
+    let (hub, kills) = killing.await??;
+    let (lines, faults) = blowing.await?;
+    let asked = timeout(CALM, asking).await.map_err(|_| "a request has no answer")??;
+    let sent = timeout(CALM, sending).await.map_err(|_| "the producer is stuck")??;
+    let guests = timeout(CALM, visiting).await.map_err(|_| "a guest does not come home")???;
+
+    println!("{kills} switches were killed, {faults} other faults");
+    println!(
+        "{} events were sent, {} requests asked, {} guests were there",
+        sent, asked.asked, guests.visits
+    );
+    let mut balanced = asked.wrong.is_empty() && guests.disorder == 0;
+    for wrong in asked.wrong.iter().take(10) {
+        println!("WRONG: {wrong}");
+    }
+    println!("guests got {} events, {} of them out of order", guests.events, guests.disorder);
+    let until = Instant::now() + CALM;
+    for consumer in &mut all {
+        let mut tally = consumer.tally().await?;
+        while tally.got < sent && Instant::now() < until {
+            sleep(Duration::from_millis(100)).await;
+            tally = consumer.tally().await?;
+        }
+        println!("{} got {tally:?}", consumer.name);
+        balanced &= tally == Tally { got: sent, missing: 0, again: 0 };
+    }
+    println!("lost here: {:?}", router.dead_letter_counts());
+    println!("{}", if balanced { "the books balance" } else { "THE BOOKS DO NOT BALANCE" });
+    app.shutdown(Duration::from_secs(5)).await.into_result()?;
+    drop((lines, hub));
+    Ok(if balanced { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Sends until the storm is over; how many.
+async fn send(router: Router, rate: u64, storm: watch::Receiver<bool>) -> u64 {
+    let mut turns = interval(Duration::from_millis(1));
+    turns.set_missed_tick_behavior(MissedTickBehavior::Burst);
+    let (began, mut sent) = (Instant::now(), 0);
+    while !*storm.borrow() {
+        turns.tick().await;
+        let due = began.elapsed().as_micros() as u64 * rate / 1_000_000;
+        while sent < due && !*storm.borrow() {
+            match router.notify(Tick::new(sent)).await {
+                Ok(_) => sent += 1,
+                Err(error) => panic!("the policy is to wait: {error}"),
+            }
+        }
+    }
+    sent
+}
+
+#[derive(Default)]
+struct Asked {
+    asked: u64,
+    wrong: Vec<String>,
+}
+
+impl Asked {
+    fn note(&mut self, number: u64, outcome: &Result<u64, RequestError>) {
+        self.asked += 1;
+        if *outcome != Ok(2 * number) {
+            self.wrong.push(format!("{number} doubled is {outcome:?}"));
+        }
+    }
+}
+
+/// Asks several at a time until the storm is over.
+async fn ask(router: Router, storm: watch::Receiver<bool>) -> Asked {
+    let total = Arc::new(parking_lot::Mutex::new(Asked::default()));
+    let askers: Vec<_> = (0..8_u64)
+        .map(|asker| {
+            let (router, storm, total) = (router.clone(), storm.clone(), Arc::clone(&total));
+            tokio::spawn(async move {
+                let mut number = asker << 32;
+                while !*storm.borrow() {
+                    let outcome = router.request(Double(number)).timeout(CALM).await;
+                    total.lock().note(number, &outcome);
+                    number += 1;
+                    sleep(Duration::from_millis(2)).await;
+                }
+            })
+        })
+        .collect();
+    for asker in askers {
+        if let Err(error) = asker.await {
+            total.lock().wrong.push(error.to_string());
+        }
+    }
+    std::mem::take(&mut *total.lock())
+}
+
+/// Where a program of this example is to listen.
+fn loopback() -> SocketAddr {
+    ([127, 0, 0, 1], 0).into()
+}
