@@ -48,13 +48,9 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
     let price = |tea: &str| shop.request(Price { tea: tea.to_owned() }).timeout(Duration::from_secs(1));
     println!("assam costs {}", price("assam").await?);
-<<<<<<< HEAD
-    println!("{}", price("mint").await.expect_err("there is no mint"));
-=======
     if let Err(error) = price("mint").await {
         println!("{error}");
     }
->>>>>>> connector
     for _ in 0..2 {
         let answer = answers.recv().await.ok_or("the depot is gone")?;
         println!("the depot saw what was answered about {}: {:?}", answer.request.tea, answer.outcome);

@@ -37,19 +37,13 @@ pub(crate) struct Arguments {
     #[arg(long)]
     pub(crate) list: bool,
 
-<<<<<<< HEAD
     /// Measure the memory of one contender, given as scenario/name, in this process
     #[arg(long, value_name = "CONTENDER", hide = true)]
     pub(crate) child: Option<String>,
-=======
-    /// Measure one contender of the scenario `idle` in this process
-    #[arg(long, value_name = "NAME", hide = true)]
-    pub(crate) idle_child: Option<String>,
 
     /// Be a switch, for the contenders that need one
     #[arg(long, hide = true)]
     pub(crate) switch_child: bool,
->>>>>>> connector
 }
 
 impl Arguments {

@@ -80,14 +80,12 @@ pub(crate) enum Scenario {
     TimersMemory,
     /// Memory of receivers that wait.
     Idle,
-<<<<<<< HEAD
     /// Keys in memory, read and written by two threads.
     Kv,
     /// Writes of keys, each acknowledged when it is synced.
     KvDurable,
     /// One key that is written, and many who watch it.
     KvWatch,
-=======
     /// Small events to another router, over one connection.
     LinkDirect,
     /// The same, by something in the middle.
@@ -96,7 +94,6 @@ pub(crate) enum Scenario {
     LinkAsk,
     /// Large events to another router.
     LinkBulk,
->>>>>>> connector
 }
 
 /// What the figures of a scenario count.
@@ -110,11 +107,7 @@ pub(crate) enum Unit {
 
 impl Scenario {
     /// Every scenario, in the order in which they run.
-<<<<<<< HEAD
-    pub(crate) const ALL: [Self; 25] = [
-=======
-    pub(crate) const ALL: [Self; 20] = [
->>>>>>> connector
+    pub(crate) const ALL: [Self; 29] = [
         Self::Tell,
         Self::TellBatch,
         Self::Ask,
@@ -137,16 +130,13 @@ impl Scenario {
         Self::Timers,
         Self::TimersMemory,
         Self::Idle,
-<<<<<<< HEAD
         Self::Kv,
         Self::KvDurable,
         Self::KvWatch,
-=======
         Self::LinkDirect,
         Self::LinkHub,
         Self::LinkAsk,
         Self::LinkBulk,
->>>>>>> connector
     ];
 
     /// The name on the command line and in the results.
@@ -174,16 +164,13 @@ impl Scenario {
             Self::Timers => "timers",
             Self::TimersMemory => "timers-memory",
             Self::Idle => "idle",
-<<<<<<< HEAD
             Self::Kv => "kv",
             Self::KvDurable => "kv-durable",
             Self::KvWatch => "kv-watch",
-=======
             Self::LinkDirect => "link-direct",
             Self::LinkHub => "link-hub",
             Self::LinkAsk => "link-ask",
             Self::LinkBulk => "link-bulk",
->>>>>>> connector
         }
     }
 
@@ -216,16 +203,13 @@ impl Scenario {
             }
             Self::TimersMemory => "resident memory of each of a million timers, in bytes",
             Self::Idle => "resident memory of each of 100,000 idle receivers, in bytes",
-<<<<<<< HEAD
             Self::Kv => "100,000 keys with values of 64 bytes, 2 threads, 90 % reads",
             Self::KvDurable => "writes of 64 bytes, each acknowledged after a sync, 100 at a time",
             Self::KvWatch => "1 writer, 100 watchers of its key; deliveries are counted",
-=======
             Self::LinkDirect => "events of 64 bytes over TCP, from one to another",
             Self::LinkHub => "the same by a process in the middle",
             Self::LinkAsk => "request and answer over TCP, one at a time",
             Self::LinkBulk => "events of 1 MiB over TCP",
->>>>>>> connector
         }
     }
 

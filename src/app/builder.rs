@@ -17,15 +17,9 @@ use crate::observe::Observe;
 
 /// A program about to be started: its managers and its workers.
 ///
-<<<<<<< HEAD
-/// Pools start first, then managers, then [sources](edri_manager::Host::source), each in the order in which they were added,
-/// but for managers that [need](edri_manager::Host::needs) others. At the end [sources](edri_manager::Host::source) stop first, then the other
-/// managers, each before those that it needs and otherwise in the reverse order, then pools.
-=======
-/// Connectors start first, then pools, then managers, each in the order in which they were added, but for managers that
-/// [need](edri_manager::Host::needs) others. At the end [sources](edri_manager::Host::source) stop first, then the other
+/// Connectors start first, then pools, then managers, then [sources](edri_manager::Host::source), each in the order in which they were
+/// added, but for managers that [need](edri_manager::Host::needs) others. At the end [sources](edri_manager::Host::source) stop first, then the other
 /// managers, each before those that it needs and otherwise in the reverse order, then pools, then connectors.
->>>>>>> connector
 #[must_use = "a program runs when it is started"]
 pub struct App {
     router: Router,
@@ -94,7 +88,6 @@ impl App {
         self
     }
 
-<<<<<<< HEAD
     /// Adds a scheduler: a manager that sends events at set times.
     #[cfg(feature = "scheduler")]
     pub fn scheduler(self, scheduler: edri_scheduler::Scheduler) -> Self {
@@ -111,13 +104,8 @@ impl App {
         self
     }
 
-    /// Adds a connector: it is started before all managers that do not need others, and stopped after them, so that what they
-    /// say at the end still goes out. Otherwise as [`manager`](Self::manager), by which one can be added with settings of a
-    /// [`Host`](edri_manager::Host).
-=======
     /// Adds a connector: itself, or a [`Host`](edri_manager::Host) with settings. It is started before all else and stopped
     /// after all else, so that what managers and pools still say and answer at the end goes out.
->>>>>>> connector
     #[cfg(feature = "connector")]
     pub fn connector<H>(mut self, connector: H) -> Self
     where

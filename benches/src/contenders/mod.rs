@@ -27,12 +27,9 @@ pub(crate) fn all() -> Vec<Contender> {
         ractor::contenders(),
         actix::contenders(),
         xtra::contenders(),
-<<<<<<< HEAD
         tokio_cron_scheduler::contenders(),
         store::contenders(),
-=======
         network::contenders(),
->>>>>>> connector
     ]
     .into_iter()
     .flatten()
