@@ -1,7 +1,7 @@
 //! A worker that crashes, leaks, hangs and babbles, and a program that shrugs.
 //!
-//! The worker is a process of its own, which speaks in lines of JSON and could be written in any language; here it is this
-//! same program, started with the argument `worker`.
+//! The worker is in processes of this same program. What it does wrong is told to whoever asked for it, and to whoever wants
+//! to know; the rest of the program does not notice.
 //!
 //! ```text
 //! cargo run --example sandbox
@@ -19,26 +19,55 @@ mod program {
 
     /// What the worker is to do. Whatever it does, to do it twice does no harm.
     #[derive(Request, Serialize, Deserialize, Clone, Copy, Debug)]
-    #[request(response = u64, idempotent)]
-    pub(crate) enum Chore {
+    #[request(response = u64, shareable, idempotent)]
+    enum Chore {
         /// Honest work.
         Square(u64),
         /// Ends in the middle of it.
         Crash,
         /// Takes memory and does not give it back.
         Leak,
-        /// Never ends.
+        /// Never ends, and does not listen.
         Hang,
-        /// Says what is no answer.
+        /// Says this and that, and does its work.
         Babble,
+    }
+
+    #[derive(Default)]
+    struct Drudge;
+
+    #[worker]
+    impl Worker for Drudge {
+        type Job = Chore;
+
+        async fn run(&mut self, chore: Chore, _cx: &WorkerContext) -> Result<u64, Failure> {
+            match chore {
+                Chore::Square(number) => Ok(number * number),
+                Chore::Crash => {
+                    eprintln!("I have a bad feeling about this");
+                    std::process::abort();
+                }
+                Chore::Leak => {
+                    // A little more than it may have.
+                    std::mem::forget(vec![1_u8; 100 << 20]);
+                    std::thread::sleep(Duration::from_secs(60));
+                    Err(Failure::new("unlimited", "nobody has stopped it"))
+                }
+                Chore::Hang => loop {
+                    std::thread::sleep(Duration::from_secs(3600));
+                },
+                Chore::Babble => {
+                    println!("no, thank you");
+                    Ok(0)
+                }
+            }
+        }
     }
 
     #[edri::main]
     pub(crate) async fn main() -> Result<(), edri::Error> {
-        let this_program = std::env::current_exe()?;
-        let sandbox = Pool::command::<Chore>(this_program, ["worker"])
+        let sandbox = Pool::processes::<Drudge>(2)
             .name("sandbox")
-            .size(2)
             .limits(Limits::new().memory(64 << 20).open_files(32).processes(4).niceness(5))
             .job_limit(Duration::from_secs(1))
             .cancel_grace(Duration::from_millis(50))
@@ -66,44 +95,11 @@ mod program {
         }
         app.shutdown(Duration::from_secs(5)).await.into_result()
     }
-
-    /// The other side: what a worker in any language does.
-    pub(crate) fn worker() -> Result<(), Box<dyn std::error::Error>> {
-        #[derive(Deserialize)]
-        struct Job {
-            id: u64,
-            job: Chore,
-        }
-
-        for line in std::io::stdin().lines() {
-            let Job { id, job } = serde_json::from_str(&line?)?;
-            match job {
-                Chore::Square(number) => {
-                    println!("{}", serde_json::json!({"id": id, "response": number * number}))
-                }
-                Chore::Crash => {
-                    eprintln!("I have a bad feeling about this");
-                    std::process::abort();
-                }
-                Chore::Leak => {
-                    // A little more than it may have.
-                    std::mem::forget(vec![1_u8; 100 << 20]);
-                    std::thread::sleep(Duration::from_secs(60));
-                }
-                Chore::Hang => std::thread::sleep(Duration::from_secs(3600)),
-                Chore::Babble => println!("no, thank you"),
-            }
-        }
-        Ok(())
-    }
 }
 
 #[cfg(target_os = "linux")]
-fn main() -> Result<(), Box<dyn std::error::Error>> {
-    match std::env::args().nth(1).as_deref() {
-        Some("worker") => program::worker(),
-        _ => Ok(program::main()?),
-    }
+fn main() -> Result<(), edri::Error> {
+    program::main()
 }
 
 #[cfg(not(target_os = "linux"))]

@@ -102,6 +102,9 @@ mod guide {
     #[doc = include_str!("../docs/src/cron.md")]
     mod cron {}
     #[cfg(target_os = "linux")]
+    #[doc = include_str!("../docs/src/processes.md")]
+    mod processes {}
+    #[cfg(target_os = "linux")]
     #[doc = include_str!("../docs/src/commands.md")]
     mod commands {}
     #[cfg(target_os = "linux")]

@@ -1,4 +1,4 @@
-//! Workers that are other programs, in a whole program.
+//! Workers that are processes, in a whole program.
 
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, dead_code, reason = "the helpers of tests are tests")]
@@ -36,6 +36,21 @@ fn a_program_that_gets_sigterm_ends_in_order_and_takes_its_worker_along() {
     });
 }
 
+/// The same, of a process of the program itself.
+#[test]
+fn a_program_that_gets_sigterm_ends_in_order_and_its_processes_with_it() {
+    within_a_minute(|| {
+        let mut program = Program::start("shutdown", &["process"]);
+        let line = program.line();
+        let process = line.strip_prefix("at work Ok(").and_then(|rest| rest.strip_suffix(')')).unwrap();
+        assert!(fs::exists(format!("/proc/{process}")).unwrap());
+        program.signal("TERM", To::Process);
+        let (code, said, complaints) = program.end();
+        assert_eq!((code, said), (Some(0), vec!["true".to_owned()]), "{complaints}");
+        assert!(!fs::exists(format!("/proc/{process}")).unwrap());
+    });
+}
+
 #[test]
 fn the_sandbox_shrugs() {
     within_a_minute(|| {
@@ -49,7 +64,8 @@ fn the_sandbox_shrugs() {
         assert!(chore("Crash").contains("signal 6 (SIGABRT); it said last: I have a bad feeling about this"));
         assert!(chore("Leak").contains("bytes of memory, and may have 67108864"), "{}", chore("Leak"));
         assert_eq!(chore("Hang"), "Hang: the responder's handler took too long and was given up");
-        assert!(chore("Babble").contains("malformed-answer"));
+        assert_eq!(chore("Babble"), "Babble: 0");
+        assert!(said.iter().any(|line| line.ends_with("said: no, thank you")), "{said:?}");
     });
 }
 

@@ -8,7 +8,8 @@
 //! policy    which of several responders is asked; retention: what is kept of the past
 //! trace     which trace an event belongs to, as W3C writes it
 //! failure   what a handler answers when it cannot
-//! codec     how a shareable event becomes bytes, and schema: whether two ends mean the same bytes
+//! codec     how a shareable event becomes bytes, and schema: whether two ends mean the same bytes; uncopied: bytes that are
+//!           read where they are
 //! ```
 //!
 //! An event is a plain type with a derive; its kind decides at compile time what may be done with it.
@@ -47,8 +48,9 @@ mod progress;
 mod retention;
 mod schema;
 mod trace;
+pub mod uncopied;
 
-pub use codec::{Codec, CodecError, MessagePack, Postcard, Wire};
+pub use codec::{Apart, Codec, CodecError, MessagePack, Place, Postcard, Wire};
 pub use edri_event_derive::{Notification, Request, Tunnel};
 pub use failure::Failure;
 pub use id::{EventId, RouterId};

@@ -92,6 +92,45 @@ async fn command() -> Result<(), edri::Error> {
     .map(drop)
 }
 
+/// A job that takes its time in a process of this program.
+#[cfg(target_os = "linux")]
+#[edri::main]
+async fn process() -> Result<(), edri::Error> {
+    let app =
+        App::new().workers(Pool::processes::<Sleeper>(1)).grace(Duration::from_secs(20)).start().await?;
+    let router = app.router().clone();
+    app.run_until(async move {
+        let process = router.request(Sleep(Duration::ZERO)).await;
+        // The answer comes after the signal.
+        tokio::spawn(async move {
+            let answer = router.request(Sleep(Duration::from_millis(500))).await;
+            println!("{}", answer.is_ok());
+        });
+        println!("at work {process:?}");
+        std::future::pending::<()>().await;
+    })
+    .await
+    .map(drop)
+}
+
+#[derive(Request, serde::Serialize, serde::Deserialize)]
+#[request(response = u32, shareable)]
+struct Sleep(Duration);
+
+#[derive(Default)]
+struct Sleeper;
+
+/// Answers which process it is.
+#[worker]
+impl Worker for Sleeper {
+    type Job = Sleep;
+
+    async fn run(&mut self, job: Sleep, _: &WorkerContext) -> Result<u32, Failure> {
+        std::thread::sleep(job.0);
+        Ok(std::process::id())
+    }
+}
+
 /// Nothing to do.
 #[edri::main]
 async fn idle() -> Result<(), edri::Error> {
@@ -105,12 +144,17 @@ async fn idle() -> Result<(), edri::Error> {
 }
 
 fn main() -> Result<(), edri::Error> {
+    // Before it is asked what the program is to be.
+    #[cfg(target_os = "linux")]
+    edri::worker::enter();
     match std::env::args().nth(1).as_deref() {
         Some("thread") => busy_thread(),
         Some("blocked-thread") => blocked_thread(),
         Some("deaf") => deaf(),
         #[cfg(target_os = "linux")]
         Some("command") => command(),
+        #[cfg(target_os = "linux")]
+        Some("process") => process(),
         _ => idle(),
     }
 }

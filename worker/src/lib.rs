@@ -70,7 +70,7 @@ pub use command::{CommandPool, Invocation, Lines, Output, PerJob, Stays};
 pub use crew::{CrashLoop, CrashLoopOver, PoolControl, ReloadError, WorkerLost};
 pub use pool::{Pool, PoolError};
 #[cfg(target_os = "linux")]
-pub use process::{ProcessPool, ProcessWorker, Processes, enter};
+pub use process::{ProcessPool, ProcessWorker, Processes, enter, share};
 pub use running::{RunningPool, Unfinished};
 pub use worker::{Worker, WorkerContext};
 pub use workers::Workers;

@@ -1,12 +1,16 @@
 //! How a shareable event becomes bytes.
 
+mod apart;
 mod messagepack;
 mod postcard;
 mod wire;
 
+use bytes::Bytes;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+pub(crate) use self::apart::part_of_reading;
+pub use self::apart::{Apart, Place};
 pub use self::messagepack::MessagePack;
 pub use self::postcard::Postcard;
 pub use self::wire::{Wire, wire};
@@ -24,6 +28,35 @@ pub trait Codec: 'static {
 
     /// Reads one value that takes up all of `bytes`; bytes left over are an error.
     fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, CodecError>;
+
+    /// Appends the bytes of `value` to `out`, but for long stretches that are [taken](Apart). A codec that does not know of
+    /// such a thing writes all of it.
+    ///
+    /// # Errors
+    /// As [`encode`](Self::encode).
+    fn encode_apart<T: Serialize>(
+        value: &T,
+        out: &mut Vec<u8>,
+        apart: &mut Apart<'_>,
+    ) -> Result<(), CodecError> {
+        let _ = apart;
+        Self::encode(value, out)
+    }
+
+    /// Reads one value that takes up all of `bytes`, and all that is `elsewhere`: what was taken when it was written, with
+    /// where it belongs.
+    ///
+    /// # Errors
+    /// As [`decode`](Self::decode); also when something is elsewhere, for a codec that does not know of such a thing.
+    fn decode_apart<T: DeserializeOwned>(
+        bytes: &[u8],
+        elsewhere: &[(Place, Bytes)],
+    ) -> Result<T, CodecError> {
+        if !elsewhere.is_empty() {
+            return Err(CodecError::decode::<Self, T>(bytes, "expected all of it among its bytes"));
+        }
+        Self::decode(bytes)
+    }
 }
 
 /// Why a value could not be written or read.
@@ -71,7 +104,7 @@ impl CodecError {
         Self::Encode { codec: C::NAME, type_name: std::any::type_name::<T>(), reason: error.to_string() }
     }
 
-    fn decode<C: Codec, T>(bytes: &[u8], error: impl std::fmt::Display) -> Self {
+    fn decode<C: Codec + ?Sized, T>(bytes: &[u8], error: impl std::fmt::Display) -> Self {
         Self::Decode {
             codec: C::NAME,
             type_name: std::any::type_name::<T>(),

@@ -1,9 +1,10 @@
 use std::fmt;
 
+use bytes::Bytes;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::{Codec, CodecError};
+use super::{Apart, Codec, CodecError, Place};
 use crate::schema::{self, Fingerprint};
 
 /// How values of one type travel: a codec fixed to a type, as plain function pointers, so that it can be asked
@@ -13,7 +14,12 @@ pub struct Wire<T> {
     fingerprint: fn() -> Fingerprint,
     encode: fn(&T, &mut Vec<u8>) -> Result<(), CodecError>,
     decode: fn(&[u8]) -> Result<T, CodecError>,
+    encode_apart: EncodeApart<T>,
+    decode_apart: DecodeApart<T>,
 }
+
+type EncodeApart<T> = fn(&T, &mut Vec<u8>, &mut Apart<'_>) -> Result<(), CodecError>;
+type DecodeApart<T> = fn(&[u8], &[(Place, Bytes)]) -> Result<T, CodecError>;
 
 impl<T: Serialize + DeserializeOwned + 'static> Wire<T> {
     /// Values of `T` in the codec `C`.
@@ -23,6 +29,8 @@ impl<T: Serialize + DeserializeOwned + 'static> Wire<T> {
             fingerprint: schema::fingerprint::<T>,
             encode: C::encode::<T>,
             decode: C::decode::<T>,
+            encode_apart: C::encode_apart::<T>,
+            decode_apart: C::decode_apart::<T>,
         }
     }
 }
@@ -52,6 +60,21 @@ impl<T> Wire<T> {
     /// Reads a value that takes up all of `bytes`.
     pub fn decode(&self, bytes: &[u8]) -> Result<T, CodecError> {
         (self.decode)(bytes)
+    }
+
+    /// Appends the bytes of `value` to `out`, but for what is taken: see [`Codec::encode_apart`].
+    pub fn encode_apart(
+        &self,
+        value: &T,
+        out: &mut Vec<u8>,
+        apart: &mut Apart<'_>,
+    ) -> Result<(), CodecError> {
+        (self.encode_apart)(value, out, apart)
+    }
+
+    /// Reads a value of which stretches are elsewhere: see [`Codec::decode_apart`].
+    pub fn decode_apart(&self, bytes: &[u8], elsewhere: &[(Place, Bytes)]) -> Result<T, CodecError> {
+        (self.decode_apart)(bytes, elsewhere)
     }
 }
 

@@ -22,8 +22,9 @@ use rustix::process::{Resource, Rlimit, getrlimit};
 pub struct Limits {
     /// Resident memory of all its processes together, in bytes. Pages that several of them share count for each.
     pub memory: Option<u64>,
-    /// How many processes there may be, itself included: what ends a fork bomb. It may have become some hundred
-    /// processes by then, and more on a machine that is busy.
+    /// How many processes there may be, itself included: what ends a fork bomb. It is found by looking: it may have become
+    /// some hundred processes by then, or thousands on a machine that is busy. While all are counted, those whose processes
+    /// are limited are stopped for some milliseconds (`SIGSTOP`, `SIGCONT`).
     pub processes: Option<u64>,
     /// How many processes and threads its *user* may have, whoever started them (`RLIMIT_NPROC`): to start one more
     /// fails. It does not hold for root. With a [user](crate::CommandPool::run_as) of its own it is a limit that nothing

@@ -116,3 +116,54 @@ impl<R: Request, P: Send + 'static> Leftovers for Crew<R, P> {
         waited_for + self.jobs.discard()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use edri_event::Meta;
+    use edri_router::{Asking, Inbox, InboxSettings, Respond, ToInbox};
+    use futures_util::FutureExt as _;
+
+    use super::*;
+
+    #[derive(Request)]
+    #[request(response = ())]
+    struct Job(u64);
+
+    fn crew() -> (Crew<Job, u64>, Arc<dyn Respond<Job>>) {
+        let (inbox, jobs) = Inbox::shared(InboxSettings::default());
+        let policy = Policy::default();
+        let standing = Arc::new(Standing::new(&policy, 1));
+        let prepare = Box::new(|job: Job| Ok(job.0));
+        let crew =
+            Crew::new("crew".into(), Router::new(), policy, standing, jobs, prepare, &Staff::default());
+        (crew, Arc::new(ToInbox::new("crew".into(), inbox, std::convert::identity)))
+    }
+
+    fn number(taken: Option<Taken<Job, u64>>) -> Option<u64> {
+        taken.map(|taken| match taken {
+            Taken::New(asked) => asked.event.0,
+            Taken::Again(again) => again.payload,
+        })
+    }
+
+    /// Behaviour 75 of the original: what is put back is the next that is taken, the last put back first; and then what is
+    /// tried again, and then what has waited.
+    #[tokio::test]
+    async fn a_job_that_is_put_back_is_the_next_that_is_taken() {
+        let (crew, responder) = crew();
+        let router = Router::new();
+        let mut asked: Vec<_> = (1..=4).map(|job| Asking::of(&router, &responder, Job(job))).collect();
+        assert!(asked.iter_mut().all(|asked| asked.now_or_never().is_none()));
+        let (first, second) = (crew.next().await.unwrap(), crew.next().await.unwrap());
+        let (Asked { meta, reply, .. }, _waiting) = Asked::<Job>::new(Job(9), Meta::new(), None);
+        crew.try_again(Again { payload: 9, meta, reply, attempts: 1 });
+        crew.put_back(first);
+        crew.put_back(second);
+        let mut order = Vec::new();
+        for _ in 0..3 {
+            order.push(number(crew.next().await));
+        }
+        order.extend([number(crew.try_next()), number(crew.try_next()), number(crew.try_next())]);
+        assert_eq!(order, [Some(2), Some(1), Some(9), Some(3), Some(4), None]);
+    }
+}

@@ -3,13 +3,19 @@ use std::io::{self, ErrorKind};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream as StdUnixStream;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use bytes::Bytes;
 use edri_event::RouterId;
 use edri_link::{Endpoint, Event, Identity, Settings};
+use tokio::io::Interest;
 use tokio::net::UnixStream;
 use tokio::time::{Instant, Sleep, sleep_until};
+
+use super::descriptors::Descriptors;
+use super::parcel::Unpacked;
 
 /// One end of the link's protocol over a socket, driven by whoever waits for what comes.
 pub(super) struct Carrier {
@@ -20,6 +26,7 @@ pub(super) struct Carrier {
     /// So much of it has been written.
     written: usize,
     writes: Writes,
+    beside: Descriptors,
     timer: Pin<Box<Sleep>>,
 }
 
@@ -60,8 +67,27 @@ impl Carrier {
             outbound: Vec::with_capacity(BATCH),
             written: 0,
             writes: Writes::Fine,
+            beside: Descriptors::default(),
             timer: Box::pin(sleep_until(Instant::now())),
         })
+    }
+
+    /// Of those that go beside what is said next, the number of the first.
+    pub(super) fn next_descriptor(&self) -> u64 {
+        self.beside.next()
+    }
+
+    /// What goes beside a parcel that was said just now.
+    pub(super) fn send_along(&mut self, files: impl Iterator<Item = Arc<OwnedFd>>) {
+        self.beside.add(files);
+    }
+
+    /// A parcel that has come, with what came beside it.
+    ///
+    /// # Errors
+    /// What is wrong with it, for people.
+    pub(super) fn unpack(&mut self, bytes: Bytes) -> Result<Unpacked, String> {
+        Unpacked::of(bytes, |number| self.beside.take(number))
     }
 
     /// What has come.
@@ -102,7 +128,8 @@ impl Carrier {
                 self.endpoint.lost("it cannot be read");
                 return Poll::Ready(());
             }
-            match self.socket.try_read(&mut self.inbound) {
+            let Self { socket, inbound, beside, .. } = self;
+            match socket.try_io(Interest::READABLE, || beside.receive(&*socket, inbound)) {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => continue,
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
                 Err(error) => self.endpoint.lost(&error.to_string()),
@@ -137,8 +164,10 @@ impl Carrier {
                     break;
                 }
             }
-            match self.socket.try_write(&self.outbound[self.written..]) {
-                Ok(written) => self.written += written,
+            let Self { socket, outbound, written, beside, .. } = self;
+            let sent = socket.try_io(Interest::WRITABLE, || beside.send(&*socket, &outbound[*written..]));
+            match sent {
+                Ok(sent) => self.written += sent,
                 Err(error) if error.kind() == ErrorKind::WouldBlock => break,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(_) => self.writes = Writes::Failed,

@@ -4,7 +4,6 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use edri_event::Request;
 use edri_link::{End, Endpoint, Link, Schema};
 use edri_router::{DeathCause, Horizon, WorkerDeath};
@@ -14,12 +13,13 @@ use super::conversation::Conversation;
 use super::descriptors::{hand_over, pair};
 use super::entrance::arguments;
 use super::image::Image;
+use super::parcel::Parcel;
 use crate::child::{OutputEnds, Process, Spec};
 use crate::crew::{Crew, End as Ended, How, LifeContext, Lives};
 
 /// Workers that are processes of the same program, as long as they live.
 pub(super) struct ProcessLives<R: Request> {
-    pub(super) crew: Arc<Crew<R, Bytes>>,
+    pub(super) crew: Arc<Crew<R, Parcel>>,
     /// But for the program and its first arguments.
     pub(super) spec: Arc<Spec>,
     pub(super) image: Image,

@@ -9,6 +9,7 @@
 //! conversation     one of them, from its start to its burial
 //! carrier        the link's protocol over a socket, driven by hand
 //! descriptors    what goes over a socket beside its bytes
+//! parcel         a job or an answer on its way; memory: what is long in it, which two processes share
 //! language       what is said on it besides jobs and answers
 //! child          the other side: a process that is a worker
 //! ```
@@ -38,10 +39,13 @@ mod entrance;
 mod image;
 mod language;
 mod lives;
+mod memory;
+mod parcel;
 mod pool;
 mod registry;
 mod start;
 
 pub use entrance::enter;
+pub use memory::share;
 pub use pool::{ProcessPool, Processes};
 pub use registry::{Enlisted, ProcessWorker};

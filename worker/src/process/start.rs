@@ -1,7 +1,6 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use edri_event::{Failure, Request};
 use edri_link::Schema;
 use edri_router::Router;
@@ -9,6 +8,7 @@ use edri_router::Router;
 use super::entrance::{DEEPEST, depth_of_children};
 use super::image::Image;
 use super::lives::ProcessLives;
+use super::parcel::Parcel;
 use super::pool::Processes;
 use super::registry::{Amiss, ProcessWorker, check};
 use crate::command::{CommandPool, Ground, Place};
@@ -51,7 +51,7 @@ impl<W: ProcessWorker> CommandPool<W::Job, Processes<W>> {
             unreachable!("`Pool::processes` is not compiled for a job that is not shareable")
         };
         let (ground, mode) = Ground::lay(self, router)?;
-        let crew = ground.crew(Box::new(encode::<W::Job>));
+        let crew = ground.crew(Box::new(pack::<W::Job>));
         let condition: Arc<dyn Condition> = Arc::<Standing>::clone(&crew.standing);
         let lives = Arc::new(ProcessLives {
             crew: Arc::clone(&crew),
@@ -93,11 +93,9 @@ impl<W: ProcessWorker> CommandPool<W::Job, Processes<W>> {
     }
 }
 
-fn encode<R: Request>(job: R) -> Result<Bytes, Failure> {
+fn pack<R: Request>(job: R) -> Result<Parcel, Failure> {
     let wire = R::wire().ok_or_else(|| Failure::new("codec", "expected a shareable job"))?;
-    let mut bytes = Vec::new();
-    wire.encode(&job, &mut bytes)?;
-    Ok(bytes.into())
+    Ok(Parcel::pack(wire, &job)?)
 }
 
 fn found(file: PathBuf) -> std::io::Result<PathBuf> {

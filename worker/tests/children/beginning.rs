@@ -84,6 +84,7 @@ async fn a_program_that_was_not_at_the_entrance_starts_no_processes_and_is_told_
     assert!(told.contains("has no `#[edri::main]`"), "{told}");
 }
 
+/// Behaviour 76 of the original: what is entered without a name gets one of its own, and a name that is taken is an error.
 #[tokio::test]
 async fn a_worker_that_a_child_would_not_find_is_an_error_at_the_start_which_names_it() {
     let router = Router::new();

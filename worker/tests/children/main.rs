@@ -11,6 +11,7 @@ mod smith;
 mod beginning;
 mod faults;
 mod jobs;
+mod memory;
 mod parent;
 mod routers;
 

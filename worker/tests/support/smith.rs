@@ -4,6 +4,7 @@
 
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use edri_event::{Failure, Notification, Request, Tunnel};
 use edri_router::{RequestError, Router};
 use edri_worker::{Worker, WorkerContext};
@@ -16,6 +17,7 @@ pub(crate) struct Forge {
     what: String,
     text: String,
     number: u64,
+    list: Vec<u64>,
 }
 
 /// The same, and it does no harm to do it twice.
@@ -52,7 +54,7 @@ pub(crate) struct Price(pub(crate) String);
 pub(crate) struct Store;
 
 pub(crate) fn job(what: &str) -> Forge {
-    Forge { what: what.to_owned(), text: String::new(), number: 0 }
+    Forge { what: what.to_owned(), text: String::new(), number: 0, list: Vec::new() }
 }
 
 impl Forge {
@@ -62,6 +64,10 @@ impl Forge {
 
     pub(crate) fn number(self, number: u64) -> Self {
         Self { number, ..self }
+    }
+
+    pub(crate) fn list(self, list: Vec<u64>) -> Self {
+        Self { list, ..self }
     }
 
     pub(crate) fn idempotent(self) -> Mend {
@@ -94,7 +100,7 @@ impl Worker for Smith {
 
     async fn run(&mut self, job: Forge, cx: &WorkerContext) -> Result<String, Failure> {
         self.jobs += 1;
-        let Forge { what, text, number } = job;
+        let Forge { what, text, number, list: _ } = job;
         Ok(match what.as_str() {
             "echo" => text,
             "pid" => {
@@ -290,4 +296,59 @@ impl Worker for Tinker {
     async fn run(&mut self, job: Mend, cx: &WorkerContext) -> Result<String, Failure> {
         self.0.run(job.0, cx).await
     }
+}
+
+/// Bytes that are not copied on their way.
+#[derive(Request, Serialize, Deserialize, Clone, Debug)]
+#[request(response = Cast, shareable, name = "test::Pour")]
+pub(crate) struct Pour {
+    #[serde(with = "edri_event::uncopied")]
+    pub(crate) metal: Bytes,
+    pub(crate) what: String,
+}
+
+#[derive(Serialize, Deserialize, Clone, Debug)]
+pub(crate) struct Cast {
+    #[serde(with = "edri_event::uncopied")]
+    pub(crate) metal: Bytes,
+    /// How many mappings of shared memory the process had.
+    pub(crate) mapped: u64,
+    /// How many bytes it had read.
+    pub(crate) read: u64,
+}
+
+/// Takes bytes and gives bytes.
+#[derive(Default)]
+pub(crate) struct Founder {
+    kept: Vec<Bytes>,
+}
+
+edri_worker::enlist!(Founder, Founder::default, "test::Founder");
+
+impl Worker for Founder {
+    type Job = Pour;
+
+    async fn run(&mut self, job: Pour, _: &WorkerContext) -> Result<Cast, Failure> {
+        let (mapped, read) = (mapped() as u64, received("rchar")?);
+        let metal = match job.what.as_str() {
+            "back" => job.metal,
+            "part" => job.metal.slice(job.metal.len() / 4..job.metal.len() / 2),
+            "other" => job.metal.iter().map(|byte| byte ^ 0xff).collect(),
+            "drop" => Bytes::new(),
+            "keep" => {
+                self.kept.push(job.metal.clone());
+                job.metal
+            }
+            "die" => std::process::abort(),
+            "hang" => sleep_for_ever(),
+            other => return Err(Failure::new("unknown", other.to_owned())),
+        };
+        Ok(Cast { metal, mapped, read })
+    }
+}
+
+/// Memory that has no name, mapped into this process.
+pub(crate) fn mapped() -> usize {
+    let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
+    maps.lines().filter(|line| line.contains("memfd:edri")).count()
 }

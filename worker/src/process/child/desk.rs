@@ -6,7 +6,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use edri_event::RouterId;
 use edri_link::{
-    Circumstances, Closed, Consumer, Endpoint, Event, IncomingCall, Interest, Reports as Wanted, Schema,
+    AnswerError, Circumstances, Closed, Consumer, Endpoint, Event, IncomingCall, Interest, Reports as Wanted,
+    Schema,
 };
 use edri_router::{Arrival, Router};
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -16,6 +17,7 @@ use super::order::{News, Order, Reports, Stand};
 use super::{GREETING, Post};
 use crate::process::carrier::{Carrier, now, settings};
 use crate::process::language::{HEAD, cancel, number};
+use crate::process::parcel::Parcel;
 use crate::process::registry::ProcessWorker;
 
 /// Takes jobs in and gives answers out.
@@ -113,17 +115,21 @@ impl<W: ProcessWorker> Desk<W> {
     }
 
     fn take_in(&mut self, call: IncomingCall, circumstances: Circumstances, payload: &Bytes) {
-        let Some(number) = number(payload) else {
-            // The parent is the same program, or another of which it made sure that it speaks the same way.
-            let error = edri_link::AnswerError::Codec { reason: "expected a job's number".to_owned() };
-            let _ = self.carrier.endpoint.answer(call, Err(error));
-            return;
+        let read = number(payload).ok_or_else(|| "expected a job's number".to_owned());
+        let read = read.and_then(|number| Ok((number, self.carrier.unpack(payload.slice(HEAD..))?)));
+        let (number, payload) = match read {
+            Ok(read) => read,
+            Err(reason) => {
+                // There is room, or the answers that there are come first.
+                let _ = self.carrier.endpoint.answer(call, Err(AnswerError::Codec { reason }));
+                return;
+            }
         };
         let stand = Stand::new();
         self.stands.insert(number, Arc::clone(&stand));
         self.numbers.insert(call, number);
         let arrival = self.arrival(call, circumstances);
-        let order = Order { call, payload: payload.slice(HEAD..), arrival, stand };
+        let order = Order { call, payload, arrival, stand };
         // Its thread ends after this does.
         let _ = self.bench.orders.send(order);
     }
@@ -151,8 +157,12 @@ impl<W: ProcessWorker> Desk<W> {
                 if let Some(number) = self.numbers.remove(&call) {
                     self.stands.remove(&number);
                 }
-                // There is room.
+                let first = self.carrier.next_descriptor();
+                let files: Vec<_> = outcome.iter().flat_map(Parcel::files).collect();
+                let outcome = outcome.map(|parcel| parcel.into_bytes(first));
+                // There is room. What goes beside it is for nobody else, should the answer be too long.
                 let _ = self.carrier.endpoint.answer(call, outcome);
+                self.carrier.send_along(files.into_iter());
             }
         }
     }

@@ -7,10 +7,12 @@ use edri_link::{AnswerError, IncomingCall};
 use edri_router::{Arrival, Asked, Reply, RequestError};
 use parking_lot::Mutex;
 
+use crate::process::parcel::{Parcel, Unpacked};
+
 /// A job on its way to the worker.
 pub(super) struct Order<R: Request> {
     pub(super) call: IncomingCall,
-    pub(super) payload: Bytes,
+    pub(super) payload: Unpacked,
     pub(super) arrival: Arrival,
     pub(super) stand: Arc<Stand<R>>,
 }
@@ -20,7 +22,7 @@ pub(super) enum News {
     /// The worker was set up, or could not be: either way it takes jobs.
     SetUp,
     /// A job has ended.
-    Done(IncomingCall, Result<Bytes, AnswerError>),
+    Done(IncomingCall, Result<Parcel, AnswerError>),
 }
 
 /// How a job stands, as both threads know it.
@@ -70,8 +72,11 @@ impl<R: Request> Order<R> {
         let Some(wire) = R::wire() else {
             return Err(failed("not-shareable", "the job cannot leave its process"));
         };
-        let event = wire.decode(&self.payload).map_err(|error| failed("codec", error.to_string()))?;
-        self.payload = Bytes::new();
+        let Unpacked { bytes, elsewhere } = &self.payload;
+        let event = wire.decode_apart(bytes, elsewhere);
+        // What it shares with the parent is its own from here on.
+        self.payload = Unpacked { bytes: Bytes::new(), elsewhere: Vec::new() };
+        let event = event.map_err(|error| failed("codec", error.to_string()))?;
         let (asked, reply) = Asked::new(event, self.arrival.clone().into_meta(), None);
         let mut state = self.stand.0.lock();
         if matches!(*state, State::Cancelled) {
@@ -83,24 +88,22 @@ impl<R: Request> Order<R> {
     }
 
     /// What has come of it, once its worker has left it.
-    pub(super) fn end(self) -> Result<Bytes, AnswerError> {
+    pub(super) fn end(self) -> Result<Parcel, AnswerError> {
         let state = std::mem::replace(&mut *self.stand.0.lock(), State::Cancelled);
         let State::AtWork(mut reply) = state else { return Err(AnswerError::Cancelled) };
         match reply.poll_answer(&mut Context::from_waker(Waker::noop())) {
-            Poll::Ready(Ok(response)) => encode::<R>(&response),
+            Poll::Ready(Ok(response)) => pack::<R>(&response),
             Poll::Ready(Err(error)) => Err(told(error)),
             Poll::Pending => Err(AnswerError::Cancelled),
         }
     }
 }
 
-fn encode<R: Request>(response: &R::Response) -> Result<Bytes, AnswerError> {
+fn pack<R: Request>(response: &R::Response) -> Result<Parcel, AnswerError> {
     let Some(wire) = R::response_wire() else {
         return Err(failed("not-shareable", "the response cannot leave its process"));
     };
-    let mut bytes = Vec::new();
-    wire.encode(response, &mut bytes).map_err(|error| failed("codec", error.to_string()))?;
-    Ok(bytes.into())
+    Parcel::pack(wire, response).map_err(|error| failed("codec", error.to_string()))
 }
 
 fn failed(code: &'static str, message: impl Into<String>) -> AnswerError {

@@ -1,11 +1,12 @@
 use bytes::Bytes;
-use edri_event::Request;
+use edri_event::{Failure, Request};
 use edri_link::{AnswerError, CallId, Event, Interest, Role, Schema};
 use edri_router::{RequestError, caught_now};
 
 use super::{Conversation, Fate};
 use crate::crew::Stage;
 use crate::process::language::cancel;
+use crate::process::parcel::Unpacked;
 
 impl<R: Request> Conversation<R> {
     /// All that it has said.
@@ -71,11 +72,11 @@ impl<R: Request> Conversation<R> {
         match outcome {
             Err(AnswerError::Cancelled) if self.asked => flight.job.cut(),
             outcome => flight.job.answer(outcome.map_err(|error| told::<R>(error)).and_then(|response| {
+                let Unpacked { bytes, elsewhere } = self.carrier.unpack(response).map_err(malformed)?;
                 caught_now(|| {
                     let wire = R::response_wire();
-                    let wire = wire
-                        .ok_or_else(|| edri_event::Failure::new("codec", "expected a shareable response"))?;
-                    Ok(wire.decode(&response)?)
+                    let wire = wire.ok_or_else(|| Failure::new("codec", "expected a shareable response"))?;
+                    Ok(wire.decode_apart(&bytes, &elsewhere)?)
                 })
             })),
         }
@@ -99,6 +100,10 @@ impl<R: Request> Conversation<R> {
             self.retire();
         }
     }
+}
+
+fn malformed(why: String) -> RequestError {
+    RequestError::Failed(Failure::new("malformed-answer", why))
 }
 
 /// What the worker's failure is called here.

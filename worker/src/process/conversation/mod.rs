@@ -25,6 +25,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::carrier::Carrier;
 use super::lives::{Begun, ProcessLives};
+use super::parcel::Parcel;
 use crate::child::{Process, Speaking, Stream, Voice, speak_of};
 use crate::crew::{Alive, AtHand, End, Flight, LifeContext, Patience, STEADY, Stage, Taken, Watching};
 use crate::leftovers::Closing;
@@ -40,7 +41,7 @@ pub(super) struct Conversation<R: Request> {
     stderr: Speaking,
     alive: Alive,
     /// The jobs that it has, each with the number by which it is spoken of.
-    flights: HashMap<CallId, (u64, Flight<R, Bytes>)>,
+    flights: HashMap<CallId, (u64, Flight<R, Parcel>)>,
     watches: FuturesUnordered<Watching<CallId>>,
     next_number: u64,
     /// Where jobs go, once it takes any; and that they are not wanted any more.
@@ -227,7 +228,7 @@ impl<R: Request> Conversation<R> {
     }
 
     /// This job, and those that wait behind it as far as there is room: one turn for all of them.
-    fn begin_all(&mut self, first: Taken<R, Bytes>) {
+    fn begin_all(&mut self, first: Taken<R, Parcel>) {
         let work = Arc::clone(&self.work);
         if *self.life.retire.borrow() {
             // Whoever asks when it was told to retire is served by another.
@@ -240,7 +241,7 @@ impl<R: Request> Conversation<R> {
         }
     }
 
-    fn begin(&mut self, taken: Taken<R, Bytes>) {
+    fn begin(&mut self, taken: Taken<R, Parcel>) {
         let work = Arc::clone(&self.work);
         let Some((job, payload)) = AtHand::begin(&work.crew, &self.cx, self.life.seats.take(), taken) else {
             return;
@@ -248,9 +249,10 @@ impl<R: Request> Conversation<R> {
         let number = self.next_number;
         self.next_number += 1;
         let circumstances = circumstances(&job);
+        let first = self.carrier.next_descriptor();
         let write = |out: &mut Vec<u8>| -> Result<(), SendError> {
             out.extend_from_slice(&number.to_le_bytes());
-            out.extend_from_slice(&payload);
+            payload.write(out, first);
             Ok(())
         };
         let sent = match self.jobs_to {
@@ -259,6 +261,7 @@ impl<R: Request> Conversation<R> {
         };
         match sent {
             Ok(call) => {
+                self.carrier.send_along(payload.files());
                 let (flight, watching) = Flight::new(call, job);
                 self.watches.push(watching);
                 self.flights.insert(call, (number, flight));
@@ -297,7 +300,7 @@ impl<R: Request> Conversation<R> {
 /// The pool has put jobs in order: they overtake each other no more, and that one is not wanted does not overtake it.
 const LANE: Priority = Priority::Normal;
 
-fn circumstances<R: Request>(job: &AtHand<R, Bytes>) -> Circumstances {
+fn circumstances<R: Request>(job: &AtHand<R, Parcel>) -> Circumstances {
     let meta = job.context().meta();
     let mut circumstances = Circumstances::default();
     (circumstances.id, circumstances.key, circumstances.origin) = (meta.id(), meta.key(), meta.origin());

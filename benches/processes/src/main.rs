@@ -1,0 +1,37 @@
+//! Jobs to another process and back: by a pool of processes, by frames over a Unix socket, by `ipc-channel`.
+//!
+//! ```text
+//! cargo run --release -p edri-benches-processes -- [SCENARIO…] [--rounds N] [--messages FACTOR]
+//! ```
+//!
+//! The contenders of a scenario take turns, round after round; what is printed is the median of the rounds, and its ratio to
+//! the raw socket.
+
+#![allow(clippy::print_stdout, reason = "it is what it is for")]
+
+#[cfg(target_os = "linux")]
+mod channel;
+#[cfg(target_os = "linux")]
+mod job;
+#[cfg(target_os = "linux")]
+mod pool;
+#[cfg(target_os = "linux")]
+mod raw;
+#[cfg(target_os = "linux")]
+mod scenarios;
+
+#[cfg(target_os = "linux")]
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    edri_worker::enter();
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        [raw::CHILD, ..] => raw::child(),
+        [channel::CHILD, server] => channel::child(server),
+        _ => scenarios::run(&arguments),
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn main() {
+    println!("workers that are processes need Linux");
+}

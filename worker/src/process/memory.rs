@@ -1,0 +1,197 @@
+//! What is long goes from one process to another in memory that both have: a file that has no name (`memfd_create`), of which
+//! the descriptor goes over the socket.
+//!
+//! The one place in this room that needs `unsafe`: to map a file is unsafe in Rust because somebody may change, or cut off,
+//! what is read as if it stood still. Here nobody can. A file is mapped only if it has been *sealed* against being written,
+//! shortened and made longer, which the kernel refuses as long as anybody has it mapped for writing, and which cannot be
+//! undone ([`Segment::of`] asks for the seals of what came, whoever sent it). So what is mapped is as constant as any other
+//! `&[u8]`, for as long as it is mapped.
+//!
+//! A mapping is given back when the last [`Bytes`] of it is dropped, and the memory when that has happened in all processes
+//! that have it: one that is killed gives it back by that.
+//!
+//! Tested by what a reader finds, by files that have no seals, too few bytes or none at all, and by looking at what is left
+//! in `/proc/self/maps` (`segments_come_and_go`, and `tests/children/memory.rs` with processes that are killed).
+
+#![allow(unsafe_code, reason = "see above")]
+
+use std::collections::BTreeMap;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use memmap2::Mmap;
+use parking_lot::Mutex;
+use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, fcntl_get_seals, fstat, memfd_create};
+
+/// Shorter stretches go through the socket: to share them would cost more than to copy them.
+pub(super) const LEAST: usize = 64 * 1024;
+
+/// Memory that other processes may have, too.
+pub(super) struct Segment {
+    map: Mmap,
+    /// By what it goes on to others; none where there are enough open already.
+    file: Option<Arc<OwnedFd>>,
+}
+
+/// Those of this process, by where they begin: with where they end, and their files.
+static SEGMENTS: Mutex<BTreeMap<usize, (usize, Arc<OwnedFd>)>> = Mutex::new(BTreeMap::new());
+/// So many are kept open, so that what has come by them goes on without being copied.
+const KEPT: usize = 128;
+
+const SEALS: SealFlags =
+    SealFlags::SEAL.union(SealFlags::SHRINK).union(SealFlags::GROW).union(SealFlags::WRITE);
+
+impl Segment {
+    /// What is in a file that came from another process.
+    ///
+    /// # Errors
+    /// It is not sealed, or cannot be mapped.
+    pub(super) fn of(file: OwnedFd) -> io::Result<Bytes> {
+        let wrong = |what: &str| io::Error::new(io::ErrorKind::InvalidData, what.to_owned());
+        let seals = fcntl_get_seals(&file).map_err(|_| wrong("expected memory that is shared"))?;
+        if !seals.contains(SEALS) {
+            return Err(wrong("expected memory that nobody can change"));
+        }
+        if fstat(&file)?.st_size <= 0 {
+            return Err(wrong("expected memory with something in it"));
+        }
+        // SAFETY: it is sealed against whatever would change it: see the top of this file.
+        let map = unsafe { Mmap::map(&file)? };
+        Ok(Bytes::from_owner(Self::keep(map, Arc::new(file))))
+    }
+
+    fn keep(map: Mmap, file: Arc<OwnedFd>) -> Self {
+        let mut segments = SEGMENTS.lock();
+        let is_kept = segments.len() < KEPT;
+        if is_kept {
+            let range = map.as_ptr_range();
+            segments.insert(range.start.addr(), (range.end.addr(), Arc::clone(&file)));
+        }
+        Self { map, file: is_kept.then_some(file) }
+    }
+}
+
+impl AsRef<[u8]> for Segment {
+    fn as_ref(&self) -> &[u8] {
+        &self.map
+    }
+}
+
+impl Drop for Segment {
+    fn drop(&mut self) {
+        if self.file.is_some() {
+            SEGMENTS.lock().remove(&self.map.as_ptr().addr());
+        }
+    }
+}
+
+/// Where stretches are that go by themselves.
+#[derive(Clone, Debug)]
+pub(super) struct Stretch {
+    pub(super) file: Arc<OwnedFd>,
+    /// From which byte of the file on.
+    pub(super) from: u64,
+}
+
+/// The file in which these bytes are already, if they have come in one.
+pub(super) fn is_shared(bytes: &[u8]) -> Option<Stretch> {
+    let range = bytes.as_ptr_range();
+    let segments = SEGMENTS.lock();
+    let (start, (end, file)) = segments.range(..=range.start.addr()).next_back()?;
+    let from = range.start.addr() - start;
+    (range.end.addr() <= *end).then(|| Stretch { file: Arc::clone(file), from: from as u64 })
+}
+
+/// Copies bytes into memory that other processes may have.
+///
+/// # Errors
+/// What the operating system says: there are too many open files, or there is no memory.
+pub(super) fn copied(bytes: &[u8]) -> io::Result<OwnedFd> {
+    let file = memfd_create("edri", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)?;
+    let mut left = bytes;
+    while !left.is_empty() {
+        let written = rustix::io::write(&file, left)?;
+        left = &left[written..];
+    }
+    seal(&file)?;
+    Ok(file)
+}
+
+fn seal(file: impl AsFd) -> io::Result<()> {
+    Ok(fcntl_add_seals(file, SEALS)?)
+}
+
+/// Copies `bytes` into memory that goes to other processes as it is: jobs and answers in which they, or parts of them, are
+/// sent again and again cost the same whatever their length. What has come from another process, in a field that is
+/// [not copied](edri_event::uncopied), is such memory already.
+///
+/// ```
+/// let image = edri_worker::share(&[7; 100_000])?;
+/// assert_eq!(image.len(), 100_000);
+/// # Ok::<_, std::io::Error>(())
+/// ```
+///
+/// # Errors
+/// When the operating system gives no memory, or there are too many open files. Of none bytes there is nothing to share.
+pub fn share(bytes: &[u8]) -> io::Result<Bytes> {
+    if bytes.is_empty() {
+        return Ok(Bytes::new());
+    }
+    Segment::of(copied(bytes)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_shared_is_read_as_it_was_and_found_again() {
+        let bytes: Vec<u8> = (0..300_000_u32).map(|at| at as u8).collect();
+        let shared = share(&bytes).unwrap();
+        assert!(shared == bytes);
+        let part = shared.slice(70_000..140_000);
+        drop(shared);
+        let stretch = is_shared(&part).unwrap();
+        assert_eq!(stretch.from, 70_000);
+        assert!(is_shared(&bytes).is_none());
+        let other = Segment::of(stretch.file.try_clone().unwrap()).unwrap();
+        assert!(other.slice(70_000..140_000) == part);
+        assert!(share(&[]).unwrap().is_empty());
+        // More than are kept open are there all the same.
+        let many: Vec<_> = (0..KEPT + 10).map(|_| share(&[1; 10]).unwrap()).collect();
+        assert!(SEGMENTS.lock().len() <= KEPT);
+        drop(many);
+    }
+
+    #[test]
+    fn what_somebody_may_still_change_is_not_mapped() {
+        let open = memfd_create("edri", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING).unwrap();
+        rustix::io::write(&open, b"changing").unwrap();
+        assert!(
+            Segment::of(open.try_clone().unwrap()).unwrap_err().to_string().contains("nobody can change")
+        );
+        fcntl_add_seals(&open, SealFlags::WRITE).unwrap();
+        assert!(Segment::of(open).is_err(), "it may be cut off");
+        let empty = memfd_create("edri", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING).unwrap();
+        seal(&empty).unwrap();
+        assert!(Segment::of(empty).unwrap_err().to_string().contains("something in it"));
+        let file = std::fs::File::open("/proc/self/exe").unwrap();
+        assert!(Segment::of(file.into()).unwrap_err().to_string().contains("shared"));
+    }
+
+    #[test]
+    fn segments_come_and_go() {
+        let address = |bytes: &Bytes| format!("{:x}-", bytes.as_ptr().addr());
+        let is_mapped = |address: &str| {
+            std::fs::read_to_string("/proc/self/maps").unwrap().lines().any(|line| line.starts_with(address))
+        };
+        let shared = share(&[1; LEAST]).unwrap();
+        let (address, part) = (address(&shared), shared.slice(5..9));
+        drop(shared);
+        assert!(is_mapped(&address) && part.as_ref() == [1; 4]);
+        drop(part);
+        assert!(!is_mapped(&address));
+    }
+}

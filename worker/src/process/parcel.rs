@@ -1,0 +1,196 @@
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use edri_event::{Apart, CodecError, Place, Wire};
+
+use super::memory::{LEAST, Segment, Stretch, copied, is_shared};
+
+/// A job or an answer on its way: its bytes, and long stretches that go by themselves.
+#[derive(Clone, Debug)]
+pub(super) struct Parcel {
+    /// Behind a byte that says that there are no stretches.
+    bytes: Bytes,
+    stretches: Vec<(Place, Stretch)>,
+}
+
+/// What came in one: a value's bytes, and what belongs between them.
+#[derive(Debug)]
+pub(super) struct Unpacked {
+    pub(super) bytes: Bytes,
+    pub(super) elsewhere: Vec<(Place, Bytes)>,
+}
+
+/// So many stretches of one value go by themselves at most; others go along with its bytes.
+const MOST: usize = 8;
+
+impl Parcel {
+    /// # Errors
+    /// What the codec says.
+    pub(super) fn pack<T>(wire: Wire<T>, value: &T) -> Result<Self, CodecError> {
+        let (mut out, mut stretches) = (vec![0], Vec::new());
+        let mut take = |bytes: &[u8]| {
+            if stretches.len() == MOST {
+                return false;
+            }
+            let copy = || copied(bytes).ok().map(|file| Stretch { file: Arc::new(file), from: 0 });
+            let stretch = is_shared(bytes).or_else(copy);
+            // Where it cannot be shared, it goes along.
+            let is_taken = stretch.is_some();
+            stretches.extend(stretch);
+            is_taken
+        };
+        let mut apart = Apart::new(LEAST, &mut take);
+        wire.encode_apart(value, &mut out, &mut apart)?;
+        let places = apart.into_places();
+        Ok(Self { bytes: out.into(), stretches: places.into_iter().zip(stretches).collect() })
+    }
+
+    /// Writes all but the stretches, which go by the descriptors of those numbers on: `first`, and those that follow.
+    pub(super) fn write(&self, out: &mut Vec<u8>, first: u64) {
+        if self.stretches.is_empty() {
+            return out.extend_from_slice(&self.bytes);
+        }
+        // There are few.
+        out.push(self.stretches.len() as u8);
+        out.extend_from_slice(&first.to_le_bytes());
+        for (Place { at, length }, Stretch { from, .. }) in &self.stretches {
+            for number in [*at as u64, *length as u64, *from] {
+                out.extend_from_slice(&number.to_le_bytes());
+            }
+        }
+        out.extend_from_slice(&self.bytes[1..]);
+    }
+
+    /// All of it but the stretches, where there is nothing before.
+    pub(super) fn into_bytes(self, first: u64) -> Bytes {
+        if self.stretches.is_empty() {
+            return self.bytes;
+        }
+        let mut out = Vec::with_capacity(self.bytes.len() + 9 + 24 * self.stretches.len());
+        self.write(&mut out, first);
+        out.into()
+    }
+
+    /// The files of the stretches, in their order.
+    pub(super) fn files(&self) -> impl Iterator<Item = Arc<OwnedFd>> {
+        self.stretches.iter().map(|(_, stretch)| Arc::clone(&stretch.file))
+    }
+}
+
+impl Unpacked {
+    /// What came, of which `descriptor` gives those that came beside it, by their numbers.
+    ///
+    /// # Errors
+    /// What is wrong with it, for people.
+    pub(super) fn of(
+        mut bytes: Bytes,
+        mut descriptor: impl FnMut(u64) -> Option<OwnedFd>,
+    ) -> Result<Self, String> {
+        let too_short = || "expected more bytes of a job or an answer".to_owned();
+        let count = usize::from(*bytes.first().ok_or_else(too_short)?);
+        bytes = bytes.slice(1..);
+        if count == 0 {
+            return Ok(Self { bytes, elsewhere: Vec::new() });
+        }
+        let mut number = || {
+            let number = bytes.first_chunk().copied().map(u64::from_le_bytes).ok_or_else(too_short)?;
+            bytes = bytes.slice(8..);
+            Ok::<u64, String>(number)
+        };
+        let first = number()?;
+        let mut elsewhere = Vec::new();
+        for index in 0..count.min(MOST) as u64 {
+            let (at, length, from) = (number()?, number()?, number()?);
+            let file = first.checked_add(index).and_then(&mut descriptor);
+            let file = file.ok_or("expected a descriptor beside the bytes")?;
+            let segment = Segment::of(file).map_err(|error| error.to_string())?;
+            let range = usize::try_from(from).ok().zip(usize::try_from(length).ok());
+            let range = range.and_then(|(from, length)| Some(from..from.checked_add(length)?));
+            let range = range.filter(|range| range.end <= segment.len() && !range.is_empty());
+            let range = range.ok_or("expected a stretch within its memory")?;
+            let place = Place { at: usize::try_from(at).unwrap_or(usize::MAX), length: range.len() };
+            elsewhere.push((place, segment.slice(range)));
+        }
+        Ok(Self { bytes, elsewhere })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use edri_event::{Event as _, Request};
+    use proptest::prelude::*;
+    use serde::{Deserialize, Serialize};
+
+    use super::*;
+
+    #[derive(Clone, Debug, PartialEq, Request, Serialize, Deserialize)]
+    #[request(response = (), shareable)]
+    struct Album {
+        name: String,
+        #[serde(with = "edri_event::uncopied")]
+        first: Bytes,
+        rest: Vec<String>,
+    }
+
+    fn album(lengths: &[usize]) -> Album {
+        let text = |length: &usize| "x".repeat(*length);
+        Album {
+            name: "a".into(),
+            first: vec![7; lengths[0]].into(),
+            rest: lengths[1..].iter().map(text).collect(),
+        }
+    }
+
+    fn there_and_back(album: &Album, first: u64) -> (Result<Album, String>, usize) {
+        let wire = Album::wire().unwrap();
+        let parcel = Parcel::pack(wire, album).unwrap();
+        let files: HashMap<u64, _> = (first..).zip(parcel.files()).collect();
+        let count = files.len();
+        let bytes = parcel.into_bytes(first);
+        let unpacked = Unpacked::of(bytes, |number| Some(files.get(&number)?.try_clone().unwrap()));
+        let read = unpacked.and_then(|Unpacked { bytes, elsewhere }| {
+            wire.decode_apart(&bytes, &elsewhere).map_err(|error| error.to_string())
+        });
+        (read, count)
+    }
+
+    #[test]
+    fn what_is_long_goes_by_itself_and_no_more_than_a_few_of_one_value() {
+        for (lengths, stretches) in [
+            (&[10, 10][..], 0),
+            (&[LEAST - 1, LEAST - 1], 0),
+            (&[LEAST, LEAST], 2),
+            (&[LEAST; 12], MOST),
+            (&[3 * LEAST, 5, LEAST + 1], 2),
+        ] {
+            let album = album(lengths);
+            let (read, count) = there_and_back(&album, 1_000);
+            assert_eq!((read, count), (Ok(album), stretches));
+        }
+    }
+
+    #[test]
+    fn what_has_come_in_shared_memory_goes_on_in_it() {
+        let album = album(&[100_000, 3]);
+        let read = there_and_back(&album, 0).0.unwrap();
+        let (again, _) = there_and_back(&read, 7);
+        assert_eq!(again.as_ref(), Ok(&album));
+        let stretch = |album: &Album| is_shared(&album.first).unwrap().file;
+        let inode = |album: &Album| rustix::fs::fstat(stretch(album)).unwrap().st_ino;
+        assert_eq!(inode(&read), inode(&again.unwrap()));
+    }
+
+    proptest! {
+        /// Whatever comes, it is read or refused.
+        #[test]
+        fn what_is_no_parcel_is_refused(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+            let file = || copied(&[1; 100]).unwrap();
+            if let Ok(Unpacked { bytes, elsewhere }) = Unpacked::of(bytes.into(), |_| Some(file())) {
+                let _ = Album::wire().unwrap().decode_apart(&bytes, &elsewhere);
+            }
+        }
+    }
+}
