@@ -67,7 +67,7 @@ async fn each_of_ten_thousand_jobs_is_answered_once_while_a_process_is_killed_ev
         });
         // Every hundredth is so long that it does not go through the socket.
         let text = |number: u64| {
-            let length = if number % 100 == 0 { 100_000 } else { 0 };
+            let length = if number.is_multiple_of(100) { 100_000 } else { 0 };
             number.to_string() + &"x".repeat(length)
         };
         let asking_careful = async {
