@@ -11,6 +11,7 @@ use std::time::Duration;
 use edri::prelude::*;
 use edri_link::{End, Identity, Link, Settings};
 use edri_router::{RequestError, Router};
+use serde::{Deserialize, Serialize};
 use tokio::net::UnixStream;
 
 #[derive(Request, Clone, Debug, Serialize, Deserialize)]
