@@ -49,7 +49,8 @@ enum Writes {
 /// Read, and written, at a time.
 const BATCH: usize = 64 * 1024;
 
-/// The clock is looked at anew after so many turns that follow each other at once.
+/// After so many turns others have theirs, those above all who take what came: their inboxes would be full before they are
+/// asked.
 const TURNS: u32 = 4;
 
 /// A timer that is late because nothing can be written is looked at again after so long.
@@ -252,14 +253,9 @@ impl<S: Streams<M>, M: Machine, P: Program<M>> Future for Driver<S, M, P> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Closed> {
         let this = self.get_mut();
-        let mut now = Instant::now().into_std();
-        let mut turns = TURNS;
-        loop {
+        let now = Instant::now().into_std();
+        for _ in 0..TURNS {
             let budget = ready!(coop::poll_proceed(cx));
-            if turns == 0 {
-                (now, turns) = (Instant::now().into_std(), TURNS);
-            }
-            turns -= 1;
             let mut happened = this.connect(cx, now);
             happened = happened.or(this.read(cx, now));
             for more in [this.learn(now), this.program.poll(&mut this.machine, cx, now), this.learn(now)] {
@@ -277,5 +273,7 @@ impl<S: Streams<M>, M: Machine, P: Program<M>> Future for Driver<S, M, P> {
                 return Poll::Pending;
             }
         }
+        cx.waker().wake_by_ref();
+        Poll::Pending
     }
 }

@@ -1,5 +1,7 @@
 //! A switch that runs on the clock of its runtime, and connections with it in memory, which can be cut.
 
+#![allow(dead_code, reason = "each test file uses its own part of it")]
+
 use std::collections::BTreeSet;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -86,10 +88,15 @@ impl Hub {
         self.cut_those(|_| true);
     }
 
+    /// The connections of those who know it under that address break.
+    pub(crate) fn cut_one(&self, address: &str) {
+        self.cut_those(|connection| connection.address == address);
+    }
+
     /// It is not found any more by those who know it under that address, and their connections break.
     pub(crate) fn hide(&self, address: &str) {
         self.state().hidden.insert(address.to_owned());
-        self.cut_those(|connection| connection.address == address);
+        self.cut_one(address);
     }
 
     fn cut_those(&self, which: impl Fn(&Connection) -> bool) {

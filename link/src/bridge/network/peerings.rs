@@ -29,6 +29,8 @@ pub(super) struct Peerings {
     hearing: Option<u32>,
     /// The one whose next incarnation is about to come.
     restarting: Option<(RouterId, u32)>,
+    /// Somebody was asked here, or has answered.
+    asked: bool,
     nowhere: Nowhere,
 }
 
@@ -60,6 +62,7 @@ impl Peerings {
             due: Vec::new(),
             hearing: None,
             restarting: None,
+            asked: false,
             nowhere: Nowhere::new(),
         }
     }
@@ -154,9 +157,10 @@ impl Peerings {
             self.flush(membership, offers, now);
             self.hearing = Some(number);
         }
-        let Self { all, nowhere, due, .. } = self;
+        let Self { all, nowhere, due, asked, .. } = self;
         if let Some(one) = all.get_mut(&number) {
             one.peering.learn(&mut ToMember { membership, member, now, nowhere }, offers, event);
+            *asked |= one.peering.take_asked();
             one.is_due(number, due);
         }
     }
@@ -176,7 +180,7 @@ impl Peerings {
         cx: &mut Context<'_>,
         now: Instant,
     ) -> Happened {
-        let Self { all, numbers, bells, due, nowhere, .. } = self;
+        let Self { all, numbers, bells, due, nowhere, asked, .. } = self;
         for member in membership.take_moved() {
             if let Some(number) = numbers.get(&member)
                 && let Some(one) = all.get_mut(number)
@@ -198,14 +202,14 @@ impl Peerings {
                 one.is_due(number, due);
                 happened = Happened::Something;
             }
+            *asked |= one.peering.take_asked();
         }
         happened
     }
 
     /// Whether somebody was asked here, or has answered, since this was asked last.
     pub(super) fn take_asked(&mut self) -> bool {
-        let asked = |one: &mut One| one.peering.take_asked();
-        self.all.values_mut().fold(false, |any, one| any | asked(one))
+        std::mem::take(&mut self.asked)
     }
 
     /// None of them takes anything more; what waits still goes out.

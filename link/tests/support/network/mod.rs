@@ -16,7 +16,7 @@ use books::{Books, Life};
 use edri_link::wire::Departure;
 use pipe::Pipe;
 use program::Program;
-use rng::Rng;
+pub(crate) use rng::Rng;
 use switch::Switch;
 
 /// How much happens in a network.
