@@ -8,9 +8,11 @@ use std::time::Duration;
 
 use edri_connector::switch::{Secret, Switch, SwitchSettings, TokenRule};
 use edri_connector::{Connector, NeighbourChange, NeighbourChanged, NeighbourKind};
+use edri_event::Event as _;
+use edri_link::Filter;
 use edri_manager::Host;
 use edri_router::{InboxSettings, Overflow, Reason, RequestError, Router, Status, Subscription};
-use support::routers::{Ask, Joined, LONG, Ping, rest, subscribed, switch, switch_again, until};
+use support::routers::{Ask, Joined, LONG, Other, Ping, rest, subscribed, switch, switch_again, until};
 use tokio::time::{Instant, timeout};
 
 const LOOPBACK: &str = "127.0.0.1:0";
@@ -333,4 +335,71 @@ async fn so_many_may_be_linked_at_a_time_and_no_more() {
     subscribed::<Ping>(&there.router, 1).await;
     there.router.notify(Ping(1)).await.unwrap();
     assert_eq!(timeout(LONG, pings.recv()).await.unwrap().unwrap().0, 1);
+}
+
+/// One router in two networks: what one of them wants of the other passes through it, though it has no such event itself.
+#[tokio::test]
+async fn a_router_in_two_networks_passes_on_what_one_wants_of_the_other() {
+    let (first, second) = (switch(LOOPBACK.parse().unwrap()).await, switch(LOOPBACK.parse().unwrap()).await);
+    let (one, two) = (first.addresses()[0], second.addresses()[0]);
+    let a = Joined::start(to(one, "a").network("one")).await;
+    let b = Joined::start(to(two, "b").network("two")).await;
+    let router = Router::new();
+    let between_one = Joined::on(router.clone(), to(one, "between").network("one")).await;
+    let between_two = Joined::on(router, to(two, "between").network("two")).await;
+    between_one.sees("a").await;
+    between_two.sees("b").await;
+    let mut there = b.router.subscribe::<Ping>();
+    let mut here = a.router.subscribe::<Ping>();
+    let _adder = b.router.respond(|ask: Ask| async move { Ok(ask.0 + 1) });
+    subscribed::<Ping>(&a.router, 2).await;
+    until(|| a.router.has_responders::<Ask>()).await;
+    for number in 0..100 {
+        a.router.notify(Ping(number)).await.unwrap();
+        assert_eq!(a.router.request(Ask(number)).await, Ok(number + 1));
+    }
+    for number in 0..100 {
+        assert_eq!(timeout(LONG, there.recv()).await.unwrap().unwrap().0, number);
+        assert_eq!(here.recv().await.unwrap().0, number);
+    }
+    rest().await;
+    assert!(there.try_recv().is_none() && here.try_recv().is_none());
+}
+
+#[tokio::test]
+async fn a_filter_keeps_an_event_where_it_is_and_lets_others_pass() {
+    let switch = switch(LOOPBACK.parse().unwrap()).await;
+    let address = switch.addresses()[0];
+    let a = Joined::start(to(address, "a").filter(Filter::all().deny(["*::Ask", Ping::name()]))).await;
+    let b = Joined::start(to(address, "b")).await;
+    a.sees("b").await;
+    let (mut pings, mut others) = (b.router.subscribe::<Ping>(), b.router.subscribe::<Other>());
+    subscribed::<Other>(&a.router, 1).await;
+    rest().await;
+    a.router.notify(Ping(1)).await.unwrap();
+    a.router.notify(Other(2)).await.unwrap();
+    assert_eq!(timeout(LONG, others.recv()).await.unwrap().unwrap().0, 2);
+    assert!(!a.router.has_subscribers::<Ping>() && pings.try_recv().is_none());
+}
+
+#[tokio::test]
+async fn addresses_may_be_names_and_of_either_family() {
+    let mut listens = vec![LOOPBACK];
+    if std::net::TcpListener::bind("[::1]:0").is_ok() {
+        listens.push("[::1]:0");
+    } else {
+        println!("skipped for IPv6: there is none here");
+    }
+    let there = Joined::start(Connector::listen(listens).name("there")).await;
+    let mut addresses: Vec<_> =
+        there.connections.addresses().iter().map(std::net::SocketAddr::to_string).collect();
+    let port = there.connections.addresses()[0].port();
+    addresses.push(format!("localhost:{port}"));
+    for address in addresses {
+        // The first one is nobody's: the next one is tried.
+        let nobody = "127.0.0.1:1".to_owned();
+        let here = Joined::start(Connector::connect([nobody, address]).name("here")).await;
+        timeout(LONG, here.connections.ready()).await.unwrap().unwrap();
+        here.leave().await;
+    }
 }

@@ -1,11 +1,20 @@
 //! NATS, where its server is installed: core, which acknowledges nothing, and JetStream, which does.
 
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
 use async_nats::jetstream::{self, stream};
 use edri::event::Failure;
 use futures_util::{StreamExt as _, stream::FuturesUnordered};
 use tempfile::TempDir;
+use tokio::time::timeout;
 
-use super::{LARGE, SMALL, hub::Hub};
+use super::{LARGE, SET_UP, SMALL, hub::Hub};
 use crate::{
     contender::Contender,
     drive::{self, AskerInTurn},
@@ -65,21 +74,49 @@ fn number(payload: &[u8]) -> u64 {
     payload.first_chunk().map_or(0, |number| u64::from_le_bytes(*number))
 }
 
+/// What is published before anything counts, until somebody hears it.
+const MARK: u64 = u64::MAX;
+
+/// The publisher stays so many events ahead of the subscriber: nothing else holds it back, and what is too much is lost.
+fn window(length: usize) -> u64 {
+    if length == LARGE { 16 } else { 64 * 1024 }
+}
+
 fn publish(events: u64, length: usize) -> Sample {
     on_two_workers_with_io(async move {
         let server = server();
         let (near, far) = (server.connect().await, server.connect().await);
         let mut subscription = far.subscribe("events").await.expect("it subscribes");
         far.flush().await.expect("it subscribes");
+        let heard = async {
+            loop {
+                near.publish("events", MARK.to_le_bytes().to_vec().into()).await.expect("it is taken");
+                near.flush().await.expect("it is sent");
+                if timeout(Duration::from_millis(100), subscription.next()).await.is_ok() {
+                    break;
+                }
+            }
+        };
+        timeout(SET_UP, heard).await.expect("the subscriber hears");
         let (mut tally, arrivals) = tally(events);
+        let handled = Arc::new(AtomicU64::new(0));
+        let window = window(length);
+        let counted = Arc::clone(&handled);
         tokio::spawn(async move {
             let _far = far;
             while let Some(message) = subscription.next().await {
-                tally.count(&Event::numbered(number(&message.payload)));
+                let number = number(&message.payload);
+                if number != MARK {
+                    tally.count(&Event::numbered(number));
+                    counted.fetch_add(1, Ordering::Relaxed);
+                }
             }
         });
         let stopwatch = Stopwatch::start();
         for number in 0..events {
+            while number >= handled.load(Ordering::Relaxed) + window {
+                tokio::task::yield_now().await;
+            }
             near.publish("events", payload(number, length).into()).await.expect("it is taken");
         }
         near.flush().await.expect("it is sent");
@@ -135,12 +172,16 @@ fn ask(requests: u64) -> Sample {
         far.flush().await.expect("it subscribes");
         tokio::spawn(async move {
             while let Some(message) = asked.next().await {
-                let answer = Work::None.answer(Request { number: number(&message.payload) });
+                let asked = number(&message.payload);
+                let answer = if asked == MARK { 0 } else { Work::None.answer(Request { number: asked }) };
                 if let Some(to) = message.reply {
                     far.publish(to, answer.to_le_bytes().to_vec().into()).await.expect("it is taken");
                 }
             }
         });
+        let answered =
+            async { while near.request("numbers", MARK.to_le_bytes().to_vec().into()).await.is_err() {} };
+        timeout(SET_UP, answered).await.expect("somebody answers");
         drive::ask(requests, Asks(near)).await
     })
 }
