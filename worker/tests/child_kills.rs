@@ -1,8 +1,6 @@
 //! Processes of a program that are killed all the time: what becomes of jobs, and what is left behind.
 
 #![cfg(target_os = "linux")]
-#![expect(clippy::unwrap_used, reason = "a test's own")]
-
 #[path = "support/program.rs"]
 mod program;
 #[path = "support/smith.rs"]
@@ -67,7 +65,7 @@ async fn each_of_ten_thousand_jobs_is_answered_once_while_a_process_is_killed_ev
         });
         // Every hundredth is so long that it does not go through the socket.
         let text = |number: u64| {
-            let length = if number % 100 == 0 { 100_000 } else { 0 };
+            let length = if number.is_multiple_of(100) { 100_000 } else { 0 };
             number.to_string() + &"x".repeat(length)
         };
         let asking_careful = async {

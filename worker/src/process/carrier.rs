@@ -138,7 +138,18 @@ impl Carrier {
                 return Poll::Ready(());
             }
             let Self { socket, inbound, beside, .. } = self;
-            match socket.try_io(Interest::READABLE, || beside.receive(&*socket, inbound)) {
+            let mut received = None;
+            let read = socket.try_io(Interest::READABLE, || {
+                let came = beside.came();
+                let length = beside.receive(&*socket, inbound)?;
+                if length == 0 || length == inbound.len() || beside.came() > came {
+                    return Ok(length);
+                }
+                // That was all: it need not be asked whether there is more. (Beside descriptors less is read at a time.)
+                received = Some(length);
+                Err(ErrorKind::WouldBlock.into())
+            });
+            match received.map_or(read, Ok) {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => continue,
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
                 Err(error) => self.endpoint.lost(&error.to_string()),

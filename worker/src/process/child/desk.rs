@@ -88,27 +88,8 @@ impl<W: ProcessWorker> Desk<W> {
         // When answers are written that wait for others.
         let mut due = None;
         loop {
-            {
-                let mut papers = top.papers.lock();
-                while let Some(event) = papers.carrier.next() {
-                    if let Event::Closed(closed) = event {
-                        drop(papers);
-                        return self.leave(closed).await;
-                    }
-                    self.learn(&mut papers, event);
-                }
-                if let Some((call, progress)) = top.reports.take() {
-                    papers.carrier.endpoint.report(call, progress);
-                }
-                papers.give_late();
-                let waits = papers.unwritten > 0 && due.is_none_or(|due| Instant::now() < due);
-                if waits {
-                    due.get_or_insert_with(|| Instant::now() + SOON);
-                } else {
-                    papers.write();
-                    due = None;
-                }
-                papers.carrier.hold(waits);
+            if let Some(closed) = self.go_through(&mut due) {
+                return self.leave(closed).await;
             }
             tokio::select! {
                 () = poll_fn(|cx| top.papers.lock().carrier.poll(cx)) => {}
@@ -124,6 +105,31 @@ impl<W: ProcessWorker> Desk<W> {
                 }
             }
         }
+    }
+
+    /// All that has come, and all that is to go; how the parent's end was closed, if it was.
+    fn go_through(&mut self, due: &mut Option<Instant>) -> Option<Closed> {
+        let top = Arc::clone(&self.top);
+        let mut papers = top.papers.lock();
+        while let Some(event) = papers.carrier.next() {
+            if let Event::Closed(closed) = event {
+                return Some(closed);
+            }
+            self.learn(&mut papers, event);
+        }
+        if let Some((call, progress)) = top.reports.take() {
+            papers.carrier.endpoint.report(call, progress);
+        }
+        papers.give_late();
+        let waits = papers.unwritten > 0 && due.is_none_or(|due| Instant::now() < due);
+        if waits {
+            due.get_or_insert_with(|| Instant::now() + SOON);
+        } else {
+            papers.write();
+            *due = None;
+        }
+        papers.carrier.hold(waits);
+        None
     }
 
     /// The worker is dropped before the process ends, if it was ever set up.
