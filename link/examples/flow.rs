@@ -1,125 +1,252 @@
-//! How fast events go from one router to another, through memory or a Unix socket.
+//! How fast events go from one router to another, beside the same stream with nothing around it.
+//!
+//! ```text
+//! cargo run --release -p edri-link --example flow -- [scenario] [rounds] [events]
+//! ```
+//!
+//! | scenario | what | beside |
+//! |---|---|---|
+//! | `tcp-each`, `tcp-all` | 64-byte notifications, one call for each, or `notify_all` | frames of the same length, written 64 KiB at a time |
+//! | `unix-each`, `unix-all` | the same over a Unix socket | the same |
+//! | `tcp-one`, `unix-one` | a request and its answer, one at a time | a frame and a frame back |
+//! | `tcp-jobs`, `unix-jobs` | the same, 256 at a time | the same |
+//!
+//! Both ends are in one process, on a runtime of two threads. The two take turns, and the medians of the rounds are compared:
+//! by the clock, and by the processor time of both ends together, which tells more where others use the machine.
 
-use std::time::Instant;
+#![allow(clippy::print_stdout, reason = "it is a program")]
 
+use std::error::Error;
+use std::future::Future;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
 use edri_event::{Notification, Request};
-use edri_link::{End, Identity, Link, Settings, Transport, memory};
+use edri_link::{End, Identity, Link, Settings, Tcp, Transport};
 use edri_router::{InboxSettings, Router};
+use futures_util::{SinkExt, StreamExt as _};
 use serde::{Deserialize, Serialize};
+use tokio::net::{TcpListener, TcpStream, UnixStream};
+use tokio_util::codec::{Framed, LengthDelimitedCodec};
+
+type Outcome<T> = Result<T, Box<dyn Error + Send + Sync>>;
 
 #[derive(Notification, Clone, Serialize, Deserialize)]
 #[notification(shareable)]
 struct Note {
-    number: u64,
-    text: String,
+    values: [f64; 8],
 }
 
 #[derive(Request, Clone, Serialize, Deserialize)]
 #[request(response = u64, shareable)]
 struct Job {
     number: u64,
-    text: String,
+    values: [f64; 7],
 }
 
-async fn start<T: Transport>(near: T, far: T) -> (Router, Router, [Link; 2]) {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum What {
+    Each,
+    All,
+    Requests { in_flight: u64 },
+}
+
+const BATCH: usize = 64 * 1024;
+
+/// An event of 64 bytes.
+fn note(number: u64) -> Note {
+    let mut values = [0.5; 8];
+    values[0] = number as f64;
+    Note { values }
+}
+
+async fn routers<T: Transport>((near, far): (T, T), what: What, count: u64) -> Outcome<()> {
     let (a, b) = (Router::new(), Router::new());
     let settings = |router: &Router, name| Settings::new(Identity::new(router.id(), name));
     let near = Link::start(&a, near, End::Connecting, settings(&a, "a"));
     let far = Link::start(&b, far, End::Accepting, settings(&b, "b"));
-    near.opened().await.expect("it opens");
-    far.opened().await.expect("it opens");
-    (a, b, [near, far])
-}
-
-async fn run<T: Transport>(near: T, far: T, mode: &str, count: u64) {
-    let (a, b, _links) = start(near, far).await;
-    let text = "x".repeat(56);
-    let note = move |number| Note { number, text: text.clone() };
-    match mode {
-        "each" | "all" => {
+    near.opened().await?;
+    far.opened().await?;
+    match what {
+        What::Each | What::All => {
             let mut there = b.subscribe_with::<Note>(InboxSettings::with_capacity(4096));
             while !a.has_subscribers::<Note>() {
-                tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+                tokio::time::sleep(Duration::from_millis(1)).await;
             }
-            let began = Instant::now();
-            let each = mode == "each";
             let sending = tokio::spawn(async move {
-                if each {
+                if what == What::Each {
                     for number in 0..count {
-                        a.notify(note(number)).await.expect("it is taken");
+                        a.notify(note(number)).await?;
                     }
                 } else {
-                    a.notify_all((0..count).map(note)).await.expect("it is taken");
+                    a.notify_all((0..count).map(note)).await?;
                 }
+                Outcome::Ok(())
             });
-            for _ in 0..count {
-                there.recv().await.expect("it comes");
+            for number in 0..count {
+                let note = there.recv().await.ok_or("it ends too early")?;
+                if note.values[0] != number as f64 {
+                    return Err(format!("{} came: expected {number}", note.values[0]).into());
+                }
             }
-            sending.await.expect("it sends");
-            report(mode, count, began);
+            sending.await??;
         }
-        _ => {
+        What::Requests { in_flight } => {
             let _jobs = b.respond(|job: Job| async move { Ok(job.number + 1) });
             while !a.has_responders::<Job>() {
-                tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+                tokio::time::sleep(Duration::from_millis(1)).await;
             }
-            let in_flight = if mode == "one" { 1 } else { 256 };
-            let began = Instant::now();
-            let tasks: Vec<_> = (0..in_flight)
-                .map(|_| {
-                    let a = a.clone();
-                    tokio::spawn(async move {
-                        let mut asking = a.requester::<Job>();
-                        for number in 0..count / in_flight {
-                            let answer = asking.request(Job { number, text: "x".repeat(120) }).await;
-                            assert_eq!(answer, Ok(number + 1));
-                        }
-                    })
+            let asking = (0..in_flight).map(|_| {
+                let a = a.clone();
+                tokio::spawn(async move {
+                    let mut asking = a.requester::<Job>();
+                    for number in 0..count / in_flight {
+                        let answer = asking.request(Job { number, values: [0.5; 7] }).await?;
+                        assert_eq!(answer, number + 1, "it is another's answer");
+                    }
+                    Outcome::Ok(())
                 })
-                .collect();
-            for task in tasks {
-                task.await.expect("it asks");
+            });
+            for asking in asking.collect::<Vec<_>>() {
+                asking.await??;
             }
-            report(mode, count, began);
         }
     }
+    // All is acknowledged then.
+    near.close();
+    near.closed().await;
+    Ok(())
 }
 
-fn report(mode: &str, count: u64, began: Instant) {
-    let took = began.elapsed();
-    eprintln!("{mode}: {count} in {took:?}, {:.0} ns each", took.as_nanos() as f64 / count as f64);
-}
-
-fn main() {
-    let arguments: Vec<_> = std::env::args().collect();
-    let [_, transport, mode, threads, count] = &arguments[..] else {
-        panic!("expected memory|unix, each|all|jobs|one, a number of threads and of events")
+/// Frames with their length before them, and nothing else.
+async fn raw<T: Transport>((near, far): (T, T), what: What, count: u64) -> Outcome<()> {
+    let payload = Bytes::from_static(&[7; 64]);
+    let frames = |stream| {
+        let mut framed = Framed::new(stream, LengthDelimitedCodec::new());
+        framed.set_backpressure_boundary(BATCH);
+        framed
     };
-    let count: u64 = count.parse().expect("a number");
-    let runtime = match threads.as_str() {
-        "0" => tokio::runtime::Builder::new_current_thread().enable_all().build(),
-        threads => tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(threads.parse().expect("a number"))
-            .enable_all()
-            .build(),
-    };
-    runtime.expect("a runtime").block_on(async {
-        let mode = mode.clone();
-        tokio::spawn(async move {
-            if transport_is_memory() {
-                let (near, far) = memory::pair(memory::Conditions::default());
-                run(near, far, &mode, count).await;
-            } else {
-                let (near, far) = tokio::net::UnixStream::pair().expect("a socket");
-                run(near, far, &mode, count).await;
+    let (mut near, mut far) = (frames(near), frames(far));
+    match what {
+        What::Each | What::All => {
+            let sending = tokio::spawn(async move {
+                for _ in 0..count {
+                    near.feed(payload.clone()).await?;
+                }
+                SinkExt::<Bytes>::flush(&mut near).await?;
+                Outcome::Ok(near)
+            });
+            for _ in 0..count {
+                std::hint::black_box(far.next().await.ok_or("it ends too early")??);
             }
-        })
-        .await
-        .expect("it runs");
-    });
-    let _ = transport;
+            sending.await??;
+        }
+        What::Requests { in_flight } => {
+            let answer = payload.clone();
+            let answering = tokio::spawn(async move {
+                for _ in 0..count {
+                    far.next().await.ok_or("it ends too early")??;
+                    far.send(answer.clone()).await?;
+                }
+                Outcome::Ok(())
+            });
+            for number in 0..count + in_flight {
+                if number >= in_flight {
+                    near.next().await.ok_or("it ends too early")??;
+                }
+                if number < count {
+                    near.send(payload.clone()).await?;
+                }
+            }
+            answering.await??;
+        }
+    }
+    Ok(())
 }
 
-fn transport_is_memory() -> bool {
-    std::env::args().nth(1).as_deref() == Some("memory")
+async fn tcp() -> Outcome<(TcpStream, TcpStream)> {
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let near = TcpStream::connect(listener.local_addr()?).await?;
+    let (far, _) = listener.accept().await?;
+    for stream in [&near, &far] {
+        Tcp::default().prepare(stream)?;
+    }
+    Ok((near, far))
+}
+
+/// By the clock, and of the processors.
+#[derive(Clone, Copy, Debug)]
+struct Took {
+    time: Duration,
+    work: Duration,
+}
+
+async fn measure(running: impl Future<Output = Outcome<()>> + Send + 'static) -> Outcome<Took> {
+    let (began, work) = (Instant::now(), work()?);
+    tokio::spawn(running).await??;
+    Ok(Took { time: began.elapsed(), work: self::work()?.saturating_sub(work) })
+}
+
+/// What this process has used of the processors, to 10 ms.
+fn work() -> Outcome<Duration> {
+    let stat = std::fs::read_to_string("/proc/self/stat")?;
+    let (_, fields) = stat.rsplit_once(')').ok_or("it says nothing of the processors")?;
+    let ticks: Vec<u64> = fields.split_whitespace().skip(11).take(2).flat_map(str::parse).collect();
+    Ok(Duration::from_millis(10 * ticks.iter().sum::<u64>()))
+}
+
+fn median(mut all: Vec<Duration>) -> Duration {
+    all.sort_unstable();
+    all[all.len() / 2]
+}
+
+async fn compare(scenario: &str, rounds: usize, events: Option<u64>) -> Outcome<()> {
+    let (kind, what) = scenario.split_once('-').ok_or("expected a scenario such as `tcp-all`")?;
+    let (what, usual) = match what {
+        "each" => (What::Each, 1_000_000),
+        "all" => (What::All, 1_000_000),
+        "one" => (What::Requests { in_flight: 1 }, 20_000),
+        "jobs" => (What::Requests { in_flight: 256 }, 200_000),
+        other => return Err(format!("`{other}` is none of: each, all, one, jobs").into()),
+    };
+    let count = events.unwrap_or(usual);
+    let (mut with, mut without) = (Vec::new(), Vec::new());
+    for _ in 0..rounds.max(1) {
+        match kind {
+            "tcp" => {
+                without.push(measure(raw(tcp().await?, what, count)).await?);
+                with.push(measure(routers(tcp().await?, what, count)).await?);
+            }
+            "unix" => {
+                without.push(measure(raw(UnixStream::pair()?, what, count)).await?);
+                with.push(measure(routers(UnixStream::pair()?, what, count)).await?);
+            }
+            other => return Err(format!("`{other}` is none of: tcp, unix").into()),
+        }
+    }
+    let each = |took: &[Took], part: fn(&Took) -> Duration| {
+        median(took.iter().map(part).collect()).as_nanos() as f64 / count as f64
+    };
+    for (name, part) in [("clock", (|took| took.time) as fn(&Took) -> Duration), ("work", |took| took.work)] {
+        let (link, raw) = (each(&with, part), each(&without, part));
+        println!(
+            "{scenario:>10} {name:>6}: raw {raw:>8.0} ns, link {link:>8.0} ns each; {:.2} of raw",
+            raw / link
+        );
+    }
+    Ok(())
+}
+
+#[tokio::main(flavor = "multi_thread", worker_threads = 2)]
+async fn main() -> Outcome<()> {
+    let mut arguments = std::env::args().skip(1);
+    let scenario = arguments.next();
+    let rounds = arguments.next().map_or(Ok(5), |text| text.parse())?;
+    let events = arguments.next().map(|text| text.parse()).transpose()?;
+    let all =
+        ["tcp-each", "tcp-all", "unix-each", "unix-all", "tcp-one", "unix-one", "tcp-jobs", "unix-jobs"];
+    for scenario in all.into_iter().filter(|all| scenario.as_deref().is_none_or(|one| one == *all)) {
+        compare(scenario, rounds, events).await?;
+    }
+    Ok(())
 }

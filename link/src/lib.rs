@@ -1,19 +1,29 @@
-//! The link of EDRI: how two routers talk, over a pipe, a socket or a network.
+//! The link of EDRI: how routers talk, over a pipe, a socket or a network.
 //!
 //! ```text
-//! Link       a router's end of a link: what the other end wants is on its routes, what comes is dispatched
-//!  ├─ Filter      which events may go over
-//!  ├─ Transport   any stream of bytes: a Unix socket, a connection in memory
-//!  └─ Endpoint    the protocol, without any I/O: bytes and the time go in; bytes, timers and events come out
-//!      ├─ wire       what goes over the wire: length, kind, body
-//!      ├─ handshake  who the other end is, and whether it fits
-//!      ├─ interest   who wants what; only that travels
-//!      ├─ channel    numbers, acknowledgements and windows; long messages in parts
-//!      ├─ lanes      what is urgent passes what is large or many
-//!      ├─ message    events, answers, tunnels; what travels beside them
-//!      ├─ call       requests until they are answered
-//!      └─ tunnel     two directions, each with a window and an end of its own
+//! Link, Network    a router's link to another, or its membership in a network through a switch: what the others want is
+//!  │               on its routes, what comes is dispatched
+//!  ├─ Filter       which events may go over
+//!  ├─ Watch        how it stands: connected, lost, back, given up
+//!  ├─ Guest, Door  whoever has connected here, and comes back
+//!  ├─ Dialer       one stream after the other, from several addresses, with pauses that grow
+//!  ├─ Transport    any stream of bytes: a Unix socket, TCP, TLS, a connection in memory
+//!  └─ Endpoint, Membership   the protocol, without any I/O: bytes and the time go in; bytes, timers and events come out
+//!      ├─ wire        what goes over the wire: length, kind, body
+//!      ├─ connection  the handshake, signs of life, the end
+//!      ├─ interest    who wants what; only that travels
+//!      ├─ channel     numbers, acknowledgements and windows; other connections; long messages in parts
+//!      ├─ lanes       what is urgent passes what is large or many
+//!      ├─ message     events, answers, tunnels; what travels beside them
+//!      ├─ call        requests until they are answered
+//!      └─ tunnel      two directions, each with a window and an end of its own
 //! ```
+//!
+//! | how two routers are connected | begin with | when the connection is lost |
+//! |---|---|---|
+//! | by a stream that does not come back: parent and child, memory | [`Link::start`] at both ends | the link has ended |
+//! | directly, over a network | [`Link::dial`] at one end, [`Guest::greet`] and [`Link::accept`] at the other | it goes on over the next, by [`Settings::rejoin`] |
+//! | through a switch, with all others of a network | [`Network::join`] | it goes on over the next, by [`Settings::rejoin`] |
 //!
 //! To a router, a child process and a remote machine are the same: another router at the end of a link. The protocol is
 //! a state machine, so that years of faults can be tried in seconds; a task runs it over a transport. Everything that
@@ -63,7 +73,7 @@
 //! # }
 //! ```
 //!
-//! This crate knows nothing of switches, managers or processes.
+//! This crate knows nothing of managers or processes, and of switches only what a member of their networks has to know.
 
 mod bridge;
 mod call;
@@ -90,7 +100,7 @@ mod tunnel;
 mod violation;
 pub mod wire;
 
-pub use bridge::{End, Filter, Link};
+pub use bridge::{End, Filter, Link, LinkStatus, MemberStatus, Network, NetworkStatus, Standing, Watch};
 pub use call::{CallId, IncomingCall};
 pub use channel::Cost;
 pub use closed::Closed;

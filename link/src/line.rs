@@ -2,10 +2,11 @@ use bytes::Bytes;
 use edri_event::{Failure, Priority, Progress};
 
 use crate::call::{CallId, IncomingCall};
-use crate::channel::{Channel, TooLong};
+use crate::channel::{Channel, Ends, TooLong};
 use crate::interest::{Interest, Role, Wanted};
 use crate::message::{AnswerError, Circumstances, Ending};
 use crate::tunnel::TunnelId;
+use crate::wire::Limits;
 
 /// What can be sent to one other router: by an [`Endpoint`](crate::Endpoint), to the router at its other end; by a
 /// [`Membership`](crate::Membership), to one of the members of its network.
@@ -275,6 +276,27 @@ impl Line<'_> {
 
     fn full(&self) -> SendError {
         if self.is_open { SendError::Full } else { SendError::NotOpen }
+    }
+}
+
+/// What is sent to somebody who is gone: nothing is taken, and nothing of it kept.
+#[derive(Debug)]
+pub(crate) struct Nowhere {
+    channel: Channel,
+    wanted: Wanted,
+    next_call: u64,
+}
+
+impl Nowhere {
+    pub(crate) fn new() -> Self {
+        let nobody =
+            Ends { here: 0, there: 0, limits: Limits::default(), peer: Limits::default(), outbox: 0 };
+        Self { channel: Channel::new(nobody, 1), wanted: Wanted::new(0), next_call: 0 }
+    }
+
+    pub(crate) fn line(&mut self) -> Line<'_> {
+        let Self { channel, wanted, next_call } = self;
+        Line { channel, wanted, is_open: false, next_call }
     }
 }
 

@@ -98,7 +98,7 @@ impl Returned {
             if let Err(again) = channel.send_again(again) {
                 let error =
                     AnswerError::Codec { reason: "the responder's router takes nothing as long".to_owned() };
-                channel.push_event(undelivered(again, Undelivered::TooLong, error));
+                channel.push_event(undelivered(*again, Undelivered::TooLong, error));
             }
         }
     }

@@ -12,30 +12,29 @@ use crate::wire::{framed, put};
 #[inline]
 pub(crate) fn sift(event: Event, offered: &Offered, channel: &mut Channel) -> Option<Event> {
     match &event {
-        Event::Notification { interest, circumstances, payload } => {
-            if !matches!(offered.role(*interest), Some(Role::Subscriber | Role::Observer)) {
-                channel.handled(circumstances.priority, payload.len());
-                return None;
-            }
+        Event::Notification { interest, circumstances, payload }
+            if !matches!(offered.role(*interest), Some(Role::Subscriber | Role::Observer)) =>
+        {
+            channel.handled(circumstances.priority, payload.len());
+            None
         }
-        Event::Request { call, interest, circumstances, payload } => {
-            if !offered.consumes(*interest, Role::Responder) {
-                channel.handled(circumstances.priority, payload.len());
-                channel.answer(*call, Err(AnswerError::NoResponder));
-                return None;
-            }
+        Event::Request { call, interest, circumstances, payload }
+            if !offered.consumes(*interest, Role::Responder) =>
+        {
+            channel.handled(circumstances.priority, payload.len());
+            channel.answer(*call, Err(AnswerError::NoResponder));
+            None
         }
-        Event::TunnelOpened { tunnel, interest, circumstances, payload, .. } => {
-            if !offered.consumes(*interest, Role::Acceptor) {
-                channel.handled(circumstances.priority, payload.len());
-                let failure = Failure::new("no acceptor", "nobody at the other end accepts it any more");
-                channel.refuse_tunnel(*tunnel, failure);
-                return None;
-            }
+        Event::TunnelOpened { tunnel, interest, circumstances, payload, .. }
+            if !offered.consumes(*interest, Role::Acceptor) =>
+        {
+            channel.handled(circumstances.priority, payload.len());
+            let failure = Failure::new("no acceptor", "nobody at the other end accepts it any more");
+            channel.refuse_tunnel(*tunnel, failure);
+            None
         }
-        _ => {}
+        _ => Some(event),
     }
-    Some(event)
 }
 
 /// Appends the frame that tells a router that what it announced is something else here.

@@ -55,7 +55,7 @@ async fn each_event_goes_to_one_member_of_a_group_wherever_the_members_are() {
         }
     }
     settle().await;
-    let shares = members.each_mut().map(|member| heard(member));
+    let shares = members.each_mut().map(heard);
     let counts = shares.each_ref().map(Vec::len);
     assert_eq!(counts.iter().sum::<usize>(), 1_200, "{counts:?}");
     assert!(counts.iter().all(|count| (200..400).contains(count)), "they take turns: {counts:?}");

@@ -63,7 +63,7 @@ fn what_is_sent_while_there_is_no_connection_waits_for_one() {
 }
 
 #[test]
-fn what_was_on_its_way_arrives_once_and_a_tunnel_does_not_notice() {
+fn b29_what_was_on_its_way_arrives_once_and_a_tunnel_does_not_notice() {
     for arrive in [0, 1, 50_000, 150_000, 1_000_000] {
         let mut pair = pair();
         let note = pair.want(RIGHT, &schema("note", Role::Subscriber));

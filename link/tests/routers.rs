@@ -352,7 +352,7 @@ async fn an_event_of_another_shape_is_named_on_both_sides_and_the_rest_flows() {
     assert_eq!(routers.left.notify(Before { number: 1 }).await.unwrap().accepted, 0);
     rest().await;
     for link in &routers.links {
-        let mismatches = link.mismatches();
+        let mismatches = link.status().mismatches;
         assert_eq!(mismatches.len(), 1);
         assert_eq!((&*mismatches[0].ours.name, &*mismatches[0].theirs.name), ("changed", "changed"));
         assert_ne!(mismatches[0].ours.shapes, mismatches[0].theirs.shapes);

@@ -181,7 +181,7 @@ fn refusal(heard: &[u8]) -> Refusal {
 }
 
 #[tokio::test]
-async fn whoever_says_nothing_or_half_a_greeting_is_left_after_the_deadline() {
+async fn b40_whoever_says_nothing_or_half_a_greeting_is_left_after_the_deadline() {
     let half = hello(|_| {});
     for words in [&[][..], &half[..half.len() / 2], &half[..3]] {
         let (closed, _) = greeted_by(words, false).await;

@@ -66,6 +66,7 @@ struct Shared {
     id: RouterId,
     table: Table,
     borders: Borders,
+    first_registration: u64,
     next_registration: AtomicU64,
     letters: Letters,
     waits: Waits,
@@ -87,12 +88,19 @@ impl Shared {
 impl Router {
     /// A router with no routes.
     pub fn new() -> Self {
-        let id = RouterId::fresh();
+        Self::with_id(RouterId::fresh())
+    }
+
+    /// The same under an identity that it keeps when its program is started anew. No two routers that hear of each other may
+    /// have the same at a time.
+    pub fn with_id(id: RouterId) -> Self {
+        let first_registration = first_registration();
         let shared = Shared {
             id,
             table: Table::new(),
             borders: Borders::new(),
-            next_registration: AtomicU64::new(first_registration(id)),
+            first_registration,
+            next_registration: AtomicU64::new(first_registration),
             letters: Letters::new(),
             waits: Waits::new(),
             parts: Parts::default(),
@@ -393,7 +401,7 @@ impl Router {
 
     /// The numbers of all registrations so far.
     pub(crate) fn registrations(&self) -> Range<u64> {
-        first_registration(self.shared.id)..self.shared.next_registration.load(Ordering::Relaxed)
+        self.shared.first_registration..self.shared.next_registration.load(Ordering::Relaxed)
     }
 
     /// Changes a route, which may be the first of its event.
@@ -462,8 +470,8 @@ impl Router {
 
 /// Registrations are told apart by their numbers among all routers that hear of each other: each router begins at random,
 /// and has a quarter of all numbers until the last.
-fn first_registration(router: RouterId) -> u64 {
-    let bits = if cfg!(shuttle) { 0 } else { router.to_bits() as u64 >> 2 };
+fn first_registration() -> u64 {
+    let bits = if cfg!(shuttle) { 0 } else { RouterId::fresh().to_bits() as u64 >> 2 };
     bits + 1
 }
 

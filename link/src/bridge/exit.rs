@@ -1,3 +1,4 @@
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Waker};
 
 use edri_event::Priority;
@@ -11,13 +12,21 @@ pub(super) struct Exit {
     lanes: [Lane; 3],
     task: AtomicWaker,
     office: DeadLetterOffice,
+    /// Nothing goes out for now: what another may have as well goes there.
+    is_away: AtomicBool,
 }
 
 pub(super) const LANES: [Priority; 3] = [Priority::Normal, Priority::High, Priority::Control];
 
 impl Exit {
     pub(super) fn new(settings: InboxSettings, office: DeadLetterOffice) -> Self {
-        Self { lanes: LANES.map(|_| Lane::new(settings)), task: AtomicWaker::new(), office }
+        let lanes = LANES.map(|_| Lane::new(settings));
+        Self { lanes, task: AtomicWaker::new(), office, is_away: AtomicBool::new(false) }
+    }
+
+    /// Whether the other router cannot be reached for now. What is for it alone waits.
+    pub(super) fn set_away(&self, is_away: bool) {
+        self.is_away.store(is_away, Ordering::Relaxed);
     }
 
     /// Takes nothing more in; what waits still goes out.
@@ -56,6 +65,9 @@ impl edri_router::Exit for Exit {
         lane: Priority,
         wait: Wait<'_>,
     ) -> Delivery {
+        if matches!(wait, Wait::Room) && self.is_away.load(Ordering::Relaxed) {
+            return Delivery::Full;
+        }
         let (delivery, then) = self.lane(lane).push(departure, payload, wait, &self.office);
         self.then(then);
         match delivery {

@@ -18,10 +18,11 @@ use tokio::task::coop::{Unconstrained, unconstrained};
 use super::offers::{Offer, Offers};
 use super::outcome::{read_observed, to_wire};
 use super::pumps::Pumps;
+use super::ringing::{Due, Ringing, Source};
+use super::toward::Toward;
 use crate::call::IncomingCall;
 use crate::channel::Cost;
 use crate::drive::Happened;
-use crate::endpoint::Endpoint;
 use crate::interest::Interest;
 use crate::message::{AnswerError, Circumstances, Reports};
 use crate::tunnel::TunnelId;
@@ -37,6 +38,9 @@ struct UnderWay<C, T> {
     doing: Unconstrained<Doing<T>>,
 }
 
+/// A request that came, until it is answered.
+type Answering = UnderWay<IncomingCall, Result<Vec<u8>, RequestError>>;
+
 /// A tunnel that the other end opens, and what it grants.
 type Opened = UnderWay<(TunnelId, u64), Result<EncodedEnd, Failure>>;
 
@@ -50,10 +54,11 @@ pub(super) struct Incoming {
     direct: Option<Direct>,
     run: Option<Running>,
     delivering: FuturesUnordered<UnderWay<(Priority, usize), ()>>,
-    answering: FuturesUnordered<Abortable<UnderWay<IncomingCall, Result<Vec<u8>, RequestError>>>>,
+    answering: FuturesUnordered<Abortable<Answering>>,
     answers: HashMap<IncomingCall, AbortHandle>,
     opening: FuturesUnordered<Opened>,
     reports: Arc<Latest>,
+    begun: Begun,
     /// Whether somebody was asked, or has answered, since this was asked last.
     asked: bool,
 }
@@ -66,6 +71,14 @@ struct Running {
     size: usize,
     /// What travels beside each that has nothing of its own.
     beside: Meta,
+}
+
+/// Of what something has been begun, or has to be tried again, and nobody will ring for it.
+#[derive(Debug, Default)]
+struct Begun {
+    delivering: bool,
+    answering: bool,
+    opening: bool,
 }
 
 /// So many are handed over together at most.
@@ -92,6 +105,7 @@ impl Incoming {
             answers: HashMap::new(),
             opening: FuturesUnordered::new(),
             reports: Arc::default(),
+            begun: Begun::default(),
             asked: false,
         }
     }
@@ -105,7 +119,7 @@ impl Incoming {
     /// [`flush`](Self::flush) at the latest.
     pub(super) fn notification(
         &mut self,
-        endpoint: &mut Endpoint,
+        toward: &mut impl Toward,
         offers: &mut Offers,
         interest: Interest,
         circumstances: Circumstances,
@@ -114,10 +128,10 @@ impl Incoming {
         let (priority, size) = (circumstances.priority, payload.len());
         if !self.takes(circumstances.origin) && !offers.under.get(&interest).is_some_and(Offer::is_addressed)
         {
-            return endpoint.handled(priority, size);
+            return toward.line().handled(priority, size);
         }
         if self.run.as_ref().is_some_and(|run| run.interest != interest || run.priority != priority) {
-            self.flush(endpoint, offers);
+            self.flush(toward, offers);
         }
         match offers.under.get_mut(&interest) {
             Some(Offer::Notification { run, .. }) => {
@@ -129,24 +143,24 @@ impl Incoming {
                 let meta = meta(self.peer.as_ref(), circumstances, &running.beside);
                 if let Err(error) = run.add(payload, meta) {
                     tracing::error!(%error, "a notification that came over a link cannot be read");
-                    return endpoint.handled(priority, size);
+                    return toward.line().handled(priority, size);
                 }
                 running.size += Cost::of(size).get() as usize;
                 if run.len() >= TOGETHER {
-                    self.flush(endpoint, offers);
+                    self.flush(toward, offers);
                 }
             }
             Some(Offer::Observer(Shareable::Request(event))) => {
                 let event = event.clone();
                 match self.observe(&*event, circumstances, payload) {
-                    Ok(doing) => self.deliver(endpoint, (priority, size), doing),
+                    Ok(doing) => self.deliver(toward, (priority, size), doing),
                     Err(error) => {
                         tracing::error!(%error, event = event.known_name(), "an answer that came over a link cannot be read");
-                        endpoint.handled(priority, size);
+                        toward.line().handled(priority, size);
                     }
                 }
             }
-            _ => endpoint.handled(priority, size),
+            _ => toward.line().handled(priority, size),
         }
     }
 
@@ -174,21 +188,24 @@ impl Incoming {
     }
 
     /// Hands over the notifications that came.
-    pub(super) fn flush(&mut self, endpoint: &mut Endpoint, offers: &mut Offers) {
+    pub(super) fn flush(&mut self, toward: &mut impl Toward, offers: &mut Offers) {
         let Some(Running { interest, priority, size, .. }) = self.run.take() else { return };
         let Some(Offer::Notification { run, to }) = offers.under.get_mut(&interest) else { return };
         // As one that counts for as much as all of them.
         let size = size.saturating_sub(Cost::of(0).get() as usize);
         match run.hand_over(&self.router, self.horizon, to, priority) {
-            None => endpoint.handled(priority, size),
-            Some(waiting) => self.deliver(endpoint, (priority, size), waiting),
+            None => toward.line().handled(priority, size),
+            Some(waiting) => self.deliver(toward, (priority, size), waiting),
         }
     }
 
-    fn deliver(&mut self, endpoint: &mut Endpoint, came: (Priority, usize), doing: Doing<()>) {
+    fn deliver(&mut self, toward: &mut impl Toward, came: (Priority, usize), doing: Doing<()>) {
         match begin(came, doing) {
-            Ok(()) => endpoint.handled(came.0, came.1),
-            Err(under_way) => self.delivering.push(under_way),
+            Ok(()) => toward.line().handled(came.0, came.1),
+            Err(under_way) => {
+                self.begun.delivering = true;
+                self.delivering.push(under_way);
+            }
         }
     }
 
@@ -196,28 +213,28 @@ impl Incoming {
     /// inbox, or in the line before it.
     pub(super) fn request(
         &mut self,
-        endpoint: &mut Endpoint,
+        toward: &mut impl Toward,
         offers: &mut Offers,
         call: IncomingCall,
         interest: Interest,
         circumstances: Circumstances,
         payload: &Bytes,
     ) {
-        self.flush(endpoint, offers);
+        self.flush(toward, offers);
         self.asked = true;
         // Those that are under way are bounded by the number of calls.
-        endpoint.handled(circumstances.priority, payload.len());
+        toward.line().handled(circumstances.priority, payload.len());
         let Some(Offer::Responder(Shareable::Request(event), responder)) = offers.under.get(&interest) else {
             // It is answered at once, and so there is room.
-            let _ = endpoint.answer(call, Err(AnswerError::NoResponder));
+            let _ = toward.line().answer(call, Err(AnswerError::NoResponder));
             return;
         };
         let arrival = self.arrival(circumstances, Some(call));
         let asking = event.ask(&self.router, *responder, payload, arrival);
         let under_way = match begin(call, asking) {
-            Ok(outcome) if endpoint.has_room_for_answers() => {
+            Ok(outcome) if toward.line().has_room_for_answers() => {
                 // There is room.
-                let _ = endpoint.answer(call, answer(outcome));
+                let _ = toward.line().answer(call, answer(outcome));
                 return;
             }
             Ok(outcome) => UnderWay::new(call, Box::pin(std::future::ready(outcome))),
@@ -225,29 +242,31 @@ impl Incoming {
         };
         let (abort, registration) = AbortHandle::new_pair();
         self.answers.insert(call, abort);
+        self.begun.answering = true;
         self.answering.push(Abortable::new(under_way, registration));
     }
 
     /// Begins with a tunnel that the other end opens.
     pub(super) fn tunnel(
         &mut self,
-        endpoint: &mut Endpoint,
+        toward: &mut impl Toward,
         offers: &mut Offers,
         (tunnel, granted): (TunnelId, u64),
         interest: Interest,
         circumstances: Circumstances,
         payload: &Bytes,
     ) {
-        self.flush(endpoint, offers);
+        self.flush(toward, offers);
         self.asked = true;
         // Bounded by the number of tunnels.
-        endpoint.handled(circumstances.priority, payload.len());
+        toward.line().handled(circumstances.priority, payload.len());
         let Some(Offer::Acceptor(Shareable::Tunnel(event), acceptor)) = offers.under.get(&interest) else {
-            endpoint.refuse_tunnel(tunnel, Failure::new("no acceptor", "nobody accepts it any more"));
+            toward.line().refuse_tunnel(tunnel, Failure::new("no acceptor", "nobody accepts it any more"));
             return;
         };
         let arrival = self.arrival(circumstances, None);
         let came = (tunnel, granted);
+        self.begun.opening = true;
         self.opening.push(match begin(came, event.open(&self.router, *acceptor, payload, arrival)) {
             Ok(opened) => UnderWay::new(came, Box::pin(std::future::ready(opened))),
             Err(under_way) => under_way,
@@ -275,42 +294,61 @@ impl Incoming {
         self.reports.forget(call);
     }
 
-    /// Goes on with what is under way.
+    /// Goes on with what is under way and is due.
     pub(super) fn poll(
         &mut self,
-        endpoint: &mut Endpoint,
+        toward: &mut impl Toward,
         pumps: &mut Pumps,
-        cx: &mut Context<'_>,
+        (due, ringing): (Due, &Ringing),
     ) -> Happened {
         let mut happened = Happened::Nothing;
-        while let Some(((priority, size), ())) = next(&mut self.delivering, cx) {
-            endpoint.handled(priority, size);
-            happened = Happened::Something;
+        if due.has(Source::Delivering) || std::mem::take(&mut self.begun.delivering) {
+            let mut cx = ringing.context(Source::Delivering);
+            while let Some(((priority, size), ())) = next(&mut self.delivering, &mut cx) {
+                toward.line().handled(priority, size);
+                happened = Happened::Something;
+            }
         }
-        for (call, progress) in self.reports.take(cx) {
-            endpoint.report(call, progress);
-            happened = Happened::Something;
+        if due.has(Source::Reports) {
+            for (call, progress) in self.reports.take(&mut ringing.context(Source::Reports)) {
+                toward.line().report(call, progress);
+                happened = Happened::Something;
+            }
         }
-        while endpoint.has_room_for_answers()
-            && let Some(ended) = next(&mut self.answering, cx)
-        {
+        if due.has(Source::Answering) || std::mem::take(&mut self.begun.answering) {
+            happened = happened.or(self.send_answers(toward, &mut ringing.context(Source::Answering)));
+        }
+        if due.has(Source::Opening) || std::mem::take(&mut self.begun.opening) {
+            let mut cx = ringing.context(Source::Opening);
+            while let Some(((tunnel, granted), opened)) = next(&mut self.opening, &mut cx) {
+                match opened {
+                    Ok(ends) => pumps.accept(toward, tunnel, granted, ends),
+                    Err(failure) => toward.line().refuse_tunnel(tunnel, failure),
+                }
+                happened = Happened::Something;
+            }
+        }
+        happened
+    }
+
+    fn send_answers(&mut self, toward: &mut impl Toward, cx: &mut Context<'_>) -> Happened {
+        let mut happened = Happened::Nothing;
+        loop {
+            if !toward.line().has_room_for_answers() {
+                // To be tried again when there may be.
+                self.begun.answering = true;
+                return happened;
+            }
+            let Some(ended) = next(&mut self.answering, cx) else { return happened };
             if let Ok((call, outcome)) = ended {
                 self.asked = true;
                 self.answers.remove(&call);
                 self.reports.forget(call);
                 // There is room.
-                let _ = endpoint.answer(call, answer(outcome));
+                let _ = toward.line().answer(call, answer(outcome));
             }
             happened = Happened::Something;
         }
-        while let Some(((tunnel, granted), opened)) = next(&mut self.opening, cx) {
-            match opened {
-                Ok(ends) => pumps.accept(endpoint, tunnel, granted, ends),
-                Err(failure) => endpoint.refuse_tunnel(tunnel, failure),
-            }
-            happened = Happened::Something;
-        }
-        happened
     }
 
     /// The link has ended: requests that came are cancelled. Notifications stay where they stand, and are handled.

@@ -1,17 +1,19 @@
 use std::fmt;
 
 use edri_router::Router;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 use tokio::time::Instant;
 
+use super::closing::{Asker, Closing};
 use super::program::Program;
+use super::status::{self, LinkStatus, Watch};
+use crate::closed::Closed;
 use crate::drive::Driver;
-use crate::endpoint::{Closed, Endpoint};
+use crate::endpoint::Endpoint;
 use crate::guest::{Door, Guest};
-use crate::handshake::Peer;
-use crate::interest::Mismatch;
 use crate::settings::Settings;
 use crate::transport::{Dial, Dialer, Transport};
+use crate::wire::Peer;
 
 /// A router's link to another router. It lives until either end closes it, or the connection is lost; dropping the
 /// handle closes it in order.
@@ -55,8 +57,8 @@ use crate::transport::{Dial, Dialer, Transport};
 /// ```
 #[must_use = "dropping a link closes it"]
 pub struct Link {
-    state: watch::Receiver<State>,
-    commands: mpsc::UnboundedSender<Close>,
+    status: watch::Receiver<LinkStatus>,
+    asker: Asker,
 }
 
 /// Which end of the connection a router has.
@@ -67,22 +69,6 @@ pub enum End {
     /// It waits for a hello.
     Accepting,
 }
-
-/// What is known of a link.
-#[derive(Debug, Default)]
-pub(super) struct State {
-    pub(super) peer: Option<Peer>,
-    /// The other end has said what it wants.
-    pub(super) informed: bool,
-    /// Why it has nothing that carries it, while another connection is waited for.
-    pub(super) suspended: Option<String>,
-    pub(super) closed: Option<Closed>,
-    pub(super) mismatches: Vec<Mismatch>,
-}
-
-/// The link is to be closed in order.
-#[derive(Debug)]
-pub(super) struct Close;
 
 impl Link {
     /// Links `router` over `transport`, on a task of its own. Needs a tokio runtime, and its timer.
@@ -119,10 +105,10 @@ impl Link {
     }
 
     fn prepare(router: &Router, settings: &Settings) -> (Self, Program) {
-        let (tell, state) = watch::channel(State::default());
-        let (commands, close) = mpsc::unbounded_channel();
-        let program = Program::new(router, settings, (tell, close));
-        (Self { state, commands }, program)
+        let (tell, status) = watch::channel(LinkStatus::default());
+        let asker = Asker::new();
+        let program = Program::new(router, settings, tell, Closing::new(&asker, settings.closing));
+        (Self { status, asker }, program)
     }
 
     /// Ready when both ends know each other, and this one knows what the other wants.
@@ -132,60 +118,35 @@ impl Link {
     /// # Errors
     /// How it ended, if it did.
     pub async fn opened(&self) -> Result<Peer, Closed> {
-        let state = self.reached(|state| state.informed || state.closed.is_some()).await;
-        match state {
-            State { closed: Some(closed), .. } => Err(closed),
-            State { peer: Some(peer), .. } => Ok(peer),
-            State { .. } => Err(vanished()),
-        }
+        status::opened(&self.status).await
     }
 
     /// Ready when the link has ended.
     ///
     /// Cancel safe.
     pub async fn closed(&self) -> Closed {
-        self.reached(|state| state.closed.is_some()).await.closed.unwrap_or_else(vanished)
+        status::closed(&self.status).await
     }
 
-    /// Why nothing carries it at the moment, while another connection is waited for.
-    pub fn suspended(&self) -> Option<String> {
-        self.state.borrow().suspended.clone()
+    /// What is known of it.
+    pub fn status(&self) -> LinkStatus {
+        self.status.borrow().clone()
     }
 
-    /// The events that both ends know and mean different things by, so far: they do not travel.
-    pub fn mismatches(&self) -> Vec<Mismatch> {
-        self.state.borrow().mismatches.clone()
+    /// Watches how it stands: connected, lost, back, given up.
+    pub fn watch(&self) -> Watch<LinkStatus> {
+        Watch::new(&self.status)
     }
 
     /// Closes it in order: what waits to be sent still is, and so is what waits at the other end. See
     /// [`closed`](Self::closed) for when that is done.
     pub fn close(&self) {
-        // Gone, it has ended already.
-        let _ = self.commands.send(Close);
+        self.asker.ask();
     }
-
-    async fn reached(&self, reached: impl FnMut(&State) -> bool) -> State {
-        let mut watching = self.state.clone();
-        match watching.wait_for(reached).await {
-            Ok(state) => State {
-                peer: state.peer.clone(),
-                informed: state.informed,
-                suspended: state.suspended.clone(),
-                closed: state.closed.clone(),
-                mismatches: Vec::new(),
-            },
-            Err(_) => State { closed: Some(vanished()), ..State::default() },
-        }
-    }
-}
-
-/// Its runtime was shut down, and its task with it.
-fn vanished() -> Closed {
-    Closed::Lost { reason: "the link's task was stopped".to_owned() }
 }
 
 impl fmt::Debug for Link {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Link").field("state", &*self.state.borrow()).finish()
+        formatter.debug_struct("Link").field("status", &*self.status.borrow()).finish()
     }
 }

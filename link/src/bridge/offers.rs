@@ -6,8 +6,7 @@ use edri_router::{
 };
 
 use super::seam::{MOST_HOPS, Seam, schema_of};
-use crate::endpoint::Endpoint;
-use crate::interest::{Consumer, Interest, RETIRED, Role};
+use crate::interest::{Consumer, Interest, Offered, RETIRED, Role};
 use crate::numbers::ByNumber;
 
 /// What this router, and those behind its other links, consume, as the other end has been told.
@@ -49,7 +48,7 @@ impl Offer {
 
 impl Offers {
     /// Tells how loaded those are who are told from each other, where that has changed.
-    pub(super) fn update_loads(&mut self, router: &Router, seam: &Seam, endpoint: &mut Endpoint) {
+    pub(super) fn update_loads(&mut self, router: &Router, seam: &Seam, offered: &mut Offered) {
         for (event, told) in self.told.values_mut() {
             if !told.keys().any(|(part, _)| matches!(part, Part::Responder | Part::Acceptor)) {
                 continue;
@@ -61,20 +60,14 @@ impl Offers {
                     && known.load != load
                 {
                     known.load = load;
-                    endpoint.set_load(known.interest, load);
+                    offered.set_load(known.interest, load);
                 }
             }
         }
     }
 
     /// Tells the other end what has changed in who consumes `event`.
-    pub(super) fn update(
-        &mut self,
-        router: &Router,
-        seam: &Seam,
-        endpoint: &mut Endpoint,
-        event: &Shareable,
-    ) {
+    pub(super) fn update(&mut self, router: &Router, seam: &Seam, offered: &mut Offered, event: &Shareable) {
         let event = event.known().unwrap_or_else(|| event.clone());
         let description = event.description();
         let (before, told) =
@@ -96,7 +89,7 @@ impl Offers {
                         (known.load, load)
                     };
                     if was != is {
-                        endpoint.set_load(known.interest, is);
+                        offered.set_load(known.interest, is);
                     }
                     (known.load, known.hops) = (load, hops);
                     if is_new && let Some((offer, ..)) = offer(&event, &who) {
@@ -115,14 +108,14 @@ impl Offers {
                         Some(id) => Consumer::own(Some(id.to_bits()), load).away(hops),
                         None => Consumer::own(None, hops.into()),
                     };
-                    let interest = endpoint.announce(schema, group.as_deref(), consumer);
+                    let interest = offered.announce(schema, group.as_deref(), consumer);
                     self.under.insert(interest, offer);
                     told.insert(who, Told { interest, hops, load });
                 }
             }
         }
         for Told { interest, .. } in gone.into_values() {
-            endpoint.retire(interest);
+            offered.retire(interest);
             self.retired.push_back(interest);
             if self.retired.len() > RETIRED
                 && let Some(oldest) = self.retired.pop_front()

@@ -84,7 +84,10 @@ pub(super) fn read_observed<'a>(
     bytes: &'a [u8],
     event: &'static str,
     peer: &str,
-) -> Result<(&'a [u8], Result<&'a [u8], RequestError>), postcard::Error> {
+) -> Result<(&'a [u8], Outcome<'a>), postcard::Error> {
     let Observed { request, outcome } = postcard::from_bytes(bytes)?;
     Ok((request, outcome.map_err(|error| from_wire(error, event, peer))))
 }
+
+/// A response in its codec, or why there is none.
+type Outcome<'a> = Result<&'a [u8], RequestError>;

@@ -1,6 +1,5 @@
 use std::convert::Infallible;
 use std::sync::Arc;
-use std::task::Context;
 
 use bytes::Bytes;
 use edri_event::{Failure, Meta, Priority};
@@ -12,12 +11,13 @@ use super::exit::{Exit, LANES};
 use super::lane::Hand;
 use super::outcome::write_observed;
 use super::pumps::Pumps;
+use super::ringing::{Due, Ringing, Source};
+use super::toward::Toward;
 use crate::call::CallId;
 use crate::drive::Happened;
-use crate::endpoint::Endpoint;
 use crate::event::Undelivered;
 use crate::interest::Interest;
-use crate::line::{SendError, WriteError};
+use crate::line::{Line, SendError, WriteError};
 use crate::message::{AnswerError, Circumstances, Reports};
 
 /// What goes out: what waits for the link, and the requests that are under way.
@@ -54,39 +54,50 @@ impl Outgoing {
     /// Sends what waits, as far as there is room, and takes back what nobody waits for any more.
     pub(super) fn poll(
         &mut self,
-        endpoint: &mut Endpoint,
+        toward: &mut impl Toward,
         pumps: &mut Pumps,
-        cx: &mut Context<'_>,
+        (due, ringing): (Due, &Ringing),
     ) -> Happened {
         let mut happened = Happened::Nothing;
-        for call in self.calls.take_left(cx) {
-            endpoint.cancel(call);
-            happened = Happened::Something;
+        if due.has(Source::Left) {
+            for call in self.calls.take_left(&ringing.context(Source::Left)) {
+                toward.cancel(call);
+                happened = Happened::Something;
+            }
         }
-        self.exit.listen(cx);
-        for lane in LANES {
-            happened = happened.or(self.send_lane(lane, endpoint, pumps));
+        if due.has(Source::Exit) {
+            self.exit.listen(&ringing.context(Source::Exit));
         }
-        let (exit, hands) = (&self.exit, &self.hands);
-        self.addresses.forget_retired(|| is_empty(exit, hands));
+        if due.has(Source::Exit) || self.hands.iter().any(|hand| !hand.departures.is_empty()) {
+            for lane in LANES {
+                happened = happened.or(self.send_lane(lane, toward, pumps));
+            }
+            let (exit, hands) = (&self.exit, &self.hands);
+            self.addresses.forget_retired(|| is_empty(exit, hands));
+        }
         happened
     }
 
-    fn send_lane(&mut self, lane: Priority, endpoint: &mut Endpoint, pumps: &mut Pumps) -> Happened {
+    fn send_lane(&mut self, lane: Priority, toward: &mut impl Toward, pumps: &mut Pumps) -> Happened {
         let mut happened = Happened::Nothing;
         let mut hand = std::mem::take(&mut self.hands[lane as usize]);
-        loop {
-            if hand.departures.is_empty() {
-                self.exit.lane(lane).take(&mut hand);
+        if hand.departures.is_empty() {
+            self.exit.lane(lane).take(&mut hand);
+        }
+        if !hand.departures.is_empty() {
+            // Where there is nothing to say, nothing is begun.
+            let line = &mut toward.line();
+            while let Some((departure, _)) = hand.departures.first()
+                && has_room_for(departure, lane, line)
+            {
+                let send = |departure, payload: &[u8]| self.send(departure, payload, lane, line, pumps);
+                hand.departures.take_first(send);
+                self.exit.lane(lane).sent(&hand);
+                happened = Happened::Something;
+                if hand.departures.is_empty() {
+                    self.exit.lane(lane).take(&mut hand);
+                }
             }
-            let Some((departure, _)) = hand.departures.first() else { break };
-            if !has_room_for(departure, lane, endpoint) {
-                break;
-            }
-            let send = |departure, payload: &[u8]| self.send(departure, payload, lane, endpoint, pumps);
-            hand.departures.take_first(send);
-            self.exit.lane(lane).sent(&hand);
-            happened = Happened::Something;
         }
         self.hands[lane as usize] = hand;
         happened
@@ -98,7 +109,7 @@ impl Outgoing {
         departure: Departure,
         payload: &[u8],
         lane: Priority,
-        endpoint: &mut Endpoint,
+        line: &mut Line<'_>,
         pumps: &mut Pumps,
     ) {
         if departure.is_abandoned() {
@@ -112,7 +123,7 @@ impl Outgoing {
                 Back::Answer(answered) => {
                     circumstances.idempotent =
                         matches!(&event, Shareable::Request(event) if event.is_idempotent());
-                    match endpoint.request_with(interest, &circumstances, put(payload)) {
+                    match line.request_with(interest, &circumstances, put(payload)) {
                         Ok(call) => {
                             let progress = meta.progress().cloned();
                             self.calls.await_answer(call, event, answered, progress);
@@ -123,21 +134,24 @@ impl Outgoing {
                 }
                 Back::Tunnel(end, in_flight) => {
                     let payload = Bytes::copy_from_slice(payload);
-                    match endpoint.open_tunnel(interest, circumstances, payload, TUNNEL_WINDOW) {
-                        Ok(tunnel) => Ok(pumps.opening(tunnel, end, in_flight)),
+                    match line.open_tunnel(interest, circumstances, payload, TUNNEL_WINDOW) {
+                        Ok(tunnel) => {
+                            pumps.opening(tunnel, end, in_flight);
+                            Ok(())
+                        }
                         Err(error) => Err((error, Back::Tunnel(end, in_flight))),
                     }
                 }
                 Back::Outcome(outcome) => {
                     let observed = write_observed(payload, *outcome);
-                    match endpoint.notify(interest, circumstances, observed) {
+                    match line.notify(interest, circumstances, observed) {
                         // Whoever observed there does so no more.
                         Ok(()) | Err(SendError::Unwanted) => Ok(()),
                         Err(error) => Err((error, Back::Nothing)),
                     }
                 }
                 _ => {
-                    let sent = endpoint.notify_with(interest, &circumstances, put(payload));
+                    let sent = line.notify_with(interest, &circumstances, put(payload));
                     sent.map_err(|error| (not_sent(error), Back::Nothing))
                 }
             },
@@ -209,11 +223,11 @@ fn is_empty(exit: &Exit, hands: &[Hand; 3]) -> bool {
         && LANES.into_iter().all(|lane| exit.lane(lane).is_empty())
 }
 
-fn has_room_for(departure: &Departure, lane: Priority, endpoint: &Endpoint) -> bool {
+fn has_room_for(departure: &Departure, lane: Priority, line: &Line<'_>) -> bool {
     match &departure.back {
-        Back::Answer(_) => endpoint.has_room_for_request(lane),
-        Back::Tunnel(..) => endpoint.has_room_for_tunnel(lane),
-        _ => endpoint.has_room(lane),
+        Back::Answer(_) => line.has_room_for_request(lane),
+        Back::Tunnel(..) => line.has_room_for_tunnel(lane),
+        _ => line.has_room(lane),
     }
 }
 

@@ -1,25 +1,25 @@
-use std::future::Future as _;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
+use std::task::Context;
+use std::time::Instant;
 
 use edri_router::{Border, DeadLetterOffice, Horizon, LinkLost, Reason, Registration, Router};
-use tokio::sync::{mpsc, watch};
-use tokio::time::Sleep;
+use tokio::sync::watch;
 
+use super::closing::{Closing, Step};
 use super::exit::Exit;
-use super::incoming::Incoming;
-use super::link::{Close, State};
+use super::loads::Loads;
 use super::offers::Offers;
-use super::outgoing::Outgoing;
-use super::pump::Heard;
-use super::pumps::Pumps;
+use super::peering::Peering;
 use super::seam::Seam;
+use super::side::Side;
+use super::status::{KEPT, LinkStatus, Standing};
+use crate::closed::Closed;
 use crate::drive::{self, Happened};
-use crate::endpoint::{Closed, Endpoint, Event};
-use crate::handshake::Peer;
+use crate::endpoint::Endpoint;
+use crate::event::Event;
+use crate::interest::Mismatch;
 use crate::settings::Settings;
+use crate::wire::Peer;
 
 /// All that a router has under way over one link, as the driver runs it.
 pub(super) struct Program {
@@ -28,192 +28,154 @@ pub(super) struct Program {
     /// That the router knows it.
     border: Option<Registration>,
     offers: Offers,
-    outgoing: Outgoing,
-    incoming: Incoming,
-    pumps: Pumps,
-    tell: watch::Sender<State>,
-    close: mpsc::UnboundedReceiver<Close>,
+    peering: Peering,
+    tell: watch::Sender<LinkStatus>,
     closing: Closing,
-    /// When to tell again how loaded those are who answer here.
-    loads: Option<Pin<Box<Sleep>>>,
+    loads: Loads,
 }
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Closing {
-    Not,
-    /// What waits in the inboxes still goes out, and then the link is closed.
-    Draining,
-    Asked,
-}
-
-/// So many mismatches are kept for whoever asks.
-const MISMATCHES: usize = 256;
-
-/// How loaded those are who answer is told no more often than this.
-const LOADS: Duration = Duration::from_millis(50);
 
 impl Program {
     pub(super) fn new(
         router: &Router,
         settings: &Settings,
-        (tell, close): (watch::Sender<State>, mpsc::UnboundedReceiver<Close>),
+        tell: watch::Sender<LinkStatus>,
+        closing: Closing,
     ) -> Self {
         let name: Arc<str> = format!("a link of {}", settings.identity.name).into();
         let office = DeadLetterOffice::new(router, Arc::clone(&name));
-        let exit = Arc::new(Exit::new(settings.inbox, office.clone()));
         let horizon = settings.horizon.unwrap_or_else(|| Horizon::named(&settings.identity.network));
-        let filter = settings.filter.clone();
-        let seam = Arc::new(Seam::new(horizon, Arc::clone(&exit), office.clone(), filter));
+        let seam = Arc::new(Seam::new(horizon, office.clone(), settings.filter.clone()));
+        let side = Side::new(0, Exit::new(settings.inbox, office.clone()));
         let border = router.attach_border(Arc::clone(&seam) as Arc<dyn Border>);
         Self {
             router: router.clone(),
-            seam,
             border: Some(border),
             offers: Offers::default(),
-            outgoing: Outgoing::new(exit, office),
-            incoming: Incoming::new(router, horizon),
-            pumps: Pumps::new(),
+            peering: Peering::new(router, &seam, side, office),
+            seam,
             tell,
-            close,
-            closing: Closing::Not,
-            loads: None,
+            closing,
+            loads: Loads::default(),
         }
     }
 
     fn opened(&mut self, peer: Peer) {
-        let name: Arc<str> = peer.identity.name.as_str().into();
-        self.incoming.opened(peer.identity.router, &name);
-        self.seam.name_peer(&name);
-        self.outgoing.peer = name;
-        self.tell.send_modify(|state| (state.peer, state.suspended) = (Some(peer), None));
+        self.peering.opened(&peer);
+        self.peering.set_away(false);
+        self.tell.send_modify(|status| {
+            status.restarted += u64::from(status.peer.is_some());
+            status.standing = Standing::Open;
+            status.trouble = None;
+            status.peer = Some(peer);
+        });
+    }
+
+    fn suspended(&mut self, reason: String) {
+        self.peering.set_away(true);
+        self.tell.send_modify(|status| status.standing = Standing::Suspended { reason });
+    }
+
+    fn resumed(&mut self) {
+        self.peering.set_away(false);
+        self.tell.send_modify(|status| {
+            status.resumed += 1;
+            status.standing = Standing::Open;
+            status.trouble = None;
+        });
+    }
+
+    fn differs(&mut self, mismatch: Mismatch) {
+        tracing::error!(%mismatch, "an event is not the same at both ends of a link");
+        self.tell.send_modify(|status| {
+            if status.mismatches.len() < KEPT {
+                status.mismatches.push(mismatch);
+            }
+        });
     }
 
     /// Tells the other end what is consumed here, and what of its own wishes is something else here.
     fn tell_interests(&mut self, endpoint: &mut Endpoint, cx: &mut Context<'_>) -> Happened {
         let mut happened = Happened::Nothing;
-        if self.closing == Closing::Not {
-            for event in self.seam.take_changed(cx) {
-                self.offers.update(&self.router, &self.seam, endpoint, &event);
+        if !self.seam.has_news(cx) {
+            return happened;
+        }
+        if self.closing.is_open() {
+            for event in self.seam.take_changed() {
+                self.offers.update(&self.router, &self.seam, endpoint.offered(), &event);
                 happened = Happened::Something;
             }
         }
-        for (interest, ours) in self.seam.take_differing() {
+        for ((_, interest), ours) in self.seam.take_differing() {
             endpoint.differs(interest, ours);
             happened = Happened::Something;
         }
         happened
     }
 
-    /// Tells how loaded those are who answer here, a while after something was asked of them.
-    fn tell_loads(&mut self, endpoint: &mut Endpoint, cx: &mut Context<'_>) {
-        if self.incoming.take_asked() && self.loads.is_none() {
-            self.loads = Some(Box::pin(tokio::time::sleep(LOADS)));
-        }
-        if let Some(due) = &mut self.loads
-            && due.as_mut().poll(cx).is_ready()
-        {
-            self.loads = None;
-            self.offers.update_loads(&self.router, &self.seam, endpoint);
-        }
-    }
-
-    fn ended(&mut self, closed: Closed) {
+    fn ended(&mut self, endpoint: &mut Endpoint, closed: Closed) {
+        self.peering.flush(endpoint, &mut self.offers);
         self.leave_routes();
-        let lost = LinkLost::new(&*self.outgoing.peer, closed.to_string());
-        let reason = match &closed {
-            Closed::Orderly => Reason::Stopped,
-            _ => Reason::LinkLost { peer: lost.peer.clone(), reason: lost.reason.clone() },
-        };
-        self.outgoing.end(&reason);
-        self.incoming.end();
-        self.pumps.end(&lost);
-        self.tell.send_modify(|state| state.closed = Some(closed));
+        let lost = LinkLost::new(&**self.peering.name(), closed.to_string());
+        self.peering.end(&reason_of(&closed, &lost), &lost);
+        self.tell.send_modify(|status| status.standing = Standing::Closed(closed));
     }
 
     fn leave_routes(&mut self) {
         self.border = None;
         self.seam.leave_routes();
+        self.peering.close_exit();
     }
 
     fn poll_close(&mut self, endpoint: &mut Endpoint, cx: &mut Context<'_>, now: Instant) {
-        if self.closing == Closing::Not
-            && let Poll::Ready(_) = self.close.poll_recv(cx)
-        {
-            // Also when the handle was dropped. Nobody sends here any more, and what waits goes first.
-            self.closing = Closing::Draining;
-            self.leave_routes();
-        }
-        if self.closing == Closing::Draining && (self.outgoing.is_empty() || !endpoint.is_open()) {
-            self.closing = Closing::Asked;
-            endpoint.close(now);
+        let peering = &self.peering;
+        match self.closing.poll(|| peering.is_empty() || !endpoint.is_open(), cx) {
+            Step::Nothing => {}
+            Step::Leave => {
+                self.leave_routes();
+                cx.waker().wake_by_ref();
+            }
+            Step::Close => endpoint.close(now),
         }
     }
 }
 
+/// Why what waited when a link ended is lost.
+pub(super) fn reason_of(closed: &Closed, lost: &LinkLost) -> Reason {
+    match closed {
+        Closed::Orderly => Reason::Stopped,
+        _ => Reason::LinkLost { peer: lost.peer.clone(), reason: lost.reason.clone() },
+    }
+}
+
 impl drive::Program for Program {
-    fn learn(&mut self, endpoint: &mut Endpoint, event: Event) {
+    fn learn(&mut self, endpoint: &mut Endpoint, event: Event, _: Instant) {
         match event {
             Event::Opened(peer) => self.opened(peer),
-            Event::Informed => self.tell.send_modify(|state| state.informed = true),
-            Event::Wanted { interest, schema, group, consumer } => {
-                let address = self.outgoing.addresses.add(interest, schema.clone(), group.clone());
-                self.seam.wanted(&self.router, interest, address, (schema, group), consumer);
-            }
-            Event::Unwanted { interest } => {
-                if let Some(address) = self.seam.unwanted(interest) {
-                    self.outgoing.addresses.retire(address);
-                }
-            }
-            Event::Load { interest, load } => self.seam.loaded(&self.router, interest, load),
-            Event::Mismatch(mismatch) => {
-                tracing::error!(%mismatch, "an event is not the same at both ends of a link");
-                self.tell.send_modify(|state| {
-                    if state.mismatches.len() < MISMATCHES {
-                        state.mismatches.push(mismatch);
-                    }
-                });
-            }
-            Event::Notification { interest, circumstances, payload } => {
-                self.incoming.notification(endpoint, &mut self.offers, interest, circumstances, &payload);
-            }
-            Event::Request { call, interest, circumstances, payload } => {
-                self.incoming.request(endpoint, &mut self.offers, call, interest, circumstances, &payload);
-            }
-            Event::TunnelOpened { tunnel, interest, circumstances, payload, granted } => {
-                let came = (tunnel, granted);
-                self.incoming.tunnel(endpoint, &mut self.offers, came, interest, circumstances, &payload);
-            }
-            Event::Suspended { reason } => self.tell.send_modify(|state| state.suspended = Some(reason)),
-            Event::Resumed => self.tell.send_modify(|state| state.suspended = None),
-            Event::Undelivered { interest, circumstances, payload, cause } => {
-                self.outgoing.undelivered(&self.router, interest, circumstances, &payload, cause);
-            }
-            Event::Cancelled { call } => self.incoming.cancelled(call),
-            Event::Answer { call, outcome } => self.outgoing.answer(call, outcome),
-            Event::Progress { call, progress } => self.outgoing.calls.report(call, progress),
-            Event::TunnelGranted { tunnel, granted } => self.pumps.granted(tunnel, granted),
-            Event::TunnelItem { tunnel, payload } => self.pumps.hear(tunnel, Heard::Item(payload)),
+            Event::Informed => self.tell.send_modify(|status| status.informed = true),
+            Event::Suspended { reason } => self.suspended(reason),
+            Event::Resumed => self.resumed(),
+            Event::Mismatch(mismatch) => self.differs(mismatch),
+            Event::Closed(closed) => self.ended(endpoint, closed),
             // When the link has ended, its tunnels end with it, and with its reason.
             Event::TunnelEnded { .. } | Event::TunnelStopped { .. } if endpoint.is_closed() => {}
-            Event::TunnelEnded { tunnel, ending } => self.pumps.hear(tunnel, Heard::End(ending)),
-            Event::TunnelStopped { tunnel, .. } => self.pumps.stopped(tunnel),
-            Event::Closed(closed) => {
-                self.incoming.flush(endpoint, &mut self.offers);
-                self.ended(closed);
-            }
+            event => self.peering.learn(endpoint, &mut self.offers, event),
         }
+    }
+
+    fn troubled(&mut self, reason: String) {
+        self.tell.send_modify(|status| status.trouble = Some(reason));
     }
 
     fn poll(&mut self, endpoint: &mut Endpoint, cx: &mut Context<'_>, now: Instant) -> Happened {
         if endpoint.is_closed() {
             return Happened::Nothing;
         }
-        self.incoming.flush(endpoint, &mut self.offers);
+        self.peering.flush(endpoint, &mut self.offers);
         self.poll_close(endpoint, cx, now);
         let told = self.tell_interests(endpoint, cx);
-        self.tell_loads(endpoint, cx);
-        let incoming = self.incoming.poll(endpoint, &mut self.pumps, cx);
-        let outgoing = self.outgoing.poll(endpoint, &mut self.pumps, cx);
-        told.or(incoming).or(outgoing).or(self.pumps.poll(endpoint, cx))
+        if self.loads.poll_due(self.peering.take_asked(), cx) {
+            self.offers.update_loads(&self.router, &self.seam, endpoint.offered());
+        }
+        told.or(self.peering.poll(endpoint, cx))
     }
 }

@@ -16,10 +16,29 @@ use crate::tunnel::TunnelId;
 /// What a tunnel has to say to the link.
 #[derive(Debug)]
 pub(super) enum Said {
-    Item(TunnelId, Bytes),
-    End(TunnelId, Ending),
-    Handled(TunnelId, usize),
-    Stop(TunnelId, Ending),
+    Item(Pumped, Bytes),
+    End(Pumped, Ending),
+    Handled(Pumped, usize),
+    Stop(Pumped, Ending),
+}
+
+/// Which tunnel it is that says something. Where the other router is started anew, another may go by the same name before
+/// the last word of the one before is heard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Pumped {
+    pub(super) tunnel: TunnelId,
+    pub(super) serial: u64,
+}
+
+impl Said {
+    pub(super) fn by(&self) -> Pumped {
+        match self {
+            Self::Item(pumped, _)
+            | Self::End(pumped, _)
+            | Self::Handled(pumped, _)
+            | Self::Stop(pumped, _) => *pumped,
+        }
+    }
 }
 
 /// What the link has to say to a tunnel. Bounded by the tunnel's window.
@@ -41,6 +60,7 @@ pub(super) struct Mouth {
 /// A tunnel that is being pumped, and what of it has not ended; dropped, its local ends get what came, and are lost.
 #[derive(Debug)]
 pub(super) struct Pump {
+    pub(super) pumped: Pumped,
     outward: Option<watch::Sender<Leave>>,
     inward: Option<mpsc::UnboundedSender<Heard>>,
     /// It counts as under way to whom it was opened.
@@ -60,7 +80,7 @@ impl Pump {
     /// Begins to pump what the local end gives outward, and what comes inward to it.
     pub(super) fn start(
         end: EncodedEnd,
-        tunnel: TunnelId,
+        pumped: Pumped,
         granted: u64,
         mouth: Mouth,
         in_flight: Option<InFlight>,
@@ -69,15 +89,15 @@ impl Pump {
         let (leave, may_send) = watch::channel(Leave::Granted(granted));
         let (heard, hearing) = mpsc::unbounded_channel();
         let (given_up, may_be_gone) = oneshot::channel();
-        let outward = outward(tunnel, receiver, may_send, mouth.outward);
+        let outward = outward(pumped, receiver, may_send, mouth.outward);
         tokio::spawn(async move {
             if outward.await == LocalEnd::GivenUp {
                 // Gone, the other direction has ended, too.
                 let _ = given_up.send(());
             }
         });
-        tokio::spawn(inward(tunnel, sender, hearing, may_be_gone, mouth.inward));
-        Self { outward: Some(leave), inward: Some(heard), _in_flight: in_flight }
+        tokio::spawn(inward(pumped, sender, hearing, may_be_gone, mouth.inward));
+        Self { pumped, outward: Some(leave), inward: Some(heard), _in_flight: in_flight }
     }
 
     /// The link has ended: what has not ended before is lost, after what came.
@@ -134,7 +154,7 @@ enum LocalEnd {
 }
 
 async fn outward(
-    tunnel: TunnelId,
+    pumped: Pumped,
     mut receiver: EncodedReceiver,
     mut leave: watch::Receiver<Leave>,
     said: mpsc::Sender<Said>,
@@ -170,7 +190,7 @@ async fn outward(
             Some(Err(error)) => break ending_of(&error),
             Some(Ok(item)) => {
                 allowance.spend(Cost::of(item.len()));
-                if said.send(Said::Item(tunnel, item.into())).await.is_err() {
+                if said.send(Said::Item(pumped, item.into())).await.is_err() {
                     // The link has ended; why is said next.
                     if leave.changed().await.is_err() {
                         return LocalEnd::MayBeThere;
@@ -181,12 +201,12 @@ async fn outward(
     };
     // Gone, the link has ended, and with it the tunnel.
     let local = if ending == Ending::Finished { LocalEnd::MayBeThere } else { LocalEnd::GivenUp };
-    let _ = said.send(Said::End(tunnel, ending)).await;
+    let _ = said.send(Said::End(pumped, ending)).await;
     local
 }
 
 async fn inward(
-    tunnel: TunnelId,
+    pumped: Pumped,
     mut sender: EncodedSender,
     mut heard: mpsc::UnboundedReceiver<Heard>,
     may_be_gone: oneshot::Receiver<()>,
@@ -200,7 +220,7 @@ async fn inward(
             Ok(()) = &mut may_be_gone => {
                 // Usually it shows with the next item only that the local end wants none.
                 if let Some(Err(error)) = sender.ready().now_or_never() {
-                    let _ = said.send(Said::Stop(tunnel, ending_of(&error)));
+                    let _ = said.send(Said::Stop(pumped, ending_of(&error)));
                     return;
                 }
                 continue;
@@ -215,17 +235,17 @@ async fn inward(
             Heard::Item(payload) => {
                 let ending = match sender.send(&payload).await {
                     Ok(()) => {
-                        let _ = said.send(Said::Handled(tunnel, payload.len()));
+                        let _ = said.send(Said::Handled(pumped, payload.len()));
                         continue;
                     }
                     Err(Unsent::Refused(error)) => ending_of(&error),
                     Err(Unsent::Unreadable(failure)) => {
                         sender.abort(failure.clone());
-                        let _ = said.send(Said::Stop(tunnel, Ending::Aborted(failure)));
+                        let _ = said.send(Said::Stop(pumped, Ending::Aborted(failure)));
                         return;
                     }
                 };
-                let _ = said.send(Said::Stop(tunnel, ending));
+                let _ = said.send(Said::Stop(pumped, ending));
                 return;
             }
         }

@@ -1,4 +1,5 @@
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Context;
 
@@ -8,42 +9,49 @@ use edri_router::{
 };
 use futures_util::task::AtomicWaker;
 
-use super::exit::Exit;
 use super::filter::Filter;
+use super::side::Side;
 use crate::interest::{Consumer, Interest, Role, Schema};
 
-/// A link as its router knows it: what the other end wants is on the routes from the moment on at which the event appears
+/// A border as its router knows it: what those behind it want is on the routes from the moment on at which the event appears
 /// there.
 pub(super) struct Seam {
     horizon: Horizon,
-    exit: Arc<Exit>,
     office: DeadLetterOffice,
     filter: Filter,
     table: Mutex<Table>,
-    /// Those whose consumers here may have changed since the link's task has looked.
+    /// Those whose consumers here may have changed since the border's task has looked.
     changed: Mutex<HashSet<Shareable>>,
     task: AtomicWaker,
-    /// What the router at the other end is called.
-    peer: Mutex<Arc<str>>,
+    /// Whether something was changed, or differs.
+    has_news: AtomicBool,
 }
 
-/// What there is here, and what the other end wants of it.
+/// What one of those behind the border wants: which of them, and as what he announced it.
+type Wish = (u32, Interest);
+
+/// What there is here, and what those behind the border want of it.
 #[derive(Default)]
 struct Table {
-    /// By name; several if several types have one.
-    events: HashMap<String, Vec<Shareable>>,
-    wanted: BTreeMap<Interest, Want>,
-    /// What is another event here, and was not said to the other end.
-    differs: Vec<(Interest, Schema)>,
-    /// The link has left the routes.
+    by_name: HashMap<String, Named>,
+    wanted: HashMap<Wish, Want>,
+    /// What is another event here, and was not said to whoever wants it.
+    differs: Vec<(Wish, Schema)>,
+    /// The border has left the routes.
     left: bool,
 }
 
-/// What those at the other end are called until it has a name.
-const UNNAMED: &str = "another router";
+/// All that has one name.
+#[derive(Default)]
+struct Named {
+    /// Several if several types have it.
+    events: Vec<Shareable>,
+    wishes: BTreeSet<Wish>,
+}
 
-/// Something that the other end wants.
+/// Something that somebody behind the border wants.
 struct Want {
+    side: Arc<Side>,
     address: u64,
     schema: Schema,
     group: Option<Arc<str>>,
@@ -58,34 +66,24 @@ struct Want {
 pub(super) const MOST_HOPS: u8 = 8;
 
 impl Seam {
-    pub(super) fn new(horizon: Horizon, exit: Arc<Exit>, office: DeadLetterOffice, filter: Filter) -> Self {
+    pub(super) fn new(horizon: Horizon, office: DeadLetterOffice, filter: Filter) -> Self {
         Self {
             horizon,
-            exit,
             office,
             filter,
             table: Mutex::default(),
             changed: Mutex::default(),
             task: AtomicWaker::new(),
-            peer: Mutex::new(UNNAMED.into()),
+            has_news: AtomicBool::new(false),
         }
     }
 
-    /// The router at the other end has a name.
-    pub(super) fn name_peer(&self, name: &Arc<str>) {
-        *self.peer.lock().unwrap_or_else(PoisonError::into_inner) = Arc::clone(name);
-    }
-
-    fn peer(&self) -> Arc<str> {
-        Arc::clone(&self.peer.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    /// The other end wants something from here on.
+    /// One behind the border wants something from here on.
     pub(super) fn wanted(
         &self,
         router: &Router,
-        interest: Interest,
-        address: u64,
+        side: &Arc<Side>,
+        (interest, address): (Interest, u64),
         (schema, group): (Schema, Option<Arc<str>>),
         consumer: Consumer,
     ) {
@@ -97,28 +95,47 @@ impl Seam {
             Some(_) => Load::new(consumer.hops.saturating_add(1), consumer.load as usize),
             None => Load::new(behind(consumer.load), 0),
         });
+        let wish = (side.number, interest);
         let mut table = self.table();
-        let mut want =
-            Want { address, schema, group, consumer, load, events: Vec::new(), places: Vec::new() };
-        let Table { events, differs, left, .. } = &mut *table;
+        let mut want = Want {
+            side: Arc::clone(side),
+            address,
+            schema,
+            group,
+            consumer,
+            load,
+            events: Vec::new(),
+            places: Vec::new(),
+        };
+        let Table { by_name, differs, left, wanted } = &mut *table;
         if !*left && self.filter.allows(&want.schema.name) {
-            let known = events.get(&*want.schema.name).map_or(&[][..], |known| known);
-            self.place(router, interest, &mut want, known, differs);
-            self.pass(router, &mut want, known);
+            let named = by_name.entry(want.schema.name.clone()).or_default();
+            named.wishes.insert(wish);
+            self.place(router, interest, &mut want, &named.events, differs);
+            self.pass(router, &mut want, &named.events);
         }
-        table.wanted.insert(interest, want);
+        wanted.insert(wish, want);
     }
 
-    /// The other end wants it no more; the address it had.
-    pub(super) fn unwanted(&self, interest: Interest) -> Option<u64> {
-        let want = self.table().wanted.remove(&interest);
-        want.map(|want| want.address)
+    /// It is wanted no more; the address it had.
+    pub(super) fn unwanted(&self, side: &Side, interest: Interest) -> Option<u64> {
+        let wish = (side.number, interest);
+        let mut table = self.table();
+        let want = table.wanted.remove(&wish)?;
+        if let Some(named) = table.by_name.get_mut(&want.schema.name) {
+            named.wishes.remove(&wish);
+            if named.wishes.is_empty() && named.events.is_empty() {
+                table.by_name.remove(&want.schema.name);
+            }
+        }
+        drop(table);
+        Some(want.address)
     }
 
     /// What was said of the load of whoever wants it, or of how far he is, has changed.
-    pub(super) fn loaded(&self, router: &Router, interest: Interest, load: u32) {
+    pub(super) fn loaded(&self, router: &Router, side: &Side, interest: Interest, load: u32) {
         let table = self.table();
-        let Some(want) = table.wanted.get(&interest) else { return };
+        let Some(want) = table.wanted.get(&(side.number, interest)) else { return };
         if want.consumer.id.is_some() {
             return want.load.tell(load as usize);
         }
@@ -128,14 +145,25 @@ impl Seam {
         events.iter().for_each(|event| router.place_changed(event));
     }
 
-    /// What is another event here, since this was asked last.
-    pub(super) fn take_differing(&self) -> Vec<(Interest, Schema)> {
+    /// Whether there is something that was changed, or differs, since this was asked last; the task is woken for more.
+    #[inline]
+    pub(super) fn has_news(&self, cx: &Context<'_>) -> bool {
+        self.task.register(cx.waker());
+        self.has_news.load(Ordering::Relaxed) && self.has_news.swap(false, Ordering::AcqRel)
+    }
+
+    fn note_news(&self) {
+        self.has_news.store(true, Ordering::Release);
+        self.task.wake();
+    }
+
+    /// What is another event here, since this was asked last: of whom, as what, and what it is here.
+    pub(super) fn take_differing(&self) -> Vec<((u32, Interest), Schema)> {
         std::mem::take(&mut self.table().differs)
     }
 
-    /// Those whose consumers here may have changed since this was asked last; the task is woken for more.
-    pub(super) fn take_changed(&self, cx: &mut Context<'_>) -> HashSet<Shareable> {
-        self.task.register(cx.waker());
+    /// Those whose consumers here may have changed since this was asked last.
+    pub(super) fn take_changed(&self) -> HashSet<Shareable> {
         std::mem::take(&mut *self.changed.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
@@ -150,7 +178,6 @@ impl Seam {
         let places: Vec<_> = table.wanted.values_mut().flat_map(|want| want.places.drain(..)).collect();
         drop(table);
         drop(places);
-        self.exit.close();
     }
 
     /// Puts places on the routes of those of `known` that are what is wanted.
@@ -160,7 +187,7 @@ impl Seam {
         interest: Interest,
         want: &mut Want,
         known: &[Shareable],
-        differs: &mut Vec<(Interest, Schema)>,
+        differs: &mut Vec<(Wish, Schema)>,
     ) {
         let (mut same, mut other) = (false, None);
         for event in known {
@@ -177,7 +204,8 @@ impl Seam {
             // What means something else here is not passed on either.
             want.events.clear();
             want.places.clear();
-            differs.push((interest, ours));
+            differs.push(((want.side.number, interest), ours));
+            self.note_news();
         }
     }
 
@@ -192,9 +220,9 @@ impl Seam {
     }
 
     fn attach(&self, router: &Router, want: &Want, event: &Shareable) -> Option<Registration> {
-        let exit = Arc::clone(&self.exit) as Arc<dyn edri_router::Exit>;
-        let load = Arc::clone(&want.load);
-        let mut place = Place::new(self.peer(), exit, want.address, self.horizon, load, self.office.clone());
+        let exit = Arc::clone(&want.side.exit) as Arc<dyn edri_router::Exit>;
+        let (name, load) = (want.side.called(), Arc::clone(&want.load));
+        let mut place = Place::new(name, exit, want.address, self.horizon, load, self.office.clone());
         if let Some(id) = want.consumer.id {
             place = place.of(ConsumerId::from_bits(id));
         }
@@ -217,7 +245,7 @@ impl Seam {
 
     fn note_change(&self, event: &Shareable) {
         self.changed.lock().unwrap_or_else(PoisonError::into_inner).insert(event.clone());
-        self.task.wake();
+        self.note_news();
     }
 }
 
@@ -231,11 +259,14 @@ impl Border for Seam {
             return;
         }
         let mut table = self.table();
-        let Table { events, wanted, differs, left } = &mut *table;
-        events.entry(event.name().to_owned()).or_default().push(event.clone());
+        let Table { by_name, wanted, differs, left } = &mut *table;
+        let named = by_name.entry(event.name().to_owned()).or_default();
+        named.events.push(event.clone());
         if !*left {
-            for (interest, want) in wanted.iter_mut().filter(|(_, want)| want.schema.name == event.name()) {
-                self.place(router, *interest, want, std::slice::from_ref(event), differs);
+            for wish in &named.wishes {
+                if let Some(want) = wanted.get_mut(wish) {
+                    self.place(router, wish.1, want, std::slice::from_ref(event), differs);
+                }
             }
         }
         drop(table);

@@ -101,9 +101,9 @@ mod tests {
     fn acknowledgements_wait_for_sixty_four_frames_or_twenty_milliseconds() {
         let (mut arrivals, now) = (Arrivals::default(), Instant::now());
         assert!(!arrivals.is_due(now));
-        (1..=63).for_each(|number| drop(arrivals.arrive(number, 10, now)));
+        (1..=63).for_each(|number| assert_eq!(arrivals.arrive(number, 10, now), Arrival::New));
         assert!(!arrivals.is_due(now) && arrivals.is_due(now + Arrivals::DELAY));
-        drop(arrivals.arrive(64, 10, now));
+        assert_eq!(arrivals.arrive(64, 10, now), Arrival::New);
         assert!(arrivals.is_due(now));
         assert_eq!(arrivals.acknowledge(), 64);
         assert!(!arrivals.is_due(now + Arrivals::DELAY));
@@ -112,9 +112,9 @@ mod tests {
     #[test]
     fn what_is_sent_again_is_acknowledged_at_once() {
         let (mut arrivals, now) = (Arrivals::default(), Instant::now());
-        drop(arrivals.arrive(1, 10, now));
+        assert_eq!(arrivals.arrive(1, 10, now), Arrival::New);
         arrivals.acknowledge();
-        drop(arrivals.arrive(1, 10, now));
+        assert_eq!(arrivals.arrive(1, 10, now), Arrival::Repeated);
         assert!(arrivals.is_due(now));
     }
 }

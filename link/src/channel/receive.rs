@@ -9,7 +9,7 @@ use super::state::{Channel, Heard, Way};
 use crate::call::{CallId, Stage};
 use crate::event::Event;
 use crate::lanes::{Lane, Place, What};
-use crate::message::{AnswerError, Circumstances, Cursor, Ending, Message};
+use crate::message::{AnswerError, Circumstances, Cursor, Ending, Malformed, Message, Notice};
 use crate::tunnel::{Came, Tunnel, TunnelId};
 use crate::violation::Violation;
 
@@ -63,7 +63,9 @@ impl Channel {
     /// How far the other end has come, and what it allows.
     pub(super) fn acknowledged(&mut self, heard: &Acknowledge, now: Instant) -> Result<(), Violation> {
         let bytes = self.kept.acknowledge(heard.received)?;
-        while self.long.pop_front_if(|(last, _)| *last <= heard.received).is_some() {}
+        while self.long.front().is_some_and(|(last, _)| *last <= heard.received) {
+            self.long.pop_front();
+        }
         let mut progress = bytes > 0;
         for (allowance, granted) in self.allowances.iter_mut().zip(heard.granted) {
             progress |= allowance.raise(granted);
@@ -92,22 +94,35 @@ impl Channel {
 
     /// All messages of a frame, which is a part of `body`.
     fn handle_messages(&mut self, messages: &[u8], body: &Bytes, now: Instant) -> Result<(), Violation> {
+        let malformed = |error: Malformed| Violation::Message { reason: error.to_string() };
         let mut cursor = Cursor::new(messages);
         while !cursor.is_at_end() {
-            let message = Message::decode(&mut cursor, Some(now))
-                .map_err(|error| Violation::Message { reason: error.to_string() })?;
+            if let Some(notice) = Message::decode_notification(&mut cursor, now).map_err(malformed)? {
+                self.notification_came(notice, body)?;
+                continue;
+            }
+            let message = Message::decode(&mut cursor, Some(now)).map_err(malformed)?;
             self.handle_message(message, body)?;
         }
         Ok(())
     }
 
     #[inline]
+    fn notification_came(
+        &mut self,
+        (interest, circumstances, payload): Notice<'_>,
+        body: &Bytes,
+    ) -> Result<(), Violation> {
+        self.event_came(&circumstances, payload)?;
+        let payload = body.slice_ref(payload);
+        self.events.push_back(Event::Notification { interest, circumstances, payload });
+        Ok(())
+    }
+
     fn handle_message(&mut self, message: Message<'_>, body: &Bytes) -> Result<(), Violation> {
         match message {
             Message::Notify { to, circumstances, payload } => {
-                self.event_came(&circumstances, payload)?;
-                let payload = body.slice_ref(payload);
-                self.events.push_back(Event::Notification { interest: to, circumstances, payload });
+                self.notification_came((to, circumstances, payload), body)?;
             }
             Message::Request { call, to, circumstances, payload } => {
                 self.event_came(&circumstances, payload)?;

@@ -250,7 +250,7 @@ impl Channel {
 
     /// What was to be sent to an earlier incarnation of the other router, or in an earlier session: whatever room there
     /// is, since it takes no more than it did there.
-    pub(crate) fn send_again(&mut self, again: super::Again) -> Result<(), super::Again> {
+    pub(crate) fn send_again(&mut self, again: super::Again) -> Result<(), Box<super::Again>> {
         let write = |out: &mut Vec<u8>| {
             out.extend_from_slice(&again.payload);
             Ok::<_, TooLong>(())
@@ -259,7 +259,7 @@ impl Channel {
             Some(call) => self.request(call, again.to, &again.circumstances, write),
             None => self.notify(again.to, &again.circumstances, write),
         };
-        sent.map_err(|_| again)
+        sent.map_err(|_| Box::new(again))
     }
 
     /// An item's payload and others as they wait for a long time are copied, if they are small.

@@ -1,6 +1,6 @@
 use std::future::Future;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 
 use tokio::io::{AsyncRead as _, AsyncWrite as _, ReadBuf};
 use tokio::task::coop;
@@ -21,6 +21,8 @@ pub(crate) struct Driver<S: Streams<M>, M, P> {
     inbound: Box<[u8]>,
     outbound: Vec<u8>,
     timer: Pin<Box<Sleep>>,
+    /// Whom it wakes.
+    timer_wakes: Option<Waker>,
     ended: Option<Closed>,
     /// When the last words need not be written any more.
     last_words_until: Option<Instant>,
@@ -47,6 +49,10 @@ enum Writes {
 /// Read, and written, at a time.
 const BATCH: usize = 64 * 1024;
 
+/// After so many turns others have theirs, those above all who take what came: their inboxes would be full before they are
+/// asked.
+const TURNS: u32 = 4;
+
 /// A timer that is late because nothing can be written is looked at again after so long.
 const LATE: std::time::Duration = std::time::Duration::from_millis(10);
 
@@ -71,6 +77,7 @@ impl<S: Streams<M>, M: Machine, P: Program<M>> Driver<S, M, P> {
             inbound: vec![0; BATCH].into_boxed_slice(),
             outbound: Vec::with_capacity(BATCH),
             timer: Box::pin(tokio::time::sleep_until(Instant::now())),
+            timer_wakes: None,
             ended: None,
             last_words_until: None,
         }
@@ -86,7 +93,12 @@ impl<S: Streams<M>, M: Machine, P: Program<M>> Driver<S, M, P> {
             return Happened::Nothing;
         }
         match self.streams.poll_next(&mut self.machine, cx, now) {
-            Poll::Pending => Happened::Nothing,
+            Poll::Pending => {
+                if let Some(trouble) = self.streams.take_trouble() {
+                    self.program.troubled(trouble);
+                }
+                Happened::Nothing
+            }
             Poll::Ready(stream) => {
                 self.outbound.clear();
                 self.carrier = Some(Carrier { stream, written: 0, writes: Writes::Flushed });
@@ -121,14 +133,14 @@ impl<S: Streams<M>, M: Machine, P: Program<M>> Driver<S, M, P> {
         }
     }
 
-    fn learn(&mut self) -> Happened {
+    fn learn(&mut self, now: std::time::Instant) -> Happened {
         let mut happened = Happened::Nothing;
         while let Some(event) = self.machine.poll_event() {
             happened = Happened::Something;
             if let Some(closed) = M::end(&event) {
                 self.ended = Some(closed.clone());
             }
-            self.program.learn(&mut self.machine, event);
+            self.program.learn(&mut self.machine, event, now);
         }
         happened
     }
@@ -179,13 +191,27 @@ impl<S: Streams<M>, M: Machine, P: Program<M>> Driver<S, M, P> {
             }
         }
         let next = if next <= now { now + LATE } else { next };
-        let next = Instant::from_std(next);
-        if self.timer.deadline() != next {
+        self.wait_until(Instant::from_std(next), cx)
+    }
+
+    /// Has the task woken then, or earlier: as a rule what is due is put off again and again, and the timer is left alone.
+    fn wait_until(&mut self, next: Instant, cx: &mut Context<'_>) -> Happened {
+        let is_set = self.timer_wakes.as_ref().is_some_and(|waker| waker.will_wake(cx.waker()));
+        if is_set && self.timer.deadline() <= next && !self.timer.is_elapsed() {
+            return Happened::Nothing;
+        }
+        if self.timer.deadline() > next || self.timer.is_elapsed() {
             self.timer.as_mut().reset(next);
         }
         match self.timer.as_mut().poll(cx) {
-            Poll::Ready(()) => Happened::Something,
-            Poll::Pending => Happened::Nothing,
+            Poll::Ready(()) => {
+                self.timer_wakes = None;
+                Happened::Something
+            }
+            Poll::Pending => {
+                self.timer_wakes = Some(cx.waker().clone());
+                Happened::Nothing
+            }
         }
     }
 
@@ -223,25 +249,27 @@ impl<S: Streams<M>, M: Machine, P: Program<M>> Future for Driver<S, M, P> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Closed> {
         let this = self.get_mut();
-        loop {
+        let now = Instant::now().into_std();
+        for _ in 0..TURNS {
             let budget = ready!(coop::poll_proceed(cx));
-            let now = Instant::now().into_std();
             let mut happened = this.connect(cx, now);
             happened = happened.or(this.read(cx, now));
-            for more in [this.learn(), this.program.poll(&mut this.machine, cx, now), this.learn()] {
+            for more in [this.learn(now), this.program.poll(&mut this.machine, cx, now), this.learn(now)] {
                 happened = happened.or(more);
             }
             happened = happened.or(this.write(cx, now));
-            happened = happened.or(this.learn());
+            happened = happened.or(this.learn(now));
             if this.ended.is_some() && happened == Happened::Nothing {
                 return this.poll_end(cx);
             }
             happened = happened.or(this.poll_timer(cx, now));
-            happened = happened.or(this.learn());
+            happened = happened.or(this.learn(now));
             budget.made_progress();
             if happened == Happened::Nothing {
                 return Poll::Pending;
             }
         }
+        cx.waker().wake_by_ref();
+        Poll::Pending
     }
 }

@@ -1,7 +1,8 @@
 use std::time::Instant;
 
 use crate::closed::Closed;
-use crate::endpoint::{Endpoint, Event};
+use crate::endpoint::Endpoint;
+use crate::event::Event;
 use crate::membership::{Membership, NetworkEvent};
 
 /// A state machine that a driver runs.

@@ -22,7 +22,10 @@ use crate::endpoint::Endpoint;
 /// What is done with the events of a machine, and what it sends.
 pub(crate) trait Program<M: Machine = Endpoint>: Send + Unpin {
     /// Something was learned. It must not wait: what takes time is for [`poll`](Self::poll).
-    fn learn(&mut self, machine: &mut M, event: M::Event);
+    fn learn(&mut self, machine: &mut M, event: M::Event, now: Instant);
+
+    /// There is no stream, for that reason; another attempt follows.
+    fn troubled(&mut self, reason: String);
 
     /// Goes on with what is under way and sends what there is to send; wakes the task when there is more of either.
     /// Whether anything happened.

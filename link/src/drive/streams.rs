@@ -16,6 +16,11 @@ pub(crate) trait Streams<M>: Send + Unpin {
 
     /// Gets another, if there is one, and `machine` on to it.
     fn poll_next(&mut self, machine: &mut M, cx: &mut Context<'_>, now: Instant) -> Poll<Self::Stream>;
+
+    /// Why there is none, where an attempt has failed since this was asked last.
+    fn take_trouble(&mut self) -> Option<String> {
+        None
+    }
 }
 
 /// There is one that the machine has begun with, and no other.
@@ -43,6 +48,10 @@ impl<D: Dial, M: Machine> Streams<M> for Dialer<D> {
         let stream = std::task::ready!(self.poll_connect(cx));
         machine.reconnect(now);
         Poll::Ready(stream)
+    }
+
+    fn take_trouble(&mut self) -> Option<String> {
+        Self::take_trouble(self)
     }
 }
 

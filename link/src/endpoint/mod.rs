@@ -18,7 +18,4 @@ mod send;
 mod state;
 mod transmit;
 
-pub(crate) use crate::closed::Closed;
-pub(crate) use crate::event::Event;
-pub(crate) use crate::line::SendError;
 pub use state::Endpoint;

@@ -141,6 +141,11 @@ impl Endpoint {
         }
     }
 
+    /// What this end consumes.
+    pub(crate) fn offered(&mut self) -> &mut Offered {
+        &mut self.offered
+    }
+
     pub(crate) fn settings(&self) -> &Settings {
         &self.settings
     }

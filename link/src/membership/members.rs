@@ -10,6 +10,7 @@ use crate::interest::Wanted;
 use crate::message::AnswerError;
 use crate::permits::Permits;
 use crate::returned::{Returned, undelivered};
+use crate::sift::sift;
 use crate::violation::Violation;
 use crate::wire::{self, Departure, Left, Permit};
 
@@ -60,6 +61,7 @@ impl Membership {
             timer: None,
             rests_at: None,
             is_ready: false,
+            is_moved: false,
             is_talking: false,
             peer: peer.clone(),
         };
@@ -177,7 +179,10 @@ impl Membership {
         let identity = &member.peer.identity;
         self.sessions.insert((identity.router, identity.incarnation), channel.session());
         while let Some(event) = channel.poll_event() {
-            self.events.push_back(NetworkEvent::From { member: id, event });
+            let event = member.permits.check(event, &self.offered, &mut channel);
+            if let Some(event) = event.and_then(|event| sift(event, &self.offered, &mut channel)) {
+                self.events.push_back(NetworkEvent::From { member: id, event });
+            }
         }
         Some(again)
     }
@@ -197,6 +202,7 @@ impl Membership {
         if let Some(timer) = member.timer {
             self.timers.remove(&(timer, id));
         }
+        self.moved.retain(|moved| *moved != id);
         if self.routers.get(&member.peer.identity.router) == Some(&id) {
             self.routers.remove(&member.peer.identity.router);
         }

@@ -102,6 +102,7 @@ impl Membership {
             return self.reject(id, &violation);
         }
         self.make_ready(id);
+        self.note_move(id);
         self.talk(id);
         self.set_timer(id);
     }

@@ -43,6 +43,8 @@ pub struct Membership {
     pub(super) events: VecDeque<NetworkEvent>,
     /// Those that may have events.
     pub(super) ready: VecDeque<MemberId>,
+    /// Those whose channels have got on since the program has asked.
+    pub(super) moved: Vec<MemberId>,
     /// Those that something may have to be written to.
     pub(super) talking: VecDeque<MemberId>,
     /// Members that broke the protocol and have not left: how they did.
@@ -81,6 +83,7 @@ pub(super) struct Member {
     /// When it gives back what room it has for nothing.
     pub(super) rests_at: Option<Instant>,
     pub(super) is_ready: bool,
+    pub(super) is_moved: bool,
     pub(super) is_talking: bool,
 }
 
@@ -121,6 +124,7 @@ impl Membership {
             next_call: 0,
             events: VecDeque::new(),
             ready: VecDeque::new(),
+            moved: Vec::new(),
             talking: VecDeque::new(),
             rejected: ByNumber::default(),
             to_reject: VecDeque::new(),
@@ -187,6 +191,12 @@ impl Membership {
     /// This router consumes them no longer. Some may still be on their way; they are answered that nobody does.
     pub fn withdraw(&mut self, interest: Interest) {
         self.offered.withdraw(interest);
+    }
+
+    /// The same, but what is still on its way is handed out all the same: it may be for somebody else by now. Of those that
+    /// were retired before the last 1,024, it is answered that nobody consumes it.
+    pub fn retire(&mut self, interest: Interest) {
+        self.offered.retire(interest);
     }
 
     /// Says how loaded a consumer is.
@@ -277,6 +287,30 @@ impl Membership {
         {
             self.ready.push_back(id);
         }
+    }
+
+    /// Its channel has got on: there may be room that there was not.
+    pub(super) fn note_move(&mut self, id: MemberId) {
+        if let Some(member) = self.members.get_mut(&id)
+            && !std::mem::replace(&mut member.is_moved, true)
+        {
+            self.moved.push(id);
+        }
+    }
+
+    /// Those whose channels have got on since this was asked last: something came from there, or was sent.
+    pub(crate) fn take_moved(&mut self) -> Vec<MemberId> {
+        for id in &self.moved {
+            if let Some(member) = self.members.get_mut(id) {
+                member.is_moved = false;
+            }
+        }
+        std::mem::take(&mut self.moved)
+    }
+
+    /// What this router consumes.
+    pub(crate) fn offered(&mut self) -> &mut Offered {
+        &mut self.offered
     }
 
     /// Something may have to be written to it.

@@ -72,6 +72,7 @@ impl Membership {
         let events = member.channel.as_ref().is_some_and(|channel| channel.has_events());
         if said_something {
             self.talk(id);
+            self.note_move(id);
         } else if let Some(channel) = &member.channel {
             member.rests_at = channel.is_idle().then_some(now + REST);
         }

@@ -21,4 +21,6 @@ pub use circumstances::{Circumstances, Reports};
 pub use death::Death;
 pub(crate) use outcome::cut;
 pub use outcome::{AnswerError, Ending};
-pub(crate) use wire::{BESIDE, LeftAt, Message, Opening, Party, Route, put_answer, put_event, put_item};
+pub(crate) use wire::{
+    BESIDE, LeftAt, Message, Notice, Opening, Party, Route, put_answer, put_event, put_item,
+};

@@ -106,6 +106,9 @@ const PRIORITY_SHIFT: u8 = 6;
 const MORE: u8 = 3;
 const ORIGIN: u8 = 0x01;
 
+/// A notification: as what it is wanted, what travels beside it, and its payload.
+pub(crate) type Notice<'a> = (Interest, Circumstances, &'a [u8]);
+
 /// How long a message may be beside its payload, in bytes.
 pub(crate) const BESIDE: usize = 256;
 
@@ -203,6 +206,7 @@ fn put_circumstances(out: &mut Vec<u8>, start: usize, circumstances: &Circumstan
     left_at
 }
 
+#[inline]
 fn circumstances(cursor: &mut Cursor<'_>, now: Option<Instant>) -> Result<Circumstances, Malformed> {
     let flags = cursor.byte()?;
     let more =
@@ -306,6 +310,22 @@ impl<'a> Message<'a> {
                 put(out, ending);
             }
         }
+    }
+
+    /// The next message, if it is a notification: so frequent that its parts are not worth being put together and taken apart
+    /// again.
+    #[inline]
+    pub(crate) fn decode_notification(
+        cursor: &mut Cursor<'a>,
+        now: Instant,
+    ) -> Result<Option<Notice<'a>>, Malformed> {
+        if cursor.rest().first() != Some(&NOTIFY) {
+            return Ok(None);
+        }
+        cursor.byte()?;
+        let to = Interest(cursor.small_number()?);
+        let circumstances = circumstances(cursor, Some(now))?;
+        Ok(Some((to, circumstances, cursor.payload()?)))
     }
 
     /// The next message. A deadline counts from `now`; without that it is left out.

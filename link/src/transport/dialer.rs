@@ -24,6 +24,8 @@ pub struct Dialer<D: Dial> {
     /// How many pauses there have been since a connection stayed up.
     pauses: u32,
     stage: Stage<D::Stream>,
+    /// Why the last attempt came to nothing.
+    trouble: Option<String>,
 }
 
 enum Stage<S> {
@@ -47,6 +49,7 @@ impl<D: Dial> Dialer<D> {
             next: 0,
             pauses: 0,
             stage: Stage::Ready,
+            trouble: None,
         }
     }
 
@@ -89,6 +92,7 @@ impl<D: Dial> Dialer<D> {
                     Err(error) => {
                         let address = self.addresses.get(self.next).map_or("", String::as_str);
                         tracing::debug!(address, %error, "no connection");
+                        self.trouble = Some(format!("no connection to {address}: {error}"));
                         self.next += 1;
                         self.stage = Stage::Ready;
                     }
@@ -105,6 +109,11 @@ impl<D: Dial> Dialer<D> {
                 }
             }
         }
+    }
+
+    /// Why the last attempt came to nothing, if one has since this was asked last.
+    pub(crate) fn take_trouble(&mut self) -> Option<String> {
+        self.trouble.take()
     }
 
     fn pause(&mut self) {

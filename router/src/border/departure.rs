@@ -138,6 +138,13 @@ impl Departures {
         }
     }
 
+    /// Adds all of `others`, in order, which is empty then.
+    pub fn append(&mut self, others: &mut Self) {
+        self.bytes.extend_from_slice(&others.bytes[others.start..]);
+        self.queue.append(&mut others.queue);
+        others.clear();
+    }
+
     /// The first, with its bytes.
     #[inline]
     pub fn first(&self) -> Option<(&Departure, &[u8])> {

@@ -155,7 +155,7 @@ fn to_member<E: Notification>(
             match group.deliver_to(member, &mut parcel, lane, wait) {
                 Delivery::Waiting(ticket) => {
                     let group: Taker<E> = Arc::<Group<E>>::clone(group);
-                    waiting.stand(&group, ticket);
+                    waiting.stand_apart(&group, ticket);
                 }
                 Delivery::Running(running) => waiting.run(running),
                 Delivery::Full | Delivery::Rejected => refused(router, group.name(), parcel.take()),

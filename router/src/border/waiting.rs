@@ -1,4 +1,3 @@
-use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -10,8 +9,8 @@ use crate::route::{Deliver, Running, Ticket};
 ///
 /// Dropped before, what stands in line stays there: its sender is far away and cannot take it back.
 pub(super) struct Waiting<P> {
-    /// Of each taker, in the order in which they joined its line, and in which they are taken in.
-    lines: Vec<(Arc<dyn Deliver<P>>, VecDeque<Ticket>)>,
+    /// Of each taker the last that joined its line: all are of one lane, and taken in in the order in which they joined.
+    lines: Vec<(Arc<dyn Deliver<P>>, Ticket)>,
     running: Vec<Running<()>>,
 }
 
@@ -26,9 +25,14 @@ impl<P> Waiting<P> {
 
     pub(super) fn stand(&mut self, taker: &Arc<dyn Deliver<P>>, ticket: Ticket) {
         match self.lines.iter_mut().find(|(known, _)| Arc::ptr_eq(known, taker)) {
-            Some((_, tickets)) => tickets.push_back(ticket),
-            None => self.lines.push((Arc::clone(taker), VecDeque::from([ticket]))),
+            Some((_, last)) => *last = ticket,
+            None => self.lines.push((Arc::clone(taker), ticket)),
         }
+    }
+
+    /// The same where several stand behind the taker, each with a line of his own.
+    pub(super) fn stand_apart(&mut self, taker: &Arc<dyn Deliver<P>>, ticket: Ticket) {
+        self.lines.push((Arc::clone(taker), ticket));
     }
 
     pub(super) fn run(&mut self, running: Running<()>) {
@@ -41,14 +45,7 @@ impl<P> Future for Waiting<P> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = self.get_mut();
-        this.lines.retain_mut(|(taker, tickets)| {
-            while let Some(first) = tickets.front()
-                && taker.taken_in(*first, cx.waker())
-            {
-                tickets.pop_front();
-            }
-            !tickets.is_empty()
-        });
+        this.lines.retain(|(taker, last)| !taker.taken_in(*last, cx.waker()));
         this.running.retain_mut(|running| running.as_mut().poll(cx).is_pending());
         if this.is_over() { Poll::Ready(()) } else { Poll::Pending }
     }

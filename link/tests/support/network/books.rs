@@ -17,7 +17,7 @@ pub(crate) struct Books {
 }
 
 /// So that a test that tries nothing is noticed.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Counts {
     pub(crate) delivered: u64,
     pub(crate) redelivered: u64,

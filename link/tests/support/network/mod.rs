@@ -16,7 +16,7 @@ use books::{Books, Life};
 use edri_link::wire::Departure;
 use pipe::Pipe;
 use program::Program;
-use rng::Rng;
+pub(crate) use rng::Rng;
 use switch::Switch;
 
 /// How much happens in a network.
@@ -74,8 +74,7 @@ pub(crate) fn run(seed: u64, plan: Plan) -> Counts {
 fn trace(what: std::fmt::Arguments<'_>) {
     static WANTED: std::sync::OnceLock<bool> = std::sync::OnceLock::new();
     if *WANTED.get_or_init(|| std::env::var_os("LINK_TRACE").is_some()) {
-        let mut what = what.to_string();
-        what.truncate(what.floor_char_boundary(400));
+        let what: String = what.to_string().chars().take(400).collect();
         eprintln!("{what}");
     }
 }

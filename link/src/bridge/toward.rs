@@ -1,0 +1,48 @@
+use std::time::Instant;
+
+use crate::call::CallId;
+use crate::endpoint::Endpoint;
+use crate::line::{Line, Nowhere};
+use crate::membership::{MemberId, Membership};
+
+/// The way to one other router, over whatever leads there.
+pub(super) trait Toward {
+    /// What can be sent to it.
+    fn line(&mut self) -> Line<'_>;
+
+    /// Nobody waits for the answer to a request any more.
+    fn cancel(&mut self, call: CallId);
+}
+
+impl Toward for Endpoint {
+    #[inline]
+    fn line(&mut self) -> Line<'_> {
+        Self::line(self)
+    }
+
+    fn cancel(&mut self, call: CallId) {
+        Self::cancel(self, call);
+    }
+}
+
+/// The way to a member of a network. It leads nowhere when that is gone: of what it said last some may be heard later.
+pub(super) struct ToMember<'a> {
+    pub(super) membership: &'a mut Membership,
+    pub(super) member: MemberId,
+    pub(super) now: Instant,
+    pub(super) nowhere: &'a mut Nowhere,
+}
+
+impl Toward for ToMember<'_> {
+    fn line(&mut self) -> Line<'_> {
+        let Self { membership, member, now, nowhere } = self;
+        match membership.to(*member, *now) {
+            Some(line) => line,
+            None => nowhere.line(),
+        }
+    }
+
+    fn cancel(&mut self, call: CallId) {
+        self.membership.cancel(self.member, call);
+    }
+}
