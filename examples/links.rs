@@ -11,6 +11,7 @@ use std::time::Duration;
 use edri::prelude::*;
 use edri_link::{End, Identity, Link, Settings};
 use edri_router::{RequestError, Router};
+use serde::{Deserialize, Serialize};
 use tokio::net::UnixStream;
 
 #[derive(Request, Clone, Debug, Serialize, Deserialize)]
@@ -47,7 +48,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
     let price = |tea: &str| shop.request(Price { tea: tea.to_owned() }).timeout(Duration::from_secs(1));
     println!("assam costs {}", price("assam").await?);
-    println!("{}", price("mint").await.unwrap_err());
+    println!("{}", price("mint").await.expect_err("nobody sells mint"));
     for _ in 0..2 {
         let answer = answers.recv().await.ok_or("the depot is gone")?;
         println!("the depot saw what was answered about {}: {:?}", answer.request.tea, answer.outcome);

@@ -38,7 +38,7 @@ const RETRIES: u32 = 1_000;
 #[edri::main]
 pub(crate) async fn main() -> ExitCode {
     match run(Arguments::parse()).await {
-        Ok(unread) if unread == 0 => ExitCode::SUCCESS,
+        Ok(0) => ExitCode::SUCCESS,
         Ok(unread) => {
             eprintln!("pipeline: {unread} files could not be read");
             ExitCode::FAILURE
