@@ -1,8 +1,6 @@
 //! Processes of a program that are killed all the time: what becomes of jobs, and what is left behind.
 
 #![cfg(target_os = "linux")]
-#![expect(clippy::unwrap_used, reason = "a test's own")]
-
 #[path = "support/program.rs"]
 mod program;
 #[path = "support/smith.rs"]

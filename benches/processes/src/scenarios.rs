@@ -38,6 +38,8 @@ pub(crate) fn run(arguments: &[String]) -> Outcome<()> {
                 ("ipc-channel", Box::new(|| channel::echo(256, many))),
             ],
         )?;
+    }
+    if is_wanted("process-one") {
         let few = count(30_000.0);
         compare(
             "128 bytes there and back, one at a time",

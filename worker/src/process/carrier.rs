@@ -26,6 +26,8 @@ pub(super) struct Carrier {
     /// So much of it has been written.
     written: usize,
     writes: Writes,
+    /// Nothing new is written by whoever waits.
+    is_held: bool,
     beside: Descriptors,
     timer: Pin<Box<Sleep>>,
 }
@@ -67,6 +69,7 @@ impl Carrier {
             outbound: Vec::with_capacity(BATCH),
             written: 0,
             writes: Writes::Fine,
+            is_held: false,
             beside: Descriptors::default(),
             timer: Box::pin(sleep_until(Instant::now())),
         })
@@ -90,6 +93,11 @@ impl Carrier {
         Unpacked::of(bytes, |number| self.beside.take(number))
     }
 
+    /// Whether what is said waits for more to be said, and is written by a [`flush`](Self::flush).
+    pub(super) fn hold(&mut self, is_held: bool) {
+        self.is_held = is_held;
+    }
+
     /// What has come.
     pub(super) fn next(&mut self) -> Option<Event> {
         self.endpoint.poll_event()
@@ -103,7 +111,8 @@ impl Carrier {
         poll_fn(|cx| self.poll(cx)).await;
     }
 
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+    /// As [`moves`](Self::moves).
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let wrote = self.poll_write(cx);
         let read = self.poll_read(cx);
         if wrote.is_ready() || read.is_ready() {
@@ -129,7 +138,18 @@ impl Carrier {
                 return Poll::Ready(());
             }
             let Self { socket, inbound, beside, .. } = self;
-            match socket.try_io(Interest::READABLE, || beside.receive(&*socket, inbound)) {
+            let mut received = None;
+            let read = socket.try_io(Interest::READABLE, || {
+                let came = beside.came();
+                let length = beside.receive(&*socket, inbound)?;
+                if length == 0 || length == inbound.len() || beside.came() > came {
+                    return Ok(length);
+                }
+                // That was all: it need not be asked whether there is more. (Beside descriptors less is read at a time.)
+                received = Some(length);
+                Err(ErrorKind::WouldBlock.into())
+            });
+            match received.map_or(read, Ok) {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => continue,
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
                 Err(error) => self.endpoint.lost(&error.to_string()),
@@ -141,7 +161,7 @@ impl Carrier {
     }
 
     fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let mut wrote = self.flush();
+        let mut wrote = !(self.is_held && self.is_flushed()) && self.flush();
         while !self.is_flushed() {
             match self.socket.poll_write_ready(cx) {
                 Poll::Pending => break,
@@ -178,7 +198,7 @@ impl Carrier {
     }
 
     /// Whether all that was said has been written, as far as it can be.
-    fn is_flushed(&self) -> bool {
+    pub(super) fn is_flushed(&self) -> bool {
         self.written == self.outbound.len() || self.writes == Writes::Failed
     }
 

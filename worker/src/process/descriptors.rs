@@ -78,6 +78,11 @@ impl Descriptors {
         self.sent + self.outgoing.len() as u64
     }
 
+    /// How many have come.
+    pub(super) fn came(&self) -> u64 {
+        self.first + self.incoming.len() as u64
+    }
+
     /// They go with the next bytes, or those that follow.
     pub(super) fn add(&mut self, files: impl Iterator<Item = Arc<OwnedFd>>) {
         self.outgoing.extend(files);

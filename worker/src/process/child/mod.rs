@@ -3,7 +3,7 @@
 //! ```text
 //! desk    what comes over the sockets, and goes: the process's first thread, which never does what may take long
 //! bench   the worker, on a thread of its own
-//! order   a job on its way from one to the other, and back
+//! order   a job on its way from one to the other
 //! ```
 
 mod bench;

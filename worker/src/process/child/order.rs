@@ -17,14 +17,6 @@ pub(super) struct Order<R: Request> {
     pub(super) stand: Arc<Stand<R>>,
 }
 
-/// What comes back from the worker's thread.
-pub(super) enum News {
-    /// The worker was set up, or could not be: either way it takes jobs.
-    SetUp,
-    /// A job has ended.
-    Done(IncomingCall, Result<Parcel, AnswerError>),
-}
-
 /// How a job stands, as both threads know it.
 pub(super) struct Stand<R: Request>(Mutex<State<R::Response>>);
 
