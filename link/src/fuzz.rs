@@ -3,6 +3,7 @@ use std::time::Instant;
 use bytes::Bytes;
 use edri_event::RouterId;
 
+use crate::channel::Came;
 use crate::drive::Machine;
 use crate::wire::{
     Frame, Identity, LENGTH, LOWEST_CHANNEL_KIND, Reader, Relay, Token, as_relay, split, write,
@@ -110,9 +111,9 @@ trait Opens {
     fn opens(&self) -> bool;
 }
 
-impl Opens for Event {
+impl Opens for Came {
     fn opens(&self) -> bool {
-        matches!(self, Self::Opened(_))
+        matches!(self, Self::Event(Event::Opened(_)))
     }
 }
 
