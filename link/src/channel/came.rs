@@ -107,3 +107,56 @@ impl Notices {
 fn read<'a>(cursor: &mut Cursor<'a>, came: Instant) -> Option<Notice<'a>> {
     Message::decode_notification(cursor, came).ok().flatten()
 }
+
+#[cfg(test)]
+mod tests {
+    use edri_event::Priority;
+
+    use super::*;
+    use crate::interest::Interest;
+    use crate::message::Circumstances;
+
+    /// Notifications to interest 3, with an identity each, as they are written; their payloads are 1 and 2.
+    const TWO: &[u8] = &[0, 3, 1, 7, 1, 1, 0, 3, 1, 8, 1, 2];
+
+    fn queue() -> CameQueue {
+        let mut queue = CameQueue::default();
+        queue.push_back(Event::Informed);
+        queue.push_notices(Notices::new(Bytes::from_static(TWO), Instant::now()));
+        queue.push_notices(Notices::new(Bytes::new(), Instant::now()));
+        queue.push_back(Event::Resumed);
+        queue
+    }
+
+    fn check((interest, circumstances, payload): (Interest, Circumstances, &[u8]), number: u8) {
+        assert_eq!((interest, circumstances.priority), (Interest::from_number(3), Priority::Normal));
+        assert_eq!(circumstances.id.map(|id| id.get()), Some(u64::from(number) + 6));
+        assert_eq!(payload, [number]);
+    }
+
+    #[test]
+    fn notifications_that_came_together_are_handed_out_one_by_one_between_what_came_before_and_after() {
+        let mut queue = queue();
+        assert_eq!(queue.pop_event(), Some(Event::Informed));
+        for number in [1, 2] {
+            let Some(Event::Notification { interest, circumstances, payload }) = queue.pop_event() else {
+                panic!("notification {number} is missing")
+            };
+            check((interest, circumstances, &payload), number);
+        }
+        assert_eq!(queue.pop_event(), Some(Event::Resumed));
+        assert!(queue.is_empty() && queue.pop_event().is_none());
+    }
+
+    #[test]
+    fn notifications_of_which_one_was_handed_out_alone_are_handed_out_together_without_it() {
+        let mut queue = queue();
+        assert_eq!(queue.pop_event(), Some(Event::Informed));
+        assert!(matches!(queue.pop_event(), Some(Event::Notification { .. })));
+        let Some(Came::Notices(left)) = queue.pop() else { panic!("the second is missing") };
+        let mut numbers = 2..;
+        left.for_each(|notice| check(notice, numbers.next().unwrap()));
+        assert_eq!(numbers.next(), Some(3));
+        assert!(matches!(queue.pop(), Some(Came::Event(Event::Resumed))));
+    }
+}
