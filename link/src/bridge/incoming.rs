@@ -123,7 +123,7 @@ impl Incoming {
         offers: &mut Offers,
         interest: Interest,
         circumstances: Circumstances,
-        payload: &Bytes,
+        payload: &[u8],
     ) {
         let (priority, size) = (circumstances.priority, payload.len());
         if !self.takes(circumstances.origin) && !offers.under.get(&interest).is_some_and(Offer::is_addressed)

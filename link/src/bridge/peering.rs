@@ -12,6 +12,7 @@ use super::ringing::Ringing;
 use super::seam::Seam;
 use super::side::Side;
 use super::toward::Toward;
+use crate::channel::Notices;
 use crate::drive::Happened;
 use crate::event::Event;
 use crate::wire::Peer;
@@ -100,6 +101,13 @@ impl Peering {
             | Event::Mismatch(_)
             | Event::Closed(_) => {}
         }
+    }
+
+    /// Notifications came from it, many together.
+    pub(super) fn notices(&mut self, toward: &mut impl Toward, offers: &mut Offers, notices: Notices) {
+        notices.for_each(|(interest, circumstances, payload)| {
+            self.incoming.notification(toward, offers, interest, circumstances, payload);
+        });
     }
 
     /// Hands over the notifications that came.

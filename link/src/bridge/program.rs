@@ -13,6 +13,7 @@ use super::peering::Peering;
 use super::seam::Seam;
 use super::side::Side;
 use super::status::{KEPT, LinkStatus, Standing};
+use crate::channel::Came;
 use crate::closed::Closed;
 use crate::drive::{self, Happened};
 use crate::endpoint::Endpoint;
@@ -148,7 +149,11 @@ pub(super) fn reason_of(closed: &Closed, lost: &LinkLost) -> Reason {
 }
 
 impl drive::Program for Program {
-    fn learn(&mut self, endpoint: &mut Endpoint, event: Event, _: Instant) {
+    fn learn(&mut self, endpoint: &mut Endpoint, came: Came, _: Instant) {
+        let event = match came {
+            Came::Notices(notices) => return self.peering.notices(endpoint, &mut self.offers, notices),
+            Came::Event(event) => event,
+        };
         match event {
             Event::Opened(peer) => self.opened(peer),
             Event::Informed => self.tell.send_modify(|status| status.informed = true),

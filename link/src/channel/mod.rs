@@ -7,6 +7,7 @@
 //! transmit  what is written: numbered frames, made of what is in the lanes
 //! receive   what the other end's frames do
 //! resume    another transport; frames that are missing; a router that has forgotten
+//! came      what came, until it is handed out
 //! clock     when to acknowledge alone, and when to ask
 //! frames    what goes over the wire
 //! kept      the frames that were made and are not acknowledged
@@ -32,6 +33,7 @@
 //! other had been away for too long, too.
 
 mod arrivals;
+mod came;
 mod clock;
 mod cost;
 mod frames;
@@ -47,6 +49,7 @@ mod state;
 mod transmit;
 mod window;
 
+pub(crate) use came::{Came, Notices};
 pub use cost::Cost;
 pub(crate) use frames::{ACKNOWLEDGE, MISMATCH, REJECT};
 pub(crate) use resume::Again;

@@ -3,13 +3,14 @@ use std::time::Instant;
 use bytes::Bytes;
 
 use super::arrivals::Arrival;
+use super::came::Notices;
 use super::cost::Cost;
 use super::frames::{Acknowledge, ChannelFrame};
 use super::state::{Channel, Heard, Way};
 use crate::call::{CallId, Stage};
 use crate::event::Event;
 use crate::lanes::{Lane, Place, What};
-use crate::message::{AnswerError, Circumstances, Cursor, Ending, Malformed, Message, Notice};
+use crate::message::{AnswerError, Circumstances, Cursor, Ending, Malformed, Message};
 use crate::tunnel::{Came, Tunnel, TunnelId};
 use crate::violation::Violation;
 
@@ -94,11 +95,9 @@ impl Channel {
 
     /// All messages of a frame, which is a part of `body`.
     fn handle_messages(&mut self, messages: &[u8], body: &Bytes, now: Instant) -> Result<(), Violation> {
-        let malformed = |error: Malformed| Violation::Message { reason: error.to_string() };
         let mut cursor = Cursor::new(messages);
         while !cursor.is_at_end() {
-            if let Some(notice) = Message::decode_notification(&mut cursor, now).map_err(malformed)? {
-                self.notification_came(notice, body)?;
+            if self.notifications_came(&mut cursor, body, now)? {
                 continue;
             }
             let message = Message::decode(&mut cursor, Some(now)).map_err(malformed)?;
@@ -107,23 +106,35 @@ impl Channel {
         Ok(())
     }
 
-    #[inline]
-    fn notification_came(
+    /// All notifications up to the next message of another kind; whether there were any.
+    fn notifications_came(
         &mut self,
-        (interest, circumstances, payload): Notice<'_>,
+        cursor: &mut Cursor<'_>,
         body: &Bytes,
-    ) -> Result<(), Violation> {
-        self.event_came(&circumstances, payload)?;
-        let payload = body.slice_ref(payload);
-        self.events.push_back(Event::Notification { interest, circumstances, payload });
-        Ok(())
+        now: Instant,
+    ) -> Result<bool, Violation> {
+        let all = cursor.rest();
+        let mut left = all.len();
+        let outcome = loop {
+            match Message::decode_notification(cursor, now) {
+                Ok(None) => break Ok(left < all.len()),
+                Ok(Some((_, circumstances, payload))) => {
+                    if let Err(violation) = self.event_came(&circumstances, payload) {
+                        break Err(violation);
+                    }
+                    left = cursor.rest().len();
+                }
+                Err(error) => break Err(malformed(error)),
+            }
+        };
+        // Those before one that breaks the protocol have come all the same.
+        let notices = body.slice_ref(&all[..all.len() - left]);
+        self.events.push_notices(Notices::new(notices, now));
+        outcome
     }
 
     fn handle_message(&mut self, message: Message<'_>, body: &Bytes) -> Result<(), Violation> {
         match message {
-            Message::Notify { to, circumstances, payload } => {
-                self.notification_came((to, circumstances, payload), body)?;
-            }
             Message::Request { call, to, circumstances, payload } => {
                 self.event_came(&circumstances, payload)?;
                 let limit = self.ends.limits.calls;
@@ -256,4 +267,8 @@ impl Channel {
             }
         }
     }
+}
+
+fn malformed(error: Malformed) -> Violation {
+    Violation::Message { reason: error.to_string() }
 }

@@ -4,6 +4,7 @@ use std::time::Instant;
 use bytes::Bytes;
 
 use super::arrivals::Arrivals;
+use super::came::{Came, CameQueue};
 use super::kept::Kept;
 use super::pace::Pace;
 use super::parts::Parts;
@@ -46,7 +47,7 @@ pub(crate) struct Channel {
     // What is under way in both directions.
     pub(super) calls: Calls,
     pub(super) tunnels: Tunnels,
-    pub(super) events: VecDeque<Event>,
+    pub(super) events: CameQueue,
 }
 
 /// Whom a channel is between, and what each is willing to hold.
@@ -123,7 +124,7 @@ impl Channel {
             grants: std::array::from_fn(|_| Grants::new(ends.limits.window)),
             calls: Calls::new(session),
             tunnels: Tunnels::new(session),
-            events: VecDeque::new(),
+            events: CameQueue::default(),
             ends,
         }
     }
@@ -135,7 +136,13 @@ impl Channel {
     /// What the program is to learn next.
     #[inline]
     pub(crate) fn poll_event(&mut self) -> Option<Event> {
-        self.events.pop_front()
+        self.events.pop_event()
+    }
+
+    /// The same, where notifications that came together are handed out together.
+    #[inline]
+    pub(crate) fn poll_came(&mut self) -> Option<Came> {
+        self.events.pop()
     }
 
     /// Something else that the program is to learn, after what came before.
@@ -179,7 +186,7 @@ impl Channel {
     pub(crate) fn shrink(&mut self) {
         self.kept.shrink();
         self.lanes.shrink();
-        self.events.shrink_to(0);
+        self.events.shrink();
         self.long.shrink_to(0);
     }
 }

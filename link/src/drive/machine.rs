@@ -1,5 +1,6 @@
 use std::time::Instant;
 
+use crate::channel::Came;
 use crate::closed::Closed;
 use crate::endpoint::Endpoint;
 use crate::event::Event;
@@ -29,7 +30,7 @@ pub(crate) trait Machine: Send + Unpin {
 }
 
 impl Machine for Endpoint {
-    type Event = Event;
+    type Event = Came;
 
     fn receive(&mut self, bytes: &[u8], now: Instant) {
         Self::receive(self, bytes, now);
@@ -40,8 +41,8 @@ impl Machine for Endpoint {
     }
 
     #[inline]
-    fn poll_event(&mut self) -> Option<Event> {
-        Self::poll_event(self)
+    fn poll_event(&mut self) -> Option<Came> {
+        self.poll_came()
     }
 
     fn next_timeout(&self) -> Option<Instant> {
@@ -72,9 +73,9 @@ impl Machine for Endpoint {
         Self::is_closed(self)
     }
 
-    fn end(event: &Event) -> Option<&Closed> {
-        match event {
-            Event::Closed(closed) => Some(closed),
+    fn end(came: &Came) -> Option<&Closed> {
+        match came {
+            Came::Event(Event::Closed(closed)) => Some(closed),
             _ => None,
         }
     }

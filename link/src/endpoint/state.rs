@@ -2,7 +2,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::channel::{Channel, Ends};
+use crate::channel::{Came, Channel, Ends};
 use crate::connection::Connection;
 use crate::event::Event;
 use crate::handshake::{Expected, Peer};
@@ -157,6 +157,20 @@ impl Endpoint {
             let event = self.channel.poll_event()?;
             if let Some(event) = sift(event, &self.offered, &mut self.channel) {
                 return Some(event);
+            }
+        }
+    }
+
+    /// The same, where notifications that came together are handed out together: also those that are not consumed here.
+    #[inline]
+    pub(crate) fn poll_came(&mut self) -> Option<Came> {
+        loop {
+            let event = match self.channel.poll_came()? {
+                Came::Event(event) => event,
+                notices => return Some(notices),
+            };
+            if let Some(event) = sift(event, &self.offered, &mut self.channel) {
+                return Some(Came::Event(event));
             }
         }
     }
