@@ -41,7 +41,7 @@
 //! |---|---|
 //! | [`event`] | the event kinds, their derives, identity, failures, codecs |
 //! | [`router`] | routes, inboxes, requests, tunnels, subscriptions, dead letters |
-//! | [`worker`] | the `Worker` trait and pools of tasks, threads, processes and commands |
+//! | [`mod@worker`] | the `Worker` trait and pools of tasks, threads, processes and commands |
 //! | [`mod@manager`] | `#[manager]`, the `Manager` trait and the loops that run managers |
 //! | [`scheduler`] | events at set times: delays, intervals, cron, durable if asked for |
 //! | [`kvstore`] | a store of keys, with watches, expiry and durability |

@@ -73,3 +73,18 @@ pub(crate) fn spin(size: usize, steps: u64, count: u64) -> Outcome<Duration> {
         ask(&pool, 2 * size, count, job, |_, _| true).await
     })
 }
+
+/// From nothing to the first answer, one pool after the other.
+pub(crate) fn ready(count: u64) -> Outcome<Duration> {
+    runtime(1)?.block_on(async {
+        let mut took = Duration::ZERO;
+        for number in 0..count {
+            let begun = Instant::now();
+            let pool = start::<Echoer>(1, 1)?;
+            pool.request(Echo::new(number)).await?;
+            took += begun.elapsed();
+            let _ = pool.stop(tokio::time::Instant::now() + Duration::from_secs(5)).await;
+        }
+        Ok(took)
+    })
+}

@@ -151,3 +151,18 @@ pub(crate) fn large(length: usize, count: u64) -> Outcome<Duration> {
     child.wait()?;
     Ok(took)
 }
+
+/// From nothing to the first answer.
+pub(crate) fn ready(count: u64) -> Outcome<Duration> {
+    let mut took = Duration::ZERO;
+    for _ in 0..count {
+        let begun = Instant::now();
+        let (mut child, socket) = start("echo")?;
+        let mut frames = Frames::new(socket);
+        run(&mut frames, 1, 1)?;
+        took += begun.elapsed();
+        drop(frames);
+        child.wait()?;
+    }
+    Ok(took)
+}

@@ -71,6 +71,14 @@ pub(crate) fn run(arguments: &[String]) -> Outcome<()> {
             )?;
         }
     }
+    if is_wanted("process-start") {
+        let times = count(50.0);
+        let contenders: Vec<(&str, Run<'_>)> = vec![
+            ("raw socket", Box::new(move || raw::ready(times))),
+            ("edri", Box::new(move || pool::ready(times))),
+        ];
+        compare("from the start of a process to its first answer", rounds, times, contenders)?;
+    }
     if is_wanted("process-scaling") {
         let steps = calibrate();
         let times = count(1_000.0);

@@ -113,6 +113,10 @@ impl Carrier {
 
     /// As [`moves`](Self::moves).
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.endpoint.is_closed() && self.is_flushed() {
+            // Its own last word was written, and it has ended by that: nothing else will tell.
+            return Poll::Ready(());
+        }
         let wrote = self.poll_write(cx);
         let read = self.poll_read(cx);
         if wrote.is_ready() || read.is_ready() {

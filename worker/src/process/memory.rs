@@ -18,25 +18,37 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use bytes::Bytes;
-use memmap2::Mmap;
+use memmap2::{Mmap, MmapOptions};
 use parking_lot::Mutex;
 use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, fcntl_get_seals, fstat, memfd_create};
 
 /// Shorter stretches go through the socket: to share them would cost more than to copy them.
 pub(super) const LEAST: usize = 64 * 1024;
 
-/// Memory that other processes may have, too.
-pub(super) struct Segment {
+/// Memory that other processes may have, too; its owners share one mapping of it.
+pub(super) struct Segment(Arc<Mapped>);
+
+struct Mapped {
     map: Mmap,
     /// By what it goes on to others; none where there are enough open already.
     file: Option<Arc<OwnedFd>>,
+    which: Which,
 }
 
-/// Those of this process, by where they begin: with where they end, and their files.
-static SEGMENTS: Mutex<BTreeMap<usize, (usize, Arc<OwnedFd>)>> = Mutex::new(BTreeMap::new());
+/// Which file it is, among those that there are: its device and its number there.
+type Which = (u64, u64);
+
+/// The memory of this process that others may have.
+struct Known {
+    /// By where it begins: where it ends, and its file.
+    by_address: BTreeMap<usize, (usize, Arc<OwnedFd>)>,
+    by_file: BTreeMap<Which, Weak<Mapped>>,
+}
+
+static KNOWN: Mutex<Known> = Mutex::new(Known { by_address: BTreeMap::new(), by_file: BTreeMap::new() });
 /// So many are kept open, so that what has come by them goes on without being copied.
 const KEPT: usize = 128;
 
@@ -44,7 +56,7 @@ const SEALS: SealFlags =
     SealFlags::SEAL.union(SealFlags::SHRINK).union(SealFlags::GROW).union(SealFlags::WRITE);
 
 impl Segment {
-    /// What is in a file that came from another process.
+    /// What is in a file that came from another process. Where this process has it already, that is what it is.
     ///
     /// # Errors
     /// It is not sealed, or cannot be mapped.
@@ -54,35 +66,53 @@ impl Segment {
         if !seals.contains(SEALS) {
             return Err(wrong("expected memory that nobody can change"));
         }
-        if fstat(&file)?.st_size <= 0 {
+        let status = fstat(&file)?;
+        if status.st_size <= 0 {
             return Err(wrong("expected memory with something in it"));
         }
-        // SAFETY: it is sealed against whatever would change it: see the top of this file.
-        let map = unsafe { Mmap::map(&file)? };
-        Ok(Bytes::from_owner(Self::keep(map, Arc::new(file))))
+        let which = (status.st_dev, status.st_ino);
+        let known = KNOWN.lock().by_file.get(&which).and_then(Weak::upgrade);
+        let mapped = match known {
+            Some(known) => known,
+            None => {
+                // SAFETY: it is sealed against whatever would change it: see the top of this file.
+                let map = unsafe { MmapOptions::new().populate().map(&file)? };
+                Mapped::note(map, Arc::new(file), which)
+            }
+        };
+        Ok(Bytes::from_owner(Self(mapped)))
     }
+}
 
-    fn keep(map: Mmap, file: Arc<OwnedFd>) -> Self {
-        let mut segments = SEGMENTS.lock();
-        let is_kept = segments.len() < KEPT;
+impl Mapped {
+    fn note(map: Mmap, file: Arc<OwnedFd>, which: Which) -> Arc<Self> {
+        let mut known = KNOWN.lock();
+        let is_kept = known.by_address.len() < KEPT;
         if is_kept {
             let range = map.as_ptr_range();
-            segments.insert(range.start.addr(), (range.end.addr(), Arc::clone(&file)));
+            known.by_address.insert(range.start.addr(), (range.end.addr(), Arc::clone(&file)));
         }
-        Self { map, file: is_kept.then_some(file) }
+        let mapped = Arc::new(Self { map, file: is_kept.then_some(file), which });
+        known.by_file.insert(which, Arc::downgrade(&mapped));
+        mapped
     }
 }
 
 impl AsRef<[u8]> for Segment {
     fn as_ref(&self) -> &[u8] {
-        &self.map
+        &self.0.map
     }
 }
 
-impl Drop for Segment {
+impl Drop for Mapped {
     fn drop(&mut self) {
+        let mut known = KNOWN.lock();
         if self.file.is_some() {
-            SEGMENTS.lock().remove(&self.map.as_ptr().addr());
+            known.by_address.remove(&self.map.as_ptr().addr());
+        }
+        // It may have been mapped anew since nobody has had this one any more.
+        if known.by_file.get(&self.which).is_some_and(|known| std::ptr::eq(known.as_ptr(), self)) {
+            known.by_file.remove(&self.which);
         }
     }
 }
@@ -98,8 +128,8 @@ pub(super) struct Stretch {
 /// The file in which these bytes are already, if they have come in one.
 pub(super) fn is_shared(bytes: &[u8]) -> Option<Stretch> {
     let range = bytes.as_ptr_range();
-    let segments = SEGMENTS.lock();
-    let (start, (end, file)) = segments.range(..=range.start.addr()).next_back()?;
+    let known = KNOWN.lock();
+    let (start, (end, file)) = known.by_address.range(..=range.start.addr()).next_back()?;
     let from = range.start.addr() - start;
     (range.end.addr() <= *end).then(|| Stretch { file: Arc::clone(file), from: from as u64 })
 }
@@ -158,10 +188,11 @@ mod tests {
         assert!(is_shared(&bytes).is_none());
         let other = Segment::of(stretch.file.try_clone().unwrap()).unwrap();
         assert!(other.slice(70_000..140_000) == part);
+        assert_eq!(other[70_000..].as_ptr(), part.as_ptr(), "it is mapped once");
         assert!(share(&[]).unwrap().is_empty());
         // More than are kept open are there all the same.
         let many: Vec<_> = (0..KEPT + 10).map(|_| share(&[1; 10]).unwrap()).collect();
-        assert!(SEGMENTS.lock().len() <= KEPT);
+        assert!(KNOWN.lock().by_address.len() <= KEPT);
         drop(many);
     }
 

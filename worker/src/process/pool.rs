@@ -58,6 +58,23 @@ impl Pool<()> {
     /// # Ok(())
     /// # }
     /// ```
+    ///
+    /// A worker that its process would not find does not compile:
+    ///
+    /// ```compile_fail,E0277
+    /// # use edri_event::{Failure, Request};
+    /// # use edri_worker::{Pool, Worker, WorkerContext};
+    /// # use serde::{Deserialize, Serialize};
+    /// # #[derive(Request, Serialize, Deserialize)] #[request(response = usize, shareable)] struct CountWords(String);
+    /// struct Counter;
+    ///
+    /// impl Worker for Counter {
+    ///     type Job = CountWords;
+    ///     # async fn run(&mut self, job: CountWords, _: &WorkerContext) -> Result<usize, Failure> { Ok(job.0.len()) }
+    /// }
+    ///
+    /// let _counters = Pool::processes::<Counter>(4);
+    /// ```
     pub fn processes<W: ProcessWorker>(size: usize) -> ProcessPool<W> {
         const {
             assert!(
