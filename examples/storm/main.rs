@@ -94,7 +94,7 @@ fn connector(address: &str, name: &str) -> Connector {
     Connector::to_switch([address])
         .name(name)
         .heartbeat(Duration::from_millis(500))
-        .rejoin(Duration::from_secs(5))
+        .rejoin(Duration::from_secs(10))
 }
 
 async fn storm(arguments: Arguments) -> Result<ExitCode, Box<dyn Error>> {
