@@ -83,6 +83,8 @@ mod connection;
 mod drive;
 mod endpoint;
 mod event;
+#[cfg(any(test, fuzzing))]
+mod fuzz;
 mod guest;
 mod handshake;
 mod interest;
@@ -120,3 +122,18 @@ pub use tunnel::TunnelId;
 pub use wire::{
     Consumer, Identity, Interest, Limits, Mismatch, Peer, Refusal, Refused, Role, Schema, Token, VERSION,
 };
+
+/// What `fuzz/` feeds.
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod __fuzzing {
+    /// A stream of frames.
+    pub fn frames(bytes: &[u8]) {
+        crate::fuzz::frames(bytes);
+    }
+
+    /// What the other end says from its first byte on.
+    pub fn handshake(bytes: &[u8]) {
+        crate::fuzz::handshake(bytes);
+    }
+}
