@@ -18,6 +18,13 @@ impl Tick {
     }
 }
 
+/// The same for guests: one who leaves while nobody can hear it may stop those who send what it wants, and these are others.
+#[derive(Notification, Clone, Serialize, Deserialize)]
+#[notification(name = "storm::Drop", shareable)]
+pub(crate) struct Drop {
+    pub(crate) number: u64,
+}
+
 /// Asks for twice the number.
 #[derive(Request, Clone, Serialize, Deserialize)]
 #[request(name = "storm::Double", response = u64, policy = "round_robin", shareable)]

@@ -23,6 +23,7 @@ use std::error::Error;
 use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use clap::{Parser, Subcommand};
@@ -53,6 +54,9 @@ struct Arguments {
     /// How many consumers there are
     #[arg(long, default_value_t = 2)]
     consumers: usize,
+    /// How many join and leave, one after the other, each second
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(0..=10))]
+    guests: u64,
     /// The same faults in the same order
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -89,16 +93,16 @@ async fn main() -> Result<ExitCode, Box<dyn Error>> {
 }
 
 /// A connector that notices within a second and a half that nothing comes any more. A guest who leaves while nobody can hear
-/// it is given up after some seconds; as long as that, the producer may have to wait for it.
+/// it is given up after some seconds; as long as that, those who send what it wants may have to wait for it.
 fn connector(address: &str, name: &str) -> Connector {
     Connector::to_switch([address])
         .name(name)
         .heartbeat(Duration::from_millis(500))
-        .rejoin(Duration::from_secs(5))
+        .rejoin(Duration::from_secs(10))
 }
 
 async fn storm(arguments: Arguments) -> Result<ExitCode, Box<dyn Error>> {
-    let Arguments { seconds, rate, kill_every, consumers, seed, .. } = arguments;
+    let Arguments { seconds, rate, kill_every, consumers, guests, seed, .. } = arguments;
     let hub = Hub::start().await?;
     let switch = hub.address();
     let near = Proxy::start(switch).await?;
@@ -123,19 +127,32 @@ async fn storm(arguments: Arguments) -> Result<ExitCode, Box<dyn Error>> {
     sleep(Duration::from_millis(500)).await;
 
     let (over, storm) = watch::channel(false);
-    let sending = tokio::spawn(send(router.clone(), rate, storm.clone()));
+    let sent = Arc::new(AtomicU64::new(0));
+    let sending = tokio::spawn(send(router.clone(), rate, Arc::clone(&sent), storm.clone()));
+    let dripping = tokio::spawn(guests::drip(router.clone(), storm.clone()));
     let asking = tokio::spawn(ask(router.clone(), storm.clone()));
-    let visiting = tokio::spawn(guests::visit(switch, storm.clone()));
+    let visiting = tokio::spawn(guests::visit(switch, guests, storm.clone()));
     let lines = Lines::new(proxies, seed);
     let blowing = tokio::spawn(lines.blow(storm.clone()));
     let killing = tokio::spawn(hub.die_every(Duration::from_millis(kill_every), storm));
 
-    sleep(Duration::from_secs(seconds)).await;
+    let mut before = 0;
+    for second in 1..=seconds {
+        sleep(Duration::from_secs(1)).await;
+        let now = sent.load(Ordering::Relaxed);
+        println!(
+            "second {second}: {} events, {} routers to be reached",
+            now - before,
+            connections.routers().len()
+        );
+        before = now;
+    }
     over.send_replace(true);
     let (hub, kills) = killing.await??;
     let (lines, faults) = blowing.await?;
     let asked = timeout(CALM, asking).await.map_err(|_| "a request has no answer")??;
     let sent = timeout(CALM, sending).await.map_err(|_| "the producer is stuck")??;
+    timeout(CALM, dripping).await.map_err(|_| "who sends to guests is stuck")??;
     let guests = timeout(CALM, visiting).await.map_err(|_| "a guest does not come home")???;
 
     println!("{kills} switches were killed, {faults} other faults");
@@ -166,7 +183,7 @@ async fn storm(arguments: Arguments) -> Result<ExitCode, Box<dyn Error>> {
 }
 
 /// Sends until the storm is over; how many.
-async fn send(router: Router, rate: u64, storm: watch::Receiver<bool>) -> u64 {
+async fn send(router: Router, rate: u64, counts: Arc<AtomicU64>, storm: watch::Receiver<bool>) -> u64 {
     let mut turns = interval(Duration::from_millis(1));
     turns.set_missed_tick_behavior(MissedTickBehavior::Burst);
     let (began, mut sent) = (Instant::now(), 0);
@@ -175,7 +192,10 @@ async fn send(router: Router, rate: u64, storm: watch::Receiver<bool>) -> u64 {
         let due = began.elapsed().as_micros() as u64 * rate / 1_000_000;
         while sent < due && !*storm.borrow() {
             match router.notify(Tick::new(sent)).await {
-                Ok(_) => sent += 1,
+                Ok(_) => {
+                    sent += 1;
+                    counts.store(sent, Ordering::Relaxed);
+                }
                 Err(error) => panic!("the policy is to wait: {error}"),
             }
         }

@@ -48,6 +48,10 @@ struct Running {
     tasks: JoinSet<()>,
 }
 
+/// A connection that has stayed up for so long makes the pauses short again: a switch that is started anew every few seconds
+/// finds its routers there.
+const SETTLED: Duration = Duration::from_secs(1);
+
 /// A link that has ended is begun anew after so long, and longer and longer while that is of no use.
 const AGAIN: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(30));
 
@@ -252,7 +256,7 @@ async fn keep_connected(desk: Desk, to: To, settings: JoinSettings) {
             #[cfg(feature = "tls")]
             tls: settings.tls.clone(),
         };
-        let dialer = Dialer::new(wire, settings.addresses.iter().cloned());
+        let dialer = Dialer::new(wire, settings.addresses.iter().cloned()).settled(SETTLED);
         let link = settings.link(&desk.router);
         let began = tokio::time::Instant::now();
         let closed = match to {
