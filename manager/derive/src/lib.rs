@@ -185,7 +185,9 @@ pub fn manager(options: TokenStream, item: TokenStream) -> TokenStream {
 /// impl Worker for Hasher {
 ///     type Job = HashFile;
 ///
-///     async fn run(&mut self, job: HashFile, cx: &WorkerContext) -> Result<[u8; 32], Failure> { … }
+///     async fn run(&mut self, job: HashFile, cx: &WorkerContext) -> Result<[u8; 32], Failure> {
+///         // …
+///     }
 /// }
 /// ```
 #[proc_macro_attribute]
