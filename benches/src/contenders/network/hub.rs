@@ -27,7 +27,7 @@ impl Hub {
             .args(["--switch-child"])
             .stdout(Stdio::piped())
             .spawn()
-            .expect("this program can be started once more");
+            .expect("the program edri-benches is built");
         let mut address = String::new();
         let said = child.stdout.take().expect("it has a pipe");
         BufReader::new(said).read_line(&mut address).expect("it says where it listens");
@@ -64,7 +64,7 @@ impl Drop for Hub {
     }
 }
 
-/// Tests are another program than the one that can be a switch.
+/// Tests are another program than the one that can be a switch, which cargo builds before them for `tests/command.rs`.
 fn program() -> std::path::PathBuf {
     let this = env::current_exe().expect("this program has a path");
     let tested = this.parent().is_some_and(|folder| folder.ends_with("deps"));
