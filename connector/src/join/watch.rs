@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use edri_event::RouterId;
-use edri_link::{Closed, Link, LinkStatus, Network, NetworkStatus, Standing};
+use edri_link::{Closed, Link, LinkStatus, Network, NetworkStatus, Standing, Watch};
 use edri_router::Router;
 use tokio::sync::watch;
 
@@ -34,47 +34,30 @@ impl Desk {
 
     /// Watches a link with another router until it has ended, which it does in order when the connector is to stop.
     pub(super) async fn watch_link(&self, link: Link) -> Closed {
-        let mut watching = link.watch();
-        let mut told = Told::default();
-        let mut closes = false;
-        let mut status = watching.current();
-        loop {
-            let view = View::of_link(&status);
-            if let Some(closed) = self.look(view, &mut told).await {
-                return closed;
-            }
-            tokio::select! {
-                changed = watching.changed() => match changed {
-                    Some(changed) => status = changed,
-                    None => status.standing = Standing::Closed(vanished()),
-                },
-                () = self.stopping(), if !closes => {
-                    closes = true;
-                    link.close();
-                }
-            }
-        }
+        self.watch(link.watch(), || link.close()).await
     }
 
     /// The same for a membership in a network.
     pub(super) async fn watch_network(&self, network: Network) -> Closed {
-        let mut watching = network.watch();
+        self.watch(network.watch(), || network.close()).await
+    }
+
+    async fn watch<S: Watched>(&self, mut watching: Watch<S>, close: impl Fn()) -> Closed {
         let mut told = Told::default();
         let mut closes = false;
         let mut status = watching.current();
         loop {
-            let view = View::of_network(&status);
-            if let Some(closed) = self.look(view, &mut told).await {
+            if let Some(closed) = self.look(status.view(), &mut told).await {
                 return closed;
             }
             tokio::select! {
                 changed = watching.changed() => match changed {
                     Some(changed) => status = changed,
-                    None => status.standing = Standing::Closed(vanished()),
+                    None => *status.standing() = Standing::Closed(vanished()),
                 },
                 () = self.stopping(), if !closes => {
                     closes = true;
-                    network.close();
+                    close();
                 }
             }
         }
@@ -133,23 +116,41 @@ struct View {
     closed: Option<Closed>,
 }
 
-impl View {
-    fn of_link(status: &LinkStatus) -> Self {
-        let peer = status.peer.as_ref().map(|peer| Neighbour::new(peer, NeighbourKind::Router));
-        let view = Self::of(&status.standing, peer, status.trouble.as_deref(), status.informed);
-        Self { gone: "it was started anew".to_owned(), ..view }.or_closed()
+/// What can be watched.
+trait Watched: Clone {
+    fn standing(&mut self) -> &mut Standing;
+    fn view(&self) -> View;
+}
+
+impl Watched for LinkStatus {
+    fn standing(&mut self) -> &mut Standing {
+        &mut self.standing
     }
 
-    fn of_network(status: &NetworkStatus) -> Self {
-        let switch = status.switch.as_ref().map(|switch| Neighbour::new(switch, NeighbourKind::Switch));
-        let mut view = Self::of(&status.standing, switch, status.trouble.as_deref(), status.informed);
-        view.there.extend(status.members.values().map(|member| {
+    fn view(&self) -> View {
+        let peer = self.peer.as_ref().map(|peer| Neighbour::new(peer, NeighbourKind::Router));
+        let view = View::of(&self.standing, peer, self.trouble.as_deref(), self.informed);
+        View { gone: "it was started anew".to_owned(), ..view }.or_closed()
+    }
+}
+
+impl Watched for NetworkStatus {
+    fn standing(&mut self) -> &mut Standing {
+        &mut self.standing
+    }
+
+    fn view(&self) -> View {
+        let switch = self.switch.as_ref().map(|switch| Neighbour::new(switch, NeighbourKind::Switch));
+        let mut view = View::of(&self.standing, switch, self.trouble.as_deref(), self.informed);
+        view.there.extend(self.members.values().map(|member| {
             let away = member.is_away.then(|| "it is not in its network for now".to_owned());
             (Neighbour::new(&member.peer, NeighbourKind::Router), away)
         }));
-        Self { gone: "it is not in the network any more".to_owned(), ..view }.or_closed()
+        View { gone: "it is not in the network any more".to_owned(), ..view }.or_closed()
     }
+}
 
+impl View {
     fn of(standing: &Standing, end: Option<Neighbour>, trouble: Option<&str>, informed: bool) -> Self {
         let (lost, closed) = match standing {
             Standing::Suspended { reason } => (Some(reason.clone()), None),
