@@ -8,6 +8,7 @@
 //! at_hand    a job in the hands of a worker: answered, tried again, or given up
 //! flight     one that was sent to its process and not answered, and the watch over it
 //! seats      where jobs at hand are measured
+//! times      what is due in a life without anybody telling
 //! standing   how the pool stands: workers alive, and its breaker
 //! breaker    when no further worker is started for a while
 //! control    what may be asked of a running pool: new workers from the program as it is now
@@ -28,15 +29,17 @@ mod policy;
 mod seats;
 mod slot;
 mod standing;
+mod times;
 
 pub(crate) use at_hand::AtHand;
 pub use control::{PoolControl, ReloadError};
 pub(crate) use control::{Reload, Replaceable};
 pub(crate) use crew::{Crew, Taken};
 pub(crate) use flight::{Flight, Patience, Watched, Watching};
-pub(crate) use life::{Begun, End, How, LifeContext, Lives, STEADY, Stage};
+pub(crate) use life::{Begun, End, How, LifeContext, Lives, Stage};
 pub use news::{CrashLoop, CrashLoopOver, WorkerLost};
 pub(crate) use policy::Policy;
 pub(crate) use seats::Seats;
 pub(crate) use slot::Slot;
 pub(crate) use standing::{Alive, Standing};
+pub(crate) use times::{Due, Times};

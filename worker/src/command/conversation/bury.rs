@@ -60,10 +60,10 @@ impl<R: Request> Conversation<R> {
         let death = WorkerDeath::new(self.life.worker.to_string(), cause, self.stderr.last_words().await);
         drop(self.alive);
         for (_, flight) in self.flights {
-            if self.asked { flight.job.cut() } else { flight.job.lose(&death) }
+            if self.times.was_asked() { flight.job.cut() } else { flight.job.lose(&death) }
         }
-        let how = if self.asked { How::Retired } else { How::Died(death) };
-        End { how, was_of_use: self.was_of_use }
+        let how = if self.times.was_asked() { How::Retired } else { How::Died(death) };
+        End { how, was_of_use: self.times.was_of_use() }
     }
 
     /// What the process has written before it ended, or was.

@@ -64,6 +64,7 @@ impl<R: Request> Conversation<R> {
             }
             Said::Ready(ready) => {
                 self.ready = Some(ready);
+                self.times.note_ready();
                 self.alive.set_room(self.room());
                 if !self.retiring {
                     self.life.stage.send_replace(Stage::Up);

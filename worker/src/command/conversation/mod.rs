@@ -13,7 +13,6 @@ mod see;
 use std::collections::BTreeMap;
 use std::future::pending;
 use std::sync::Arc;
-use std::time::Duration;
 
 use edri_event::{Failure, Request};
 use edri_router::{Context, RequestError};
@@ -27,7 +26,7 @@ use super::notes::Publishing;
 use super::outgoing::Outgoing;
 use super::protocol::{JobLine, Ready};
 use crate::child::{Ends, Lines, Overlong, Process, Speaking, Voice, fill, speak};
-use crate::crew::{Alive, AtHand, End, Flight, LifeContext, Patience, STEADY, Stage, Taken, Watching};
+use crate::crew::{Alive, AtHand, Due, End, Flight, LifeContext, Patience, Stage, Taken, Times, Watching};
 use crate::leftovers::Closing;
 
 /// One worker that speaks in lines, from where its process was started to its burial.
@@ -50,9 +49,7 @@ pub(super) struct Conversation<R: Request> {
     publishing: Option<Publishing>,
     /// What it has said of itself.
     ready: Option<Ready>,
-    born: Instant,
     answered: u64,
-    was_of_use: bool,
     /// Lines in a row that could not be read.
     unreadable: u32,
     /// Lines that could not be read, and may have been the answer to any of several jobs.
@@ -62,12 +59,7 @@ pub(super) struct Conversation<R: Request> {
     retiring: bool,
     /// There will be no more jobs.
     no_more: bool,
-    /// When it is ended though it still has jobs, since others of them are lost.
-    condemned: Option<Instant>,
-    /// When it is asked to end though it still has jobs, since the pool has to.
-    to_be_asked: Option<Instant>,
-    /// It was.
-    asked: bool,
+    times: Times,
 }
 
 /// Why a conversation ends.
@@ -84,8 +76,6 @@ enum Fate {
     Babbled,
 }
 
-/// How soon a worker that is not ready looks again whether it is still needed, when its pool is closed.
-const LOOK_AGAIN: Duration = Duration::from_millis(50);
 impl<R: Request> Conversation<R> {
     pub(super) fn new(work: Arc<LineWorkers<R>>, life: LifeContext, process: Process, ends: Ends) -> Self {
         let crew = &work.crew;
@@ -108,17 +98,13 @@ impl<R: Request> Conversation<R> {
             next_id: 1,
             publishing: None,
             ready: None,
-            born: Instant::now(),
             answered: 0,
-            was_of_use: false,
             unreadable: 0,
             unattributed: 0,
             suspicion: String::new(),
             retiring: false,
             no_more: false,
-            condemned: None,
-            to_be_asked: None,
-            asked: false,
+            times: Times::begin(&crew.policy, crew.policy.ready_within.is_none()),
             work,
             life,
         }
@@ -133,19 +119,18 @@ impl<R: Request> Conversation<R> {
     async fn talk(&mut self) -> Fate {
         let work = Arc::clone(&self.work);
         let mut closing = work.crew.closing.clone();
-        self.heed(*closing.borrow_and_update());
+        self.times.heed(*closing.borrow_and_update());
         loop {
             if let Some(fate) = self.hear() {
                 return fate;
             }
             // One that is not ready does not hear from the inbox that there is nothing left to do.
             let is_closed = *closing.borrow() != Closing::Open;
-            self.no_more |= is_closed && !self.is_ready() && work.crew.is_done();
+            self.no_more |= is_closed && !self.times.is_ready() && work.crew.is_done();
             if self.flights.is_empty() && (self.retiring || self.no_more) {
                 return Fate::InOrder;
             }
-            let look_again = (is_closed && !self.is_ready()).then(|| Instant::now() + LOOK_AGAIN);
-            let (takes, alarm) = (self.takes_jobs(), self.alarm().into_iter().chain(look_again).min());
+            let (takes, alarm) = (self.takes_jobs(), self.times.alarm(is_closed));
             tokio::select! {
                 read = fill(&self.stdout, &mut self.lines), if self.publishing.is_none() => {
                     if !matches!(read, Ok(1..)) {
@@ -174,18 +159,14 @@ impl<R: Request> Conversation<R> {
                     }
                 }
                 Ok(()) = self.life.retire.changed() => self.retire(),
-                Ok(()) = closing.changed() => self.heed(*closing.borrow_and_update()),
+                Ok(()) = closing.changed() => self.times.heed(*closing.borrow_and_update()),
             }
         }
     }
 
     fn takes_jobs(&self) -> bool {
-        let is_open = !self.retiring && !self.no_more && !self.asked;
-        self.is_ready() && is_open && self.flights.len() < self.room() && self.stdin.has_room()
-    }
-
-    fn is_ready(&self) -> bool {
-        self.ready.is_some() || self.work.crew.policy.ready_within.is_none()
+        let is_open = !self.retiring && !self.no_more && !self.times.was_asked();
+        self.times.is_ready() && is_open && self.flights.len() < self.room() && self.stdin.has_room()
     }
 
     /// How many jobs it takes at a time.
@@ -199,48 +180,24 @@ impl<R: Request> Conversation<R> {
         self.life.stage.send_replace(Stage::Retiring);
     }
 
-    /// The pool is closed, or has to end by a certain time: then the worker is asked to before that.
-    fn heed(&mut self, closing: Closing) {
-        if let Closing::Until(deadline) = closing {
-            let now = Instant::now();
-            let kept = self.work.crew.policy.grace.min(deadline.saturating_duration_since(now) / 4);
-            self.to_be_asked = deadline.checked_sub(kept);
-        }
-    }
-
-    /// When something is due that nobody tells.
-    fn alarm(&self) -> Option<Instant> {
-        let ready = self.ready_by();
-        let steady = (!self.was_of_use).then(|| self.born + STEADY);
-        let asked = self.to_be_asked.filter(|_| !self.asked);
-        [ready, steady, asked, self.condemned].into_iter().flatten().min()
-    }
-
-    fn ready_by(&self) -> Option<Instant> {
-        let within = self.work.crew.policy.ready_within.filter(|_| self.ready.is_none())?;
-        Some(self.born + within)
-    }
-
     fn rouse(&mut self, now: Instant) -> Option<Fate> {
-        let is_due = |time: Option<Instant>| time.is_some_and(|time| time <= now);
-        if is_due(self.ready_by()) {
-            return Some(Fate::NotReady);
-        }
-        if is_due(self.condemned) {
-            return Some(Fate::Overdue);
-        }
-        if is_due(self.to_be_asked) && !self.asked {
-            self.asked = true;
-            self.process.terminate();
-        }
-        if now >= self.born + STEADY {
-            self.note_use();
+        match self.times.due(now) {
+            Due::NotReady => return Some(Fate::NotReady),
+            Due::Overdue => return Some(Fate::Overdue),
+            Due::Living { ask, steady } => {
+                if ask {
+                    self.process.terminate();
+                }
+                if steady {
+                    self.note_use();
+                }
+            }
         }
         None
     }
 
     fn note_use(&mut self) {
-        self.was_of_use = true;
+        self.times.note_use();
         self.work.crew.note_use();
     }
 
@@ -271,7 +228,7 @@ impl<R: Request> Conversation<R> {
 
     /// Whether it is at nothing any more but jobs that it does not leave.
     fn is_lost(&self) -> bool {
-        self.condemned.is_some() && self.flights.values().all(|flight| flight.patience == Patience::Lost)
+        self.times.is_condemned() && self.flights.values().all(|flight| flight.patience == Patience::Lost)
     }
 }
 

@@ -8,7 +8,7 @@ use crate::crew::{Patience, Watched};
 impl<R: Request> Conversation<R> {
     /// What has become of a job in the meantime.
     pub(super) fn see(&mut self, watched: Watched<u64>) -> Option<Fate> {
-        let (grace, cancel_grace) = (self.work.crew.policy.grace, self.work.crew.policy.cancel_grace);
+        let cancel_grace = self.work.crew.policy.cancel_grace;
         let (Watched::GoneAway(id) | Watched::Late(id) | Watched::Lost(id)) = watched else { return None };
         let flight = self.flights.get_mut(&id)?;
         if !flight.told && self.ready.is_some_and(|ready| ready.cancel) {
@@ -21,7 +21,7 @@ impl<R: Request> Conversation<R> {
             Watched::Late(_) => self.watches.push(flight.be_late(id, Instant::now(), cancel_grace)),
             Watched::Lost(_) => {
                 flight.patience = Patience::Lost;
-                self.condemned.get_or_insert_with(|| Instant::now() + grace);
+                self.times.condemn();
                 if self.is_lost() {
                     return Some(Fate::Overdue);
                 }

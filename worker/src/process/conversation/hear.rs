@@ -55,6 +55,7 @@ impl<R: Request> Conversation<R> {
             )));
         }
         self.jobs_to = Some(interest);
+        self.times.note_ready();
         self.alive.set_room(self.work.jobs);
         self.work.image.is_up(self.life.begun);
         if !self.retiring {
@@ -70,7 +71,7 @@ impl<R: Request> Conversation<R> {
         }
         let (_, flight) = self.flights.remove(&call)?;
         match outcome {
-            Err(AnswerError::Cancelled) if self.asked => flight.job.cut(),
+            Err(AnswerError::Cancelled) if self.times.was_asked() => flight.job.cut(),
             outcome => flight.job.answer(outcome.map_err(|error| told::<R>(error)).and_then(|response| {
                 let Unpacked { bytes, elsewhere } = self.carrier.unpack(response).map_err(malformed)?;
                 caught_now(|| {

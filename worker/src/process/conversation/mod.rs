@@ -13,7 +13,6 @@ mod see;
 use std::collections::HashMap;
 use std::future::pending;
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 use edri_event::{Failure, Priority, Request};
@@ -27,7 +26,7 @@ use super::carrier::Carrier;
 use super::lives::{Begun, ProcessLives};
 use super::parcel::Parcel;
 use crate::child::{Process, Speaking, Stream, Voice, speak_of};
-use crate::crew::{Alive, AtHand, End, Flight, LifeContext, Patience, STEADY, Stage, Taken, Watching};
+use crate::crew::{Alive, AtHand, Due, End, Flight, LifeContext, Patience, Stage, Taken, Times, Watching};
 use crate::leftovers::Closing;
 
 pub(super) struct Conversation<R: Request> {
@@ -49,18 +48,11 @@ pub(super) struct Conversation<R: Request> {
     cancels_to: Option<Interest>,
     /// Jobs that are not wanted any more, of which it could not be told yet.
     untold: Vec<u64>,
-    born: Instant,
     answered: u64,
-    was_of_use: bool,
     retiring: bool,
     /// There will be no more jobs.
     no_more: bool,
-    /// When it is ended though it still has jobs, since others of them are lost.
-    condemned: Option<Instant>,
-    /// When it is asked to end though it still has jobs, since the pool has to.
-    to_be_asked: Option<Instant>,
-    /// It was.
-    asked: bool,
+    times: Times,
 }
 
 /// Why a conversation ends.
@@ -77,9 +69,6 @@ enum Fate {
     Misfit(String),
     Overdue,
 }
-
-/// How soon a worker that is not ready looks again whether it is still needed, when its pool is closed.
-const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
 impl<R: Request> Conversation<R> {
     pub(super) fn new(work: Arc<ProcessLives<R>>, life: LifeContext, begun: Begun) -> Self {
@@ -101,14 +90,10 @@ impl<R: Request> Conversation<R> {
             jobs_to: None,
             cancels_to: None,
             untold: Vec::new(),
-            born: Instant::now(),
             answered: 0,
-            was_of_use: false,
             retiring: false,
             no_more: false,
-            condemned: None,
-            to_be_asked: None,
-            asked: false,
+            times: Times::begin(&crew.policy, false),
             work,
             life,
         }
@@ -123,21 +108,20 @@ impl<R: Request> Conversation<R> {
     async fn talk(&mut self) -> Fate {
         let work = Arc::clone(&self.work);
         let mut closing = work.crew.closing.clone();
-        self.heed(*closing.borrow_and_update());
+        self.times.heed(*closing.borrow_and_update());
         loop {
             if let Some(fate) = self.hear() {
                 return fate;
             }
             // One that is not ready does not hear from the inbox that there is nothing left to do.
             let is_closed = *closing.borrow() != Closing::Open;
-            self.no_more |= is_closed && self.jobs_to.is_none() && work.crew.is_done();
+            self.no_more |= is_closed && !self.times.is_ready() && work.crew.is_done();
             if self.flights.is_empty() && (self.retiring || self.no_more) {
                 return Fate::InOrder;
             }
             self.tell();
             self.carrier.flush();
-            let look_again = (is_closed && self.jobs_to.is_none()).then(|| Instant::now() + LOOK_AGAIN);
-            let (takes, alarm) = (self.takes_jobs(), self.alarm().into_iter().chain(look_again).min());
+            let (takes, alarm) = (self.takes_jobs(), self.times.alarm(is_closed));
             tokio::select! {
                 () = self.carrier.moves() => {}
                 taken = work.crew.next(), if takes => match taken {
@@ -156,15 +140,15 @@ impl<R: Request> Conversation<R> {
                     }
                 }
                 Ok(()) = self.life.retire.changed() => self.retire(),
-                Ok(()) = closing.changed() => self.heed(*closing.borrow_and_update()),
+                Ok(()) = closing.changed() => self.times.heed(*closing.borrow_and_update()),
             }
         }
     }
 
     fn takes_jobs(&self) -> bool {
-        let is_open = !self.retiring && !self.no_more && !self.asked;
+        let is_open = !self.retiring && !self.no_more && !self.times.was_asked();
         let has_room = self.flights.len() < self.work.jobs;
-        is_open && has_room && self.jobs_to.is_some() && self.carrier.endpoint.has_room_for_request(LANE)
+        is_open && has_room && self.times.is_ready() && self.carrier.endpoint.has_room_for_request(LANE)
     }
 
     fn retire(&mut self) {
@@ -172,48 +156,24 @@ impl<R: Request> Conversation<R> {
         self.life.stage.send_replace(Stage::Retiring);
     }
 
-    /// The pool is closed, or has to end by a certain time: then the worker is asked to before that.
-    fn heed(&mut self, closing: Closing) {
-        if let Closing::Until(deadline) = closing {
-            let now = Instant::now();
-            let kept = self.work.crew.policy.grace.min(deadline.saturating_duration_since(now) / 4);
-            self.to_be_asked = deadline.checked_sub(kept);
-        }
-    }
-
-    /// When something is due that nobody tells.
-    fn alarm(&self) -> Option<Instant> {
-        let ready = self.ready_by();
-        let steady = (!self.was_of_use).then(|| self.born + STEADY);
-        let asked = self.to_be_asked.filter(|_| !self.asked);
-        [ready, steady, asked, self.condemned].into_iter().flatten().min()
-    }
-
-    fn ready_by(&self) -> Option<Instant> {
-        let within = self.work.crew.policy.ready_within.filter(|_| self.jobs_to.is_none())?;
-        Some(self.born + within)
-    }
-
     fn rouse(&mut self, now: Instant) -> Option<Fate> {
-        let is_due = |time: Option<Instant>| time.is_some_and(|time| time <= now);
-        if is_due(self.ready_by()) {
-            return Some(Fate::NotReady);
-        }
-        if is_due(self.condemned) {
-            return Some(Fate::Overdue);
-        }
-        if is_due(self.to_be_asked) && !self.asked {
-            self.ask_to_end();
-        }
-        if now >= self.born + STEADY {
-            self.note_use();
+        match self.times.due(now) {
+            Due::NotReady => return Some(Fate::NotReady),
+            Due::Overdue => return Some(Fate::Overdue),
+            Due::Living { ask, steady } => {
+                if ask {
+                    self.ask_to_end();
+                }
+                if steady {
+                    self.note_use();
+                }
+            }
         }
         None
     }
 
     /// Its jobs are cancelled, and it is sent the signal, with all that it has started.
     fn ask_to_end(&mut self) {
-        self.asked = true;
         let untold = self.flights.values_mut().filter(|(_, flight)| !flight.told);
         self.untold.extend(untold.map(|(number, flight)| {
             flight.told = true;
@@ -223,7 +183,7 @@ impl<R: Request> Conversation<R> {
     }
 
     fn note_use(&mut self) {
-        self.was_of_use = true;
+        self.times.note_use();
         self.work.crew.note_use();
     }
 
@@ -293,7 +253,8 @@ impl<R: Request> Conversation<R> {
 
     /// Whether it is at nothing any more but jobs that it does not leave.
     fn is_lost(&self) -> bool {
-        self.condemned.is_some() && self.flights.values().all(|(_, flight)| flight.patience == Patience::Lost)
+        self.times.is_condemned()
+            && self.flights.values().all(|(_, flight)| flight.patience == Patience::Lost)
     }
 }
 

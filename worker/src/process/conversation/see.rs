@@ -8,7 +8,7 @@ use crate::crew::{Patience, Watched};
 impl<R: Request> Conversation<R> {
     /// What has become of a job in the meantime.
     pub(super) fn see(&mut self, watched: Watched<CallId>) -> Option<Fate> {
-        let (grace, cancel_grace) = (self.work.crew.policy.grace, self.work.crew.policy.cancel_grace);
+        let cancel_grace = self.work.crew.policy.cancel_grace;
         let (Watched::GoneAway(call) | Watched::Late(call) | Watched::Lost(call)) = watched else {
             return None;
         };
@@ -23,7 +23,7 @@ impl<R: Request> Conversation<R> {
             Watched::Late(_) => self.watches.push(flight.be_late(call, Instant::now(), cancel_grace)),
             Watched::Lost(_) => {
                 flight.patience = Patience::Lost;
-                self.condemned.get_or_insert_with(|| Instant::now() + grace);
+                self.times.condemn();
                 if self.is_lost() {
                     return Some(Fate::Overdue);
                 }
