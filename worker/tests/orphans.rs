@@ -6,26 +6,15 @@
 #[path = "support/program.rs"]
 mod program;
 
-use std::io::{BufRead as _, BufReader};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command};
 use std::time::Duration;
 
 use edri_router::Router;
-use program::{Do, children, example, hands, is_alive, job, kill, until, within};
+use program::{Do, children, hands, is_alive, job, kill, started, until, within};
 
 /// A program that has two workers, of which one has started two processes more: itself, and these four.
 fn program(mode: &str) -> (Child, Vec<String>) {
-    let mut program = Command::new(example("parent"))
-        .arg(mode)
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    let mut line = String::new();
-    BufReader::new(program.stdout.take().unwrap()).read_line(&mut line).unwrap();
-    let processes: Vec<_> = line.split_ascii_whitespace().map(str::to_owned).collect();
-    assert_eq!(processes.len(), 4, "{line}");
-    (program, processes)
+    started("parent", mode, 4)
 }
 
 async fn are_gone(processes: &[String]) {

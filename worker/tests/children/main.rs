@@ -1,7 +1,6 @@
 //! Workers that are processes of their own program: real ones, in every state they may be in.
 
 #![cfg(target_os = "linux")]
-#![expect(clippy::unwrap_used, reason = "a test's own")]
 
 #[path = "../support/program.rs"]
 mod program;

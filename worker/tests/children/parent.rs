@@ -4,21 +4,11 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Child, Command, Stdio};
 use std::time::Instant;
 
-use crate::program::{example, is_alive, until, within};
+use crate::program::{example, is_alive, started, until, within};
 
 /// A program with two workers, of which one has started a process more: itself, and these three.
 fn program(mode: &str) -> (Child, Vec<String>) {
-    let mut program = Command::new(example("smith"))
-        .arg(mode)
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    let mut line = String::new();
-    BufReader::new(program.stdout.take().unwrap()).read_line(&mut line).unwrap();
-    let processes: Vec<_> = line.split_ascii_whitespace().map(str::to_owned).collect();
-    assert_eq!(processes.len(), 3, "{line}");
-    (program, processes)
+    started("smith", mode, 3)
 }
 
 async fn are_gone(processes: &[String]) {

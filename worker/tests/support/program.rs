@@ -4,7 +4,9 @@
 
 use std::fs;
 use std::future::Future;
+use std::io::{BufRead as _, BufReader};
 use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use edri_event::Request;
@@ -131,4 +133,15 @@ pub(crate) fn children_called(name: &str, argument: &str) -> Vec<String> {
         program.ends_with(&format!("/{name}")) && (argument.is_empty() || words.any(|word| word == argument))
     };
     children().into_iter().filter(is_called).collect()
+}
+
+/// An example, which says in its first line which processes belong to it, of which there have to be so many.
+pub(crate) fn started(name: &str, mode: &str, count: usize) -> (Child, Vec<String>) {
+    let mut program =
+        Command::new(example(name)).arg(mode).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(program.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let processes: Vec<_> = line.split_ascii_whitespace().map(str::to_owned).collect();
+    assert_eq!(processes.len(), count, "{line}");
+    (program, processes)
 }
