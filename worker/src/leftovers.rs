@@ -1,5 +1,5 @@
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use edri_event::Request;
 use edri_router::{Asked, Loss, Message as _, Reason, SharedReceiver};
@@ -33,17 +33,55 @@ pub(crate) enum Closing {
     Until(Instant),
 }
 
-/// Jobs that were given up at their worker because the pool was told to stop.
+/// Jobs that workers which are processes have in hand, and those that were given up there because the pool was told to stop:
+/// the former in the lower half, the latter in the upper one, so that a job is never in both nor in none.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Cut(Arc<AtomicUsize>);
+pub(crate) struct Cut(Arc<AtomicU64>);
+
+/// A job is in hand, until this is dropped.
+#[cfg(target_os = "linux")]
+#[derive(Debug)]
+pub(crate) struct InHand {
+    all: Cut,
+    is_given_up: bool,
+}
+
+/// One that was given up.
+const GIVEN_UP: u64 = 1 << 32;
 
 impl Cut {
+    /// One job more is in hand.
     #[cfg(target_os = "linux")]
-    pub(crate) fn note(&self) {
+    pub(crate) fn take(&self) -> InHand {
         self.0.fetch_add(1, Ordering::Relaxed);
+        InHand { all: self.clone(), is_given_up: false }
     }
 
-    pub(crate) fn count(&self) -> usize {
-        self.0.load(Ordering::Relaxed)
+    /// How many were given up.
+    pub(crate) fn given_up(&self) -> usize {
+        (self.0.load(Ordering::Relaxed) / GIVEN_UP) as usize
+    }
+
+    /// How many were given up, or are by whoever gives up all now.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn unfinished(&self) -> usize {
+        let both = self.0.load(Ordering::Relaxed);
+        (both / GIVEN_UP + both % GIVEN_UP) as usize
+    }
+}
+
+#[cfg(target_os = "linux")]
+impl InHand {
+    /// It is given up.
+    pub(crate) fn give_up(mut self) {
+        self.is_given_up = true;
+    }
+}
+
+#[cfg(target_os = "linux")]
+impl Drop for InHand {
+    fn drop(&mut self) {
+        let given_up = if self.is_given_up { GIVEN_UP } else { 0 };
+        self.all.0.fetch_add(given_up.wrapping_sub(1), Ordering::Relaxed);
     }
 }

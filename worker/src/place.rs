@@ -66,7 +66,11 @@ impl<W: Worker> Place<W> {
         let panicked = matches!(outcome, Err(RequestError::Panicked { .. }));
         match &outcome {
             Ok(_) => {}
-            Err(_) if panicked => self.busy.meter().panicked(1),
+            // Its requester finds it counted, and the replacement with it.
+            Err(_) if panicked => {
+                self.busy.meter().panicked(1);
+                self.busy.meter().renewed();
+            }
             Err(_) => self.busy.meter().failed(1),
         }
         drop(busy);
@@ -75,7 +79,6 @@ impl<W: Worker> Place<W> {
             return Some(worker);
         }
         tracing::error!(worker = self.cx.name(), "a worker panicked and is replaced");
-        self.busy.meter().renewed();
         // What a panic has left behind may panic again when it is dropped, and must not take the place along.
         let _ = caught(async {
             drop(worker);

@@ -189,10 +189,9 @@ impl<R: Request> RunningPool<R> {
             late_threads |= timeout_at(deadline, thread).await.is_err();
         }
         if late.is_empty() && !late_threads {
-            return Unfinished { waiting: 0, running: cut.count() };
+            return Unfinished { waiting: 0, running: cut.given_up() };
         }
-        let running = self.busy() + cut.count();
-        let unfinished = Unfinished { waiting: self.discard_waiting(), running };
+        let unfinished = Unfinished { waiting: self.discard_waiting(), running: self.in_hand(&cut) };
         late.iter().for_each(JoinHandle::abort);
         let patience = Instant::now() + UNTIL_ABORTED;
         for task in late {
@@ -200,6 +199,16 @@ impl<R: Request> RunningPool<R> {
             let _ = timeout_at(patience, task).await;
         }
         unfinished
+    }
+
+    /// How many are being done, or were given up.
+    #[cfg_attr(not(target_os = "linux"), expect(unused_variables, reason = "there are no processes"))]
+    fn in_hand(&self, cut: &Cut) -> usize {
+        #[cfg(target_os = "linux")]
+        if self.processes.is_some() {
+            return cut.unfinished();
+        }
+        self.busy()
     }
 
     /// How many of them somebody still waited for.

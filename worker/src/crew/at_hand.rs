@@ -9,6 +9,7 @@ use tokio::time::Instant;
 
 use super::crew::{Again, Crew, Taken};
 use super::seats::Seat;
+use crate::leftovers::InHand;
 
 /// A job in the hands of a worker. It is answered once; dropped before, it is answered as given up.
 pub(crate) struct AtHand<R: Request, P> {
@@ -16,6 +17,8 @@ pub(crate) struct AtHand<R: Request, P> {
     cx: Context,
     span: HandlerSpan,
     seat: Option<Seat>,
+    /// As long as somebody waits for it.
+    in_hand: Option<InHand>,
     reply: Option<ReplyTo<R::Response>>,
     /// Kept for another attempt, if there may be one.
     payload: Option<P>,
@@ -65,6 +68,7 @@ impl<R: Request, P: Clone + Send + 'static> AtHand<R, P> {
             cx,
             span,
             seat: Some(seat),
+            in_hand: Some(crew.in_hand.take()),
             reply: Some(reply),
             payload: may_be_again.then(|| payload.clone()),
             attempts,
@@ -103,6 +107,7 @@ impl<R: Request, P: Clone + Send + 'static> AtHand<R, P> {
             if let Some(seat) = &self.seat {
                 seat.failed();
             }
+            self.in_hand = None;
             self.span.fail(&RequestError::Abandoned);
             reply.answer(Err(RequestError::Abandoned));
         }
@@ -112,12 +117,14 @@ impl<R: Request, P: Clone + Send + 'static> AtHand<R, P> {
     pub(crate) fn answer(mut self, outcome: Result<R::Response, RequestError>) {
         if let Err(error) = &outcome {
             self.span.fail(error);
-            if let (Some(seat), Some(_)) = (&self.seat, &self.reply) {
-                seat.failed();
+            match (&self.seat, &self.reply, error) {
+                (Some(seat), Some(_), RequestError::Panicked { .. }) => seat.panicked(),
+                (Some(seat), Some(_), _) => seat.failed(),
+                _ => {}
             }
         }
         // Whoever has its answer finds nothing of its job left here.
-        self.seat = None;
+        (self.seat, self.in_hand) = (None, None);
         self.cx.end();
         if let Some(reply) = self.reply.take() {
             reply.answer(outcome);
@@ -146,9 +153,10 @@ impl<R: Request, P: Clone + Send + 'static> AtHand<R, P> {
     }
 
     /// The pool was told to stop, and its worker was ended for it.
-    pub(crate) fn cut(self) {
-        if self.reply.as_ref().is_some_and(|reply| !reply.is_cancelled()) {
-            self.crew.cut.note();
+    pub(crate) fn cut(mut self) {
+        let waited_for = self.reply.as_ref().is_some_and(|reply| !reply.is_cancelled());
+        if let (true, Some(in_hand)) = (waited_for, self.in_hand.take()) {
+            in_hand.give_up();
         }
         self.answer(Err(RequestError::Cancelled));
     }

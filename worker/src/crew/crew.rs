@@ -21,7 +21,7 @@ pub(crate) struct Crew<R: Request, P> {
     /// Makes of a job what a worker gets.
     pub(crate) prepare: Box<dyn Fn(R) -> Result<P, Failure> + Send + Sync>,
     pub(crate) closing: watch::Receiver<Closing>,
-    pub(super) cut: Cut,
+    pub(super) in_hand: Cut,
     jobs: SharedReceiver<Asked<R>>,
     /// Jobs that go before those that were not taken yet.
     first: Mutex<VecDeque<Taken<R, P>>>,
@@ -53,9 +53,9 @@ impl<R: Request, P: Send + 'static> Crew<R, P> {
         prepare: Box<dyn Fn(R) -> Result<P, Failure> + Send + Sync>,
         staff: &Staff,
     ) -> Self {
-        let (closing, cut) = (staff.closing.subscribe(), staff.cut.clone());
+        let (closing, in_hand) = (staff.closing.subscribe(), staff.cut.clone());
         let (first, more) = (Mutex::default(), Notify::new());
-        Self { name, router, policy, standing, prepare, closing, cut, jobs, first, more }
+        Self { name, router, policy, standing, prepare, closing, in_hand, jobs, first, more }
     }
 
     /// The next job: what is tried again comes first. `None` once the pool is closed and nothing waits.

@@ -49,6 +49,12 @@ impl Seat {
     pub(crate) fn failed(&self) {
         self.busy.meter().failed(1);
     }
+
+    /// The job has panicked, and its worker was replaced for it.
+    pub(crate) fn panicked(&self) {
+        self.busy.meter().panicked(1);
+        self.busy.meter().renewed();
+    }
 }
 
 impl Drop for Seat {

@@ -9,39 +9,8 @@ use futures_util::FutureExt as _;
 use tokio::time::{sleep, timeout};
 
 use crate::processes;
-use crate::program::{death, failure_code, until, within};
-use crate::smith::{Call, Forged, Noise, Price, Smith, Store, job};
-
-/// Behaviour 54 of the original: what a worker sends says who it was, and what it asks is answered to it and nobody else.
-#[tokio::test]
-async fn a_worker_notifies_and_asks_as_if_it_were_here() {
-    within(async {
-        let router = Router::new();
-        let _prices = router.respond(|price: Price| async move { Ok(price.0.len() as u64) });
-        let mut told = router.subscribe::<Forged>();
-        let _pool = processes::<Smith>(2).start(&router).unwrap();
-        router.request(job("notify").number(300)).await.unwrap();
-        for number in 0..300 {
-            let told = told.recv().await.unwrap();
-            assert_eq!(told.number, number);
-            assert!(told.worker == "smith-0" || told.worker == "smith-1", "{}", told.worker);
-        }
-        let (short, long) =
-            tokio::join!(router.request(job("ask").text("tin")), router.request(job("ask").text("silver")));
-        assert_eq!((short, long), (Ok("3".into()), Ok("6".into())));
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn what_a_worker_asks_of_nobody_is_answered_at_once() {
-    within(async {
-        let router = Router::new();
-        let _pool = processes::<Smith>(1).start(&router).unwrap();
-        assert_eq!(failure_code(router.request(job("ask").text("gold")).await), "asked");
-    })
-    .await;
-}
+use crate::program::{death, until, within};
+use crate::smith::{Call, Forged, Noise, Smith, Store, job};
 
 #[tokio::test]
 async fn a_worker_hears_what_is_published_here_and_by_other_workers() {

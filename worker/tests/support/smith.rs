@@ -136,6 +136,10 @@ impl Worker for Smith {
                 std::thread::sleep(Duration::from_millis(number));
                 text
             }
+            "pause" => {
+                tokio::time::sleep(Duration::from_millis(number)).await;
+                text
+            }
             "spin" => {
                 let begun = Instant::now();
                 while begun.elapsed() < Duration::from_micros(number) {
