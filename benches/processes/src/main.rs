@@ -5,7 +5,8 @@
 //! ```
 //!
 //! The contenders of a scenario take turns, round after round; what is printed is the median of the rounds, and its ratio to
-//! the raw socket.
+//! the first of them: where jobs are counted, frames through tokio, whose window slides; beside it is a socket without a
+//! runtime, which writes a whole window, reads all its answers, and begins again.
 
 #![allow(clippy::print_stdout, reason = "it is what it is for")]
 
@@ -18,6 +19,8 @@ mod pool;
 #[cfg(target_os = "linux")]
 mod raw;
 #[cfg(target_os = "linux")]
+mod raw_tokio;
+#[cfg(target_os = "linux")]
 mod scenarios;
 
 #[cfg(target_os = "linux")]
@@ -26,6 +29,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         [raw::CHILD, ..] => raw::child(),
+        [raw_tokio::CHILD] => raw_tokio::child(),
         [channel::CHILD, server] => channel::child(server),
         _ => scenarios::run(&arguments),
     }

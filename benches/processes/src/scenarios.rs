@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::time::Duration;
 
-use crate::{channel, job, pool, raw};
+use crate::{channel, job, pool, raw, raw_tokio};
 
 type Outcome<T> = Result<T, Box<dyn Error>>;
 type Run<'a> = Box<dyn Fn() -> Outcome<Duration> + 'a>;
@@ -32,7 +32,8 @@ pub(crate) fn run(arguments: &[String]) -> Outcome<()> {
             rounds,
             many,
             vec![
-                ("raw socket", Box::new(|| raw::echo(256, many))),
+                ("raw tokio", Box::new(|| raw_tokio::echo(256, many))),
+                ("raw blocking", Box::new(|| raw::echo(256, many))),
                 ("edri", Box::new(|| pool::echo(1, 256, many))),
                 ("edri, 2 threads", Box::new(|| pool::echo(2, 256, many))),
                 ("ipc-channel", Box::new(|| channel::echo(256, many))),
@@ -46,7 +47,8 @@ pub(crate) fn run(arguments: &[String]) -> Outcome<()> {
             rounds,
             few,
             vec![
-                ("raw socket", Box::new(|| raw::echo(1, few))),
+                ("raw tokio", Box::new(|| raw_tokio::echo(1, few))),
+                ("raw blocking", Box::new(|| raw::echo(1, few))),
                 ("edri", Box::new(|| pool::echo(1, 1, few))),
                 ("edri, 2 threads", Box::new(|| pool::echo(2, 1, few))),
                 ("ipc-channel", Box::new(|| channel::echo(1, few))),
