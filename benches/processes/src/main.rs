@@ -1,7 +1,7 @@
 //! Jobs to another process and back: by a pool of processes, by frames over a Unix socket, by `ipc-channel`.
 //!
 //! ```text
-//! cargo run --release -p edri-benches-processes -- [SCENARIO…] [--rounds N] [--messages FACTOR]
+//! cargo run --release -p edri-benches-processes -- [SCENARIO…] [--rounds N] [--messages FACTOR] [--only CONTENDER]
 //! ```
 //!
 //! The contenders of a scenario take turns, round after round; what is printed is the median of the rounds, and its ratio to

@@ -12,24 +12,28 @@ type Run<'a> = Box<dyn Fn() -> Outcome<Duration> + 'a>;
 const MIB: usize = 1 << 20;
 
 pub(crate) fn run(arguments: &[String]) -> Outcome<()> {
-    let (mut rounds, mut factor, mut wanted) = (5, 1.0, Vec::new());
+    let (mut rounds, mut factor, mut wanted, mut only) = (5, 1.0, Vec::new(), None);
     let mut arguments = arguments.iter();
     while let Some(argument) = arguments.next() {
-        let mut value = || arguments.next().ok_or_else(|| format!("expected a number after {argument}"));
+        let mut value = || arguments.next().ok_or_else(|| format!("expected something after {argument}"));
         match argument.as_str() {
             "--rounds" => rounds = value()?.parse::<usize>()?.max(1),
             "--messages" => factor = value()?.parse::<f64>()?,
+            "--only" => only = Some(value()?.clone()),
             name => wanted.push(name),
         }
     }
     let is_wanted = |name: &str| wanted.is_empty() || wanted.contains(&name);
+    let compare = |title: &str, count, mut contenders: Vec<(&str, Run<'_>)>| {
+        contenders.retain(|(name, _)| only.as_ref().is_none_or(|only| name == only));
+        compare(title, rounds, count, contenders)
+    };
     let count = |count: f64| ((count * factor) as u64).max(20);
 
     if is_wanted("process") {
         let many = count(200_000.0);
         compare(
             "128 bytes there and back, 256 in flight",
-            rounds,
             many,
             vec![
                 ("raw tokio", Box::new(|| raw_tokio::echo(256, many))),
@@ -44,7 +48,6 @@ pub(crate) fn run(arguments: &[String]) -> Outcome<()> {
         let few = count(30_000.0);
         compare(
             "128 bytes there and back, one at a time",
-            rounds,
             few,
             vec![
                 ("raw tokio", Box::new(|| raw_tokio::echo(1, few))),
@@ -62,7 +65,6 @@ pub(crate) fn run(arguments: &[String]) -> Outcome<()> {
             let times = count(times);
             compare(
                 &format!("{name} there"),
-                rounds,
                 times,
                 vec![
                     ("raw socket", Box::new(move || raw::large(length, times))),
@@ -79,14 +81,13 @@ pub(crate) fn run(arguments: &[String]) -> Outcome<()> {
             ("raw socket", Box::new(move || raw::ready(times))),
             ("edri", Box::new(move || pool::ready(times))),
         ];
-        compare("from the start of a process to its first answer", rounds, times, contenders)?;
+        compare("from the start of a process to its first answer", times, contenders)?;
     }
     if is_wanted("process-scaling") {
         let steps = calibrate();
         let times = count(1_000.0);
         compare(
             "jobs of 1 ms of a processor",
-            rounds,
             times,
             vec![
                 ("edri, 1 process", Box::new(move || pool::spin(1, steps, times))),

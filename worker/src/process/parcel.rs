@@ -1,3 +1,4 @@
+use std::cell::Cell;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
@@ -24,11 +25,22 @@ pub(super) struct Unpacked {
 /// So many stretches of one value go by themselves at most; others go along with its bytes.
 const MOST: usize = 8;
 
+thread_local! {
+    /// Where values are written, to be copied from there: as a rule they are short, and what grows as it is written is copied
+    /// and allocated several times.
+    static SCRATCH: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
+
+/// No more than that is kept, or copied.
+const SHORT: usize = 16 * 1024;
+
 impl Parcel {
     /// # Errors
     /// What the codec says.
     pub(super) fn pack<T>(wire: Wire<T>, value: &T) -> Result<Self, CodecError> {
-        let (mut out, mut stretches) = (vec![0], Vec::new());
+        let (mut out, mut stretches) = (SCRATCH.take(), Vec::new());
+        out.clear();
+        out.push(0);
         let mut take = |bytes: &[u8]| {
             if stretches.len() == MOST {
                 return false;
@@ -43,7 +55,8 @@ impl Parcel {
         let mut apart = Apart::new(LEAST, &mut take);
         wire.encode_apart(value, &mut out, &mut apart)?;
         let places = apart.into_places();
-        Ok(Self { bytes: out.into(), stretches: places.into_iter().zip(stretches).collect() })
+        let bytes = if out.capacity() > SHORT { out.into() } else { copy_of(out) };
+        Ok(Self { bytes, stretches: places.into_iter().zip(stretches).collect() })
     }
 
     /// Writes all but the stretches, which go by the descriptors of those numbers on: `first`, and those that follow.
@@ -76,6 +89,13 @@ impl Parcel {
     pub(super) fn files(&self) -> impl Iterator<Item = Arc<OwnedFd>> {
         self.stretches.iter().map(|(_, stretch)| Arc::clone(&stretch.file))
     }
+}
+
+/// Of what was written there.
+fn copy_of(scratch: Vec<u8>) -> Bytes {
+    let copy = Bytes::copy_from_slice(&scratch);
+    SCRATCH.set(scratch);
+    copy
 }
 
 impl Unpacked {

@@ -70,6 +70,7 @@ impl<R: Request> Conversation<R> {
             return None;
         }
         let (_, flight) = self.flights.remove(&call)?;
+        self.watches.over(call, &flight);
         match outcome {
             Err(AnswerError::Cancelled) if self.times.was_asked() => flight.job.cut(),
             outcome => flight.job.answer(outcome.map_err(|error| told::<R>(error)).and_then(|response| {
