@@ -15,6 +15,7 @@ use tokio::net::UnixStream;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::descriptors::Descriptors;
+use super::lent::Returns;
 use super::parcel::Unpacked;
 
 /// One end of the link's protocol over a socket, driven by whoever waits for what comes: a task, or a thread that waits for
@@ -30,6 +31,8 @@ pub(super) struct Carrier {
     written: usize,
     writes: Writes,
     beside: Descriptors,
+    /// By what goes back that was lent to this end.
+    returns: Option<Arc<Returns>>,
     timer: Pin<Box<Sleep>>,
 }
 
@@ -75,8 +78,14 @@ impl Carrier {
             written: 0,
             writes: Writes::Fine,
             beside: Descriptors::default(),
+            returns: None,
             timer: Box::pin(sleep_until(Instant::now())),
         })
+    }
+
+    /// From here on this end takes what it is lent by the other: that of a child does, from its parent.
+    pub(super) fn borrow(&mut self) -> Arc<Returns> {
+        Arc::clone(self.returns.get_or_insert_default())
     }
 
     /// Of those that go beside what is said next, the number of the first.
@@ -94,7 +103,7 @@ impl Carrier {
     /// # Errors
     /// What is wrong with it, for people.
     pub(super) fn unpack(&mut self, bytes: Bytes) -> Result<Unpacked, String> {
-        Unpacked::of(bytes, |number| self.beside.take(number))
+        Unpacked::of(bytes, |number| self.beside.take(number), self.returns.as_ref())
     }
 
     /// From here on a task drives it, which is told of what can be read and written.

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use edri_event::{Apart, CodecError, Place, Wire};
+use rustix::fs::fcntl_get_seals;
 
+use super::lent::{Loan, Returns, borrow, is_lent};
 use super::memory::{LEAST, Segment, Stretch, copied, is_shared};
 
 /// A job or an answer on its way: its bytes, and long stretches that go by themselves.
@@ -34,10 +36,19 @@ thread_local! {
 /// No more than that is kept, or copied.
 const SHORT: usize = 16 * 1024;
 
+/// In what long stretches go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Memory {
+    /// In some that is theirs, and that nobody changes any more: from a child.
+    Own,
+    /// In some that goes back, and is used again, where it can be had: from a parent.
+    Lent,
+}
+
 impl Parcel {
     /// # Errors
     /// What the codec says.
-    pub(super) fn pack<T>(wire: Wire<T>, value: &T) -> Result<Self, CodecError> {
+    pub(super) fn pack<T>(wire: Wire<T>, value: &T, memory: Memory) -> Result<Self, CodecError> {
         let (mut out, mut stretches) = (SCRATCH.take(), Vec::new());
         out.clear();
         out.push(0);
@@ -45,8 +56,13 @@ impl Parcel {
             if stretches.len() == MOST {
                 return false;
             }
-            let copy = || copied(bytes).ok().map(|file| Stretch { file: Arc::new(file), from: 0 });
-            let stretch = is_shared(bytes).or_else(copy);
+            let lend = || {
+                let loan = if memory == Memory::Lent { Loan::of(bytes)? } else { return None };
+                Some(Stretch { file: loan.file()?, loan: Some(Arc::new(loan)), from: 0 })
+            };
+            let copy =
+                || copied(bytes).ok().map(|file| Stretch { file: Arc::new(file), loan: None, from: 0 });
+            let stretch = is_shared(bytes).or_else(lend).or_else(copy);
             // Where it cannot be shared, it goes along.
             let is_taken = stretch.is_some();
             stretches.extend(stretch);
@@ -56,7 +72,9 @@ impl Parcel {
         wire.encode_apart(value, &mut out, &mut apart)?;
         let places = apart.into_places();
         let bytes = if out.capacity() > SHORT { out.into() } else { copy_of(out) };
-        Ok(Self { bytes, stretches: places.into_iter().zip(stretches).collect() })
+        let stretches =
+            if places.is_empty() { Vec::new() } else { places.into_iter().zip(stretches).collect() };
+        Ok(Self { bytes, stretches })
     }
 
     /// Writes all but the stretches, which go by the descriptors of those numbers on: `first`, and those that follow.
@@ -89,6 +107,12 @@ impl Parcel {
     pub(super) fn files(&self) -> impl Iterator<Item = Arc<OwnedFd>> {
         self.stretches.iter().map(|(_, stretch)| Arc::clone(&stretch.file))
     }
+
+    /// What of them is lent, each by its place among the files.
+    pub(super) fn loans(&self) -> impl Iterator<Item = (u64, Arc<Loan>)> {
+        let loan = |(_, stretch): &(Place, Stretch)| stretch.loan.clone();
+        (0..).zip(self.stretches.iter().map(loan)).filter_map(|(at, loan)| Some((at, loan?)))
+    }
 }
 
 /// Of what was written there.
@@ -99,13 +123,15 @@ fn copy_of(scratch: Vec<u8>) -> Bytes {
 }
 
 impl Unpacked {
-    /// What came, of which `descriptor` gives those that came beside it, by their numbers.
+    /// What came, of which `descriptor` gives those that came beside it, by their numbers. In a child some of it may be lent,
+    /// which goes back by `returns`.
     ///
     /// # Errors
     /// What is wrong with it, for people.
     pub(super) fn of(
         mut bytes: Bytes,
         mut descriptor: impl FnMut(u64) -> Option<OwnedFd>,
+        returns: Option<&Arc<Returns>>,
     ) -> Result<Self, String> {
         let too_short = || "expected more bytes of a job or an answer".to_owned();
         let count = usize::from(*bytes.first().ok_or_else(too_short)?);
@@ -122,9 +148,16 @@ impl Unpacked {
         let mut elsewhere = Vec::new();
         for index in 0..count.min(MOST) as u64 {
             let (at, length, from) = (number()?, number()?, number()?);
-            let file = first.checked_add(index).and_then(&mut descriptor);
-            let file = file.ok_or("expected a descriptor beside the bytes")?;
-            let segment = Segment::of(file).map_err(|error| error.to_string())?;
+            let which = first.checked_add(index).ok_or("expected a lower number of a descriptor")?;
+            let file = descriptor(which).ok_or("expected a descriptor beside the bytes")?;
+            let segment = match returns {
+                None => Segment::of(file),
+                Some(returns) => match fcntl_get_seals(&file) {
+                    Ok(seals) if is_lent(seals) => borrow(&file, which, Arc::clone(returns)),
+                    _ => Segment::kept(file),
+                },
+            };
+            let segment = segment.map_err(|error| error.to_string())?;
             let range = usize::try_from(from).ok().zip(usize::try_from(length).ok());
             let range = range.and_then(|(from, length)| Some(from..from.checked_add(length)?));
             let range = range.filter(|range| range.end <= segment.len() && !range.is_empty());
@@ -165,12 +198,21 @@ mod tests {
     }
 
     fn there_and_back(album: &Album, first: u64) -> (Result<Album, String>, usize) {
+        there_and_back_in(album, first, Memory::Own, None)
+    }
+
+    fn there_and_back_in(
+        album: &Album,
+        first: u64,
+        memory: Memory,
+        returns: Option<&Arc<Returns>>,
+    ) -> (Result<Album, String>, usize) {
         let wire = Album::wire().unwrap();
-        let parcel = Parcel::pack(wire, album).unwrap();
+        let parcel = Parcel::pack(wire, album, memory).unwrap();
         let files: HashMap<u64, _> = (first..).zip(parcel.files()).collect();
         let count = files.len();
         let bytes = parcel.into_bytes(first);
-        let unpacked = Unpacked::of(bytes, |number| Some(files.get(&number)?.try_clone().unwrap()));
+        let unpacked = Unpacked::of(bytes, |number| Some(files.get(&number)?.try_clone().unwrap()), returns);
         let read = unpacked.and_then(|Unpacked { bytes, elsewhere }| {
             wire.decode_apart(&bytes, &elsewhere).map_err(|error| error.to_string())
         });
@@ -193,6 +235,22 @@ mod tests {
     }
 
     #[test]
+    fn what_is_lent_is_read_by_a_child_and_by_no_parent_and_does_not_go_on() {
+        let album = album(&[100_000, 3, LEAST]);
+        let returns = Arc::<Returns>::default();
+        let (read, count) = there_and_back_in(&album, 5, Memory::Lent, Some(&returns));
+        let read = read.unwrap();
+        assert!(read == album && count == 2);
+        // A string is always the reader's own.
+        assert_eq!(returns.take(), [6]);
+        assert!(is_shared(&read.first).is_none());
+        drop(read);
+        assert_eq!(returns.take(), [5]);
+        let refused = there_and_back_in(&album, 5, Memory::Lent, None).0.unwrap_err();
+        assert!(refused.contains("nobody can change"), "{refused}");
+    }
+
+    #[test]
     fn what_has_come_in_shared_memory_goes_on_in_it() {
         let album = album(&[100_000, 3]);
         let read = there_and_back(&album, 0).0.unwrap();
@@ -208,7 +266,7 @@ mod tests {
         #[test]
         fn what_is_no_parcel_is_refused(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
             let file = || copied(&[1; 100]).unwrap();
-            if let Ok(Unpacked { bytes, elsewhere }) = Unpacked::of(bytes.into(), |_| Some(file())) {
+            if let Ok(Unpacked { bytes, elsewhere }) = Unpacked::of(bytes.into(), |_| Some(file()), None) {
                 let _ = Album::wire().unwrap().decode_apart(&bytes, &elsewhere);
             }
         }

@@ -45,6 +45,7 @@ impl<W: ProcessWorker> Desk<W> {
                 () = moves(&top) => {}
                 () = top.look.notified() => {}
                 () = top.reports.some.notified() => {}
+                () = top.returns.some.notified() => {}
                 () = top.watchdog().woken() => top.look_after(),
                 // It gets no more jobs, and those that it has are done or cancelled.
                 Some(()) = self.terminate.recv() => {

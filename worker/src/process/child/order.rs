@@ -5,7 +5,7 @@ use edri_link::{AnswerError, IncomingCall};
 use edri_router::{Arrival, Asked, Reply, RequestError};
 use parking_lot::Mutex;
 
-use crate::process::parcel::{Parcel, Unpacked};
+use crate::process::parcel::{Memory, Parcel, Unpacked};
 
 /// A job on its way to the worker.
 pub(super) struct Order {
@@ -76,7 +76,7 @@ fn pack<R: Request>(response: &R::Response) -> Result<Parcel, AnswerError> {
     let Some(wire) = R::response_wire() else {
         return Err(failed("not-shareable", "the response cannot leave its process"));
     };
-    Parcel::pack(wire, response).map_err(|error| failed("codec", error.to_string()))
+    Parcel::pack(wire, response, Memory::Own).map_err(|error| failed("codec", error.to_string()))
 }
 
 fn failed(code: &'static str, message: impl Into<String>) -> AnswerError {

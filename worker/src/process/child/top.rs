@@ -17,7 +17,8 @@ use tokio::sync::Notify;
 use super::order::{AtWork, Order, Reports, Wanted as WantedBy};
 use super::watchdog::Watchdog;
 use crate::process::carrier::{Carrier, now};
-use crate::process::language::{HEAD, number};
+use crate::process::language::{GIVEN_BACK, HEAD, give_back, number};
+use crate::process::lent::Returns;
 use crate::process::parcel::Parcel;
 use crate::process::registry::ProcessWorker;
 
@@ -32,6 +33,7 @@ type Response<W> = <<W as crate::Worker>::Job as Request>::Response;
 pub(super) struct Top<W: ProcessWorker> {
     papers: Mutex<Papers<W>>,
     pub(super) reports: Arc<Reports>,
+    pub(super) returns: Arc<Returns>,
     /// There is something to do for the first thread.
     pub(super) look: Notify,
     /// Wakes the first thread when the worker has been at something for long.
@@ -42,6 +44,9 @@ pub(super) struct Top<W: ProcessWorker> {
 
 pub(super) struct Papers<W: ProcessWorker> {
     pub(super) carrier: Carrier,
+    /// What the parent is told by, and of, what goes back to it.
+    gives_back_to: Option<Interest>,
+    returns: Arc<Returns>,
     reader: Reader,
     /// The jobs that have come and were not begun, and the one that was.
     orders: VecDeque<Order>,
@@ -84,9 +89,12 @@ const SOON: Duration = Duration::from_micros(100);
 const LONG: Duration = Duration::from_millis(1);
 
 impl<W: ProcessWorker> Top<W> {
-    pub(super) fn new(carrier: Carrier, cancels: Interest, parent: RouterId) -> io::Result<Self> {
+    pub(super) fn new(mut carrier: Carrier, cancels: Interest, parent: RouterId) -> io::Result<Self> {
+        let returns = carrier.borrow();
         let papers = Papers {
             carrier,
+            gives_back_to: None,
+            returns: Arc::clone(&returns),
             reader: Reader::FirstThread,
             orders: VecDeque::new(),
             at_work: None,
@@ -103,6 +111,7 @@ impl<W: ProcessWorker> Top<W> {
         Ok(Self {
             papers: Mutex::new(papers),
             reports: Arc::default(),
+            returns,
             look: Notify::new(),
             watchdog: Watchdog::new()?,
             nudge: eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?,
@@ -119,6 +128,7 @@ impl<W: ProcessWorker> Top<W> {
 
     /// The worker was set up, or could not be: either way it takes jobs.
     pub(super) fn take_jobs(&self) {
+        self.returns.look_from_here();
         let mut papers = self.papers.lock();
         if let Some(schema) = Schema::of_request::<W::Job>() {
             papers.takes = Some(papers.carrier.endpoint.announce(schema, None, Consumer::own(Some(0), 0)));
@@ -288,6 +298,9 @@ impl<W: ProcessWorker> Top<W> {
                 let job = number(&payload).filter(|_| interest == papers.cancels);
                 return job.and_then(|job| papers.cancel(job));
             }
+            Event::Wanted { interest, schema, .. } if schema == give_back() => {
+                papers.gives_back_to = Some(interest);
+            }
             Event::Closed(closed) => papers.closed = Some(closed),
             _ => {}
         }
@@ -359,6 +372,7 @@ impl<W: ProcessWorker> Papers<W> {
     /// Gives answers to the link, as far as it has room.
     fn give_late(&mut self) {
         let before = self.unwritten;
+        self.give_back();
         while self.carrier.endpoint.has_room_for_answers()
             && let Some((call, outcome)) = self.late.pop_front()
         {
@@ -372,6 +386,19 @@ impl<W: ProcessWorker> Papers<W> {
         }
         if before == 0 && self.unwritten > 0 {
             self.unwritten_since = Instant::now();
+        }
+    }
+
+    /// Says what is read no more.
+    fn give_back(&mut self) {
+        let Some(to) = self.gives_back_to else { return };
+        let numbers = self.returns.take();
+        for some in numbers.chunks(GIVEN_BACK) {
+            let circumstances = Circumstances::default();
+            let payload: Vec<u8> = some.iter().flat_map(|number| number.to_le_bytes()).collect();
+            // There is room: no more are given back than were lent, and there are not so many. If the link has ended, nobody
+            // wants them.
+            let _ = self.carrier.endpoint.notify(to, circumstances, payload.into());
         }
     }
 

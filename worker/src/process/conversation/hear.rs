@@ -5,7 +5,7 @@ use edri_router::{RequestError, caught_now};
 
 use super::{Conversation, Fate};
 use crate::crew::Stage;
-use crate::process::language::cancel;
+use crate::process::language::{cancel, numbers};
 use crate::process::parcel::Unpacked;
 
 impl<R: Request> Conversation<R> {
@@ -23,6 +23,13 @@ impl<R: Request> Conversation<R> {
                 Event::Progress { call, progress } => {
                     if let Some((_, flight)) = self.flights.get(&call) {
                         flight.job.progress(progress);
+                    }
+                    None
+                }
+                Event::Notification { interest, circumstances, payload } => {
+                    self.carrier.endpoint.handled(circumstances.priority, payload.len());
+                    for number in numbers(&payload).filter(|_| interest == self.returns) {
+                        self.loans.remove(&number);
                     }
                     None
                 }

@@ -27,6 +27,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
 use super::carrier::Carrier;
+use super::lent::Loan;
 use super::lives::{Begun, ProcessLives};
 use super::parcel::Parcel;
 use crate::child::{Process, Speaking, Stream, Voice, speak_of};
@@ -52,6 +53,10 @@ pub(super) struct Conversation<R: Request> {
     /// Where jobs go, once it takes any; and that they are not wanted any more.
     jobs_to: Option<Interest>,
     cancels_to: Option<Interest>,
+    /// What it has been lent, by the numbers of the descriptors, and under which it is told of what is given back. What it
+    /// still has then is free when its process is no more.
+    loans: HashMap<u64, Arc<Loan>>,
+    returns: Interest,
     /// Jobs that are not wanted any more, of which it could not be told yet.
     untold: Vec<u64>,
     answered: u64,
@@ -78,7 +83,7 @@ enum Fate {
 
 impl<R: Request> Conversation<R> {
     pub(super) fn new(work: Arc<ProcessLives<R>>, life: LifeContext, begun: Begun) -> Self {
-        let Begun { process, ends, carrier, link } = begun;
+        let Begun { process, ends, carrier, link, returns } = begun;
         let crew = &work.crew;
         let voice =
             Voice { router: crew.router.clone(), worker: Arc::clone(&life.worker), process: process.id() };
@@ -95,6 +100,8 @@ impl<R: Request> Conversation<R> {
             next_number: 1,
             jobs_to: None,
             cancels_to: None,
+            loans: HashMap::new(),
+            returns,
             untold: Vec::new(),
             answered: 0,
             retiring: false,
@@ -268,6 +275,7 @@ impl<R: Request> Conversation<R> {
         match sent {
             Ok(call) => {
                 self.carrier.send_along(payload.files());
+                self.loans.extend(payload.loans().map(|(at, loan)| (first + at, loan)));
                 let flight = self.watches.begin(call, job);
                 self.flights.insert(call, (number, flight));
             }
