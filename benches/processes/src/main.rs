@@ -1,4 +1,5 @@
-//! Jobs to another process and back: by a pool of processes, by frames over a Unix socket, by `ipc-channel`.
+//! Jobs to another process and back: by a pool of processes, by frames over a Unix socket, by `ipc-channel`; and, where
+//! they are there, by iceoryx2 and by EDRI for Python.
 //!
 //! ```text
 //! cargo run --release -p edri-benches-processes -- [SCENARIO…] [--rounds N] [--messages FACTOR] [--only CONTENDER]
@@ -10,6 +11,8 @@
 
 #![allow(clippy::print_stdout, reason = "it is what it is for")]
 
+#[cfg(target_os = "linux")]
+mod beside;
 #[cfg(target_os = "linux")]
 mod channel;
 #[cfg(target_os = "linux")]

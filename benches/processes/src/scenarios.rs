@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::time::Duration;
 
+use crate::beside::Beside;
 use crate::{channel, job, pool, raw, raw_tokio};
 
 type Outcome<T> = Result<T, Box<dyn Error>>;
@@ -30,18 +31,45 @@ pub(crate) fn run(arguments: &[String]) -> Outcome<()> {
     };
     let count = |count: f64| ((count * factor) as u64).max(20);
 
+    let (iceoryx2, python) = (Beside::iceoryx2(), Beside::python());
+    // It starts a process for each job.
+    let few_by_python = ((100.0 * factor) as u64).max(10);
+    let beside = |window: u64, count: u64| -> Vec<(&'static str, Run<'_>)> {
+        let mut contenders: Vec<(&'static str, Run<'_>)> = Vec::new();
+        if let Ok(program) = &iceoryx2 {
+            contenders.push(("iceoryx2", Box::new(move || program.echo(window, count, count))));
+        }
+        if let Ok(program) = &python {
+            contenders
+                .push(("EDRI for Python", Box::new(move || program.echo(window, count, few_by_python))));
+        }
+        contenders
+    };
+    if is_wanted("process") || is_wanted("process-one") {
+        for (name, reason) in
+            [("iceoryx2", iceoryx2.as_ref().err()), ("EDRI for Python", python.as_ref().err())]
+        {
+            if let Some(reason) = reason {
+                println!("{name} is skipped: {reason}");
+            }
+        }
+    }
+
     if is_wanted("process") {
         let many = count(200_000.0);
         compare(
             "128 bytes there and back, 256 in flight",
             many,
-            vec![
-                ("raw tokio", Box::new(|| raw_tokio::echo(256, many))),
-                ("raw blocking", Box::new(|| raw::echo(256, many))),
-                ("edri", Box::new(|| pool::echo(1, 256, many))),
-                ("edri, 2 threads", Box::new(|| pool::echo(2, 256, many))),
-                ("ipc-channel", Box::new(|| channel::echo(256, many))),
-            ],
+            with(
+                beside(256, many),
+                vec![
+                    ("raw tokio", Box::new(|| raw_tokio::echo(256, many))),
+                    ("raw blocking", Box::new(|| raw::echo(256, many))),
+                    ("edri", Box::new(|| pool::echo(1, 256, many))),
+                    ("edri, 2 threads", Box::new(|| pool::echo(2, 256, many))),
+                    ("ipc-channel", Box::new(|| channel::echo(256, many))),
+                ],
+            ),
         )?;
     }
     if is_wanted("process-one") {
@@ -49,13 +77,16 @@ pub(crate) fn run(arguments: &[String]) -> Outcome<()> {
         compare(
             "128 bytes there and back, one at a time",
             few,
-            vec![
-                ("raw tokio", Box::new(|| raw_tokio::echo(1, few))),
-                ("raw blocking", Box::new(|| raw::echo(1, few))),
-                ("edri", Box::new(|| pool::echo(1, 1, few))),
-                ("edri, 2 threads", Box::new(|| pool::echo(2, 1, few))),
-                ("ipc-channel", Box::new(|| channel::echo(1, few))),
-            ],
+            with(
+                beside(1, few),
+                vec![
+                    ("raw tokio", Box::new(|| raw_tokio::echo(1, few))),
+                    ("raw blocking", Box::new(|| raw::echo(1, few))),
+                    ("edri", Box::new(|| pool::echo(1, 1, few))),
+                    ("edri, 2 threads", Box::new(|| pool::echo(2, 1, few))),
+                    ("ipc-channel", Box::new(|| channel::echo(1, few))),
+                ],
+            ),
         )?;
     }
     if is_wanted("process-large") {
@@ -96,6 +127,15 @@ pub(crate) fn run(arguments: &[String]) -> Outcome<()> {
         )?;
     }
     Ok(())
+}
+
+/// Those, and then these.
+fn with<'a>(
+    these: Vec<(&'static str, Run<'a>)>,
+    mut those: Vec<(&'static str, Run<'a>)>,
+) -> Vec<(&'static str, Run<'a>)> {
+    those.extend(these);
+    those
 }
 
 /// How many steps take a millisecond.

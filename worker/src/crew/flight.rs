@@ -152,3 +152,114 @@ impl Wake for Bell {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+
+    use edri_router::{
+        Asked, Asking, Context as Handling, Inbox, InboxSettings, Respond, Router, SharedReceiver, ToInbox,
+    };
+    use futures_util::FutureExt as _;
+
+    use super::super::crew::{Crew, Taken};
+    use super::super::policy::Policy;
+    use super::super::seats::Seats;
+    use super::super::standing::Standing;
+    use super::*;
+    use crate::running::Staff;
+
+    #[derive(Request)]
+    #[request(response = ())]
+    struct Job;
+
+    struct Pool {
+        crew: Arc<Crew<Job, ()>>,
+        seats: Arc<Seats>,
+        responder: Arc<dyn Respond<Job>>,
+        jobs: SharedReceiver<Asked<Job>>,
+        watches: Watches<u64>,
+    }
+
+    impl Pool {
+        fn new() -> Self {
+            let (inbox, jobs) = Inbox::shared(InboxSettings::default());
+            let policy = Policy::default();
+            let standing = Arc::new(Standing::new(&policy, 1));
+            let prepare = Box::new(|_: Job| Ok(()));
+            let (name, staff) = (Arc::<str>::from("pool"), Staff::default());
+            let crew =
+                Crew::new(Arc::clone(&name), Router::new(), policy, standing, jobs.clone(), prepare, &staff);
+            Self {
+                crew: Arc::new(crew),
+                seats: Seats::new(vec![Arc::default()]),
+                responder: Arc::new(ToInbox::new(name, inbox, std::convert::identity)),
+                jobs,
+                watches: Watches::new(),
+            }
+        }
+
+        fn begin(&mut self, number: u64) -> Flight<Job, ()> {
+            let worker = Handling::new(self.crew.router.clone(), "worker".into());
+            let taken = Taken::New(self.jobs.try_recv().unwrap());
+            let (job, ()) = AtHand::begin(&self.crew, &worker, self.seats.take(), taken).unwrap();
+            self.watches.begin(number, job)
+        }
+
+        async fn noticed(&mut self) -> Noticed<u64> {
+            poll_fn(|cx| self.watches.poll(cx)).await
+        }
+    }
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    #[tokio::test(start_paused = true)]
+    async fn a_requester_that_goes_away_is_noticed_once_and_of_the_right_job() {
+        let (router, mut pool) = (Router::new(), Pool::new());
+        let responder = Arc::clone(&pool.responder);
+        let mut asked: Vec<_> = (0..3).map(|_| Asking::of(&router, &responder, Job)).collect();
+        assert!(asked.iter_mut().all(|asked| asked.now_or_never().is_none()));
+        let mut flights: Vec<_> = (0..3).map(|number| pool.begin(number)).collect();
+        assert!(pool.noticed().now_or_never().is_none());
+        drop(asked.remove(1));
+        assert_eq!(pool.noticed().now_or_never(), Some(Noticed::GoneAway));
+        let left: Vec<_> = flights.iter_mut().map(Flight::is_left).collect();
+        assert_eq!(left, [false, true, false]);
+        assert!(pool.noticed().now_or_never().is_none() && !flights[1].is_left());
+        // It had gone away before it was begun.
+        let mut gone = Asking::of(&router, &responder, Job);
+        assert!((&mut gone).now_or_never().is_none());
+        let taken = pool.jobs.try_recv().unwrap();
+        drop(gone);
+        let worker = Handling::new(router.clone(), "worker".into());
+        assert!(AtHand::begin(&pool.crew, &worker, pool.seats.take(), Taken::New(taken)).is_none());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_times_of_jobs_are_over_in_their_order_and_not_of_those_that_have_ended() {
+        let (router, mut pool) = (Router::new(), Pool::new());
+        let responder = Arc::clone(&pool.responder);
+        let mut asked: Vec<_> = [3, 1, 2, 9]
+            .map(|time| Asking::of(&router, &responder, Job).timeout(time * SECOND))
+            .into_iter()
+            .collect();
+        assert!(asked.iter_mut().all(|asked| asked.now_or_never().is_none()));
+        let mut flights: Vec<_> = (0..4).map(|number| pool.begin(number)).collect();
+        let begun = Instant::now();
+        assert_eq!(pool.noticed().await, Noticed::Due(1));
+        assert_eq!(begun.elapsed().as_secs(), 1);
+        flights[1].be_late(1, &mut pool.watches, 5 * SECOND);
+        assert_eq!(flights[1].patience, Patience::Late);
+        let ended = flights.remove(2);
+        pool.watches.over(2, &ended);
+        ended.job.answer(Ok(()));
+        assert_eq!(pool.noticed().await, Noticed::Due(0));
+        assert_eq!(begun.elapsed().as_secs(), 3);
+        assert_eq!(pool.noticed().await, Noticed::Due(1));
+        assert_eq!(begun.elapsed().as_secs(), 6);
+        flights[1].be_late(1, &mut pool.watches, 5 * SECOND);
+        assert_eq!(flights[1].patience, Patience::Lost);
+        assert_eq!(pool.noticed().await, Noticed::Due(3));
+        assert!(tokio::time::timeout(100 * SECOND, pool.noticed()).await.is_err(), "nothing else is due");
+    }
+}

@@ -2,7 +2,7 @@ use std::cell::Cell;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
-use bytes::Bytes;
+use bytes::{Buf as _, Bytes};
 use edri_event::{Apart, CodecError, Place, Wire};
 use rustix::fs::fcntl_get_seals;
 
@@ -13,8 +13,16 @@ use super::memory::{LEAST, Segment, Stretch, copied, is_shared};
 #[derive(Clone, Debug)]
 pub(super) struct Parcel {
     /// Behind a byte that says that there are no stretches.
-    bytes: Bytes,
+    content: Content,
     stretches: Vec<(Place, Stretch)>,
+}
+
+#[derive(Clone, Debug)]
+enum Content {
+    /// In memory that is used for the next one when this is dropped.
+    Short(Vec<u8>),
+    /// Too long to be copied for another attempt.
+    Long(Bytes),
 }
 
 /// What came in one: a value's bytes, and what belongs between them.
@@ -28,12 +36,11 @@ pub(super) struct Unpacked {
 const MOST: usize = 8;
 
 thread_local! {
-    /// Where values are written, to be copied from there: as a rule they are short, and what grows as it is written is copied
-    /// and allocated several times.
+    /// Where the next short one is written: as a rule one is dropped before there is another.
     static SCRATCH: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
 }
 
-/// No more than that is kept, or copied.
+/// What is longer is not short.
 const SHORT: usize = 16 * 1024;
 
 /// In what long stretches go.
@@ -71,16 +78,17 @@ impl Parcel {
         let mut apart = Apart::new(LEAST, &mut take);
         wire.encode_apart(value, &mut out, &mut apart)?;
         let places = apart.into_places();
-        let bytes = if out.capacity() > SHORT { out.into() } else { copy_of(out) };
+        let content = if out.capacity() > SHORT { Content::Long(out.into()) } else { Content::Short(out) };
         let stretches =
             if places.is_empty() { Vec::new() } else { places.into_iter().zip(stretches).collect() };
-        Ok(Self { bytes, stretches })
+        Ok(Self { content, stretches })
     }
 
     /// Writes all but the stretches, which go by the descriptors of those numbers on: `first`, and those that follow.
     pub(super) fn write(&self, out: &mut Vec<u8>, first: u64) {
+        let bytes = self.content();
         if self.stretches.is_empty() {
-            return out.extend_from_slice(&self.bytes);
+            return out.extend_from_slice(bytes);
         }
         // There are few.
         out.push(self.stretches.len() as u8);
@@ -90,17 +98,19 @@ impl Parcel {
                 out.extend_from_slice(&number.to_le_bytes());
             }
         }
-        out.extend_from_slice(&self.bytes[1..]);
+        out.extend_from_slice(&bytes[1..]);
     }
 
-    /// All of it but the stretches, where there is nothing before.
-    pub(super) fn into_bytes(self, first: u64) -> Bytes {
-        if self.stretches.is_empty() {
-            return self.bytes;
+    /// All of it, if there are no stretches.
+    pub(super) fn whole(&self) -> Option<&[u8]> {
+        self.stretches.is_empty().then(|| self.content())
+    }
+
+    fn content(&self) -> &[u8] {
+        match &self.content {
+            Content::Short(bytes) => bytes,
+            Content::Long(bytes) => bytes,
         }
-        let mut out = Vec::with_capacity(self.bytes.len() + 9 + 24 * self.stretches.len());
-        self.write(&mut out, first);
-        out.into()
     }
 
     /// The files of the stretches, in their order.
@@ -115,11 +125,13 @@ impl Parcel {
     }
 }
 
-/// Of what was written there.
-fn copy_of(scratch: Vec<u8>) -> Bytes {
-    let copy = Bytes::copy_from_slice(&scratch);
-    SCRATCH.set(scratch);
-    copy
+impl Drop for Content {
+    fn drop(&mut self) {
+        if let Self::Short(bytes) = self {
+            // A thread that ends keeps nothing.
+            let _ = SCRATCH.try_with(|scratch| scratch.set(std::mem::take(bytes)));
+        }
+    }
 }
 
 impl Unpacked {
@@ -135,13 +147,13 @@ impl Unpacked {
     ) -> Result<Self, String> {
         let too_short = || "expected more bytes of a job or an answer".to_owned();
         let count = usize::from(*bytes.first().ok_or_else(too_short)?);
-        bytes = bytes.slice(1..);
+        bytes.advance(1);
         if count == 0 {
             return Ok(Self { bytes, elsewhere: Vec::new() });
         }
         let mut number = || {
             let number = bytes.first_chunk().copied().map(u64::from_le_bytes).ok_or_else(too_short)?;
-            bytes = bytes.slice(8..);
+            bytes.advance(8);
             Ok::<u64, String>(number)
         };
         let first = number()?;
@@ -211,7 +223,9 @@ mod tests {
         let parcel = Parcel::pack(wire, album, memory).unwrap();
         let files: HashMap<u64, _> = (first..).zip(parcel.files()).collect();
         let count = files.len();
-        let bytes = parcel.into_bytes(first);
+        let mut bytes = Vec::new();
+        parcel.write(&mut bytes, first);
+        let bytes = Bytes::from(bytes);
         let unpacked = Unpacked::of(bytes, |number| Some(files.get(&number)?.try_clone().unwrap()), returns);
         let read = unpacked.and_then(|Unpacked { bytes, elsewhere }| {
             wire.decode_apart(&bytes, &elsewhere).map_err(|error| error.to_string())

@@ -2,9 +2,10 @@ use std::collections::VecDeque;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
+use std::thread;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
+use bytes::{Buf as _, Bytes};
 use edri_event::{Origin, ProgressSink, Request, RouterId};
 use edri_link::{
     AnswerError, Circumstances, Closed, Consumer, Event, IncomingCall, Interest, Reports as Wanted, Schema,
@@ -88,6 +89,10 @@ const SOON: Duration = Duration::from_micros(100);
 /// After so long the first thread reads, and writes, for a worker that is at something.
 const LONG: Duration = Duration::from_millis(1);
 
+/// How often the worker's thread lets others run before it sleeps: to be woken costs more than several jobs, and under load
+/// the next one is about to come.
+const YIELDS: usize = 10;
+
 impl<W: ProcessWorker> Top<W> {
     pub(super) fn new(mut carrier: Carrier, cancels: Interest, parent: RouterId) -> io::Result<Self> {
         let returns = carrier.borrow();
@@ -163,7 +168,7 @@ impl<W: ProcessWorker> Top<W> {
                 self.watch(&mut papers);
                 return Some(order);
             }
-            let read = papers.carrier.take_in();
+            let read = take_in_soon(&mut papers.carrier);
             papers.carrier.note_time();
             if read {
                 continue;
@@ -291,7 +296,7 @@ impl<W: ProcessWorker> Top<W> {
             Event::Request { call, circumstances, payload, .. } => {
                 // Bounded by the number of calls.
                 papers.carrier.endpoint.handled(circumstances.priority, payload.len());
-                self.take_in(papers, call, circumstances, &payload);
+                self.take_in(papers, call, circumstances, payload);
             }
             Event::Notification { interest, circumstances, payload } => {
                 papers.carrier.endpoint.handled(circumstances.priority, payload.len());
@@ -312,10 +317,13 @@ impl<W: ProcessWorker> Top<W> {
         papers: &mut Papers<W>,
         call: IncomingCall,
         circumstances: Circumstances,
-        payload: &Bytes,
+        mut payload: Bytes,
     ) {
-        let read = number(payload).ok_or_else(|| "expected a job's number".to_owned());
-        let read = read.and_then(|number| Ok((number, papers.carrier.unpack(payload.slice(HEAD..))?)));
+        let read = number(&payload).ok_or_else(|| "expected a job's number".to_owned());
+        let read = read.and_then(|number| {
+            payload.advance(HEAD);
+            Ok((number, papers.carrier.unpack(payload)?))
+        });
         let (number, payload) = match read {
             Ok(read) => read,
             Err(reason) => return papers.late.push_back((call, Err(AnswerError::Codec { reason }))),
@@ -376,12 +384,19 @@ impl<W: ProcessWorker> Papers<W> {
         while self.carrier.endpoint.has_room_for_answers()
             && let Some((call, outcome)) = self.late.pop_front()
         {
-            let first = self.carrier.next_descriptor();
-            let files: Vec<_> = outcome.iter().flat_map(Parcel::files).collect();
-            let outcome = outcome.map(|parcel| parcel.into_bytes(first));
             // There is room. What goes beside it is for nobody else, should the answer be too long.
-            let _ = self.carrier.endpoint.answer(call, outcome);
-            self.carrier.send_along(files.into_iter());
+            let _ = match outcome {
+                Err(error) => self.carrier.endpoint.answer(call, Err(error)),
+                Ok(parcel) => match parcel.whole() {
+                    Some(bytes) => self.carrier.endpoint.answer_copied(call, Ok(bytes)),
+                    None => {
+                        let mut bytes = Vec::new();
+                        parcel.write(&mut bytes, self.carrier.next_descriptor());
+                        self.carrier.send_along(parcel.files());
+                        self.carrier.endpoint.answer_copied(call, Ok(&bytes))
+                    }
+                },
+            };
             self.unwritten += 1;
         }
         if before == 0 && self.unwritten > 0 {
@@ -407,6 +422,17 @@ impl<W: ProcessWorker> Papers<W> {
         self.unwritten = 0;
         self.carrier.flush()
     }
+}
+
+/// Takes in what is there, or comes very soon; whether anything was.
+fn take_in_soon(carrier: &mut Carrier) -> bool {
+    for _ in 0..YIELDS {
+        if carrier.take_in() {
+            return true;
+        }
+        thread::yield_now();
+    }
+    carrier.take_in()
 }
 
 /// As `poll` wants it.
