@@ -7,8 +7,8 @@
 //! undone ([`Segment::of`] asks for the seals of what came, whoever sent it). So what is mapped is as constant as any other
 //! `&[u8]`, for as long as it is mapped.
 //!
-//! A mapping is given back when the last [`Bytes`] of it is dropped, and the memory when that has happened in all processes
-//! that have it: one that is killed gives it back by that.
+//! A mapping is given back when the last [`Bytes`] of it is dropped (a child keeps it for a while, since it may get the same
+//! again), and the memory when that has happened in all processes that have it: one that is killed gives it back by that.
 //!
 //! Tested by what a reader finds, by files that have no seals, too few bytes or none at all, and by looking at what is left
 //! in `/proc/self/maps` (`segments_come_and_go`, and `tests/children/memory.rs` with processes that are killed).
@@ -187,8 +187,8 @@ fn seal(file: impl AsFd) -> io::Result<()> {
 }
 
 /// Copies `bytes` into memory that goes to other processes as it is: jobs and answers in which they, or parts of them, are
-/// sent again and again cost the same whatever their length. What has come from another process, in a field that is
-/// [not copied](edri_event::uncopied), is such memory already.
+/// sent again and again cost the same whatever their length. What an answer has brought from another process, in a field that is
+/// [not copied](edri_event::uncopied), is such memory already; what a job has brought may be lent, and is copied when it goes on.
 ///
 /// ```
 /// let image = edri_worker::share(&[7; 100_000])?;

@@ -168,7 +168,7 @@ impl<W: ProcessWorker> Top<W> {
                 self.watch(&mut papers);
                 return Some(order);
             }
-            let read = take_in_soon(&mut papers.carrier);
+            let read = take_in_soon(&mut papers);
             papers.carrier.note_time();
             if read {
                 continue;
@@ -425,14 +425,15 @@ impl<W: ProcessWorker> Papers<W> {
 }
 
 /// Takes in what is there, or comes very soon; whether anything was.
-fn take_in_soon(carrier: &mut Carrier) -> bool {
+fn take_in_soon<W: ProcessWorker>(papers: &mut MutexGuard<'_, Papers<W>>) -> bool {
     for _ in 0..YIELDS {
-        if carrier.take_in() {
+        if papers.carrier.take_in() {
             return true;
         }
-        thread::yield_now();
+        // Others may be long.
+        MutexGuard::unlocked(papers, thread::yield_now);
     }
-    carrier.take_in()
+    papers.carrier.take_in()
 }
 
 /// As `poll` wants it.
