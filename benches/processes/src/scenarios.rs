@@ -155,8 +155,11 @@ fn calibrate() -> u64 {
 fn compare(title: &str, rounds: usize, count: u64, contenders: Vec<(&str, Run<'_>)>) -> Outcome<()> {
     let mut times = vec![Vec::new(); contenders.len()];
     for _ in 0..rounds {
-        for (times, (_, run)) in times.iter_mut().zip(&contenders) {
-            times.push(run()?.as_secs_f64() / count as f64);
+        for (times, (name, run)) in times.iter_mut().zip(&contenders) {
+            match run() {
+                Ok(took) => times.push(took.as_secs_f64() / count as f64),
+                Err(error) => println!("{name} has failed: {error}"),
+            }
         }
     }
     println!("\n{title}");
@@ -164,7 +167,7 @@ fn compare(title: &str, rounds: usize, count: u64, contenders: Vec<(&str, Run<'_
         .into_iter()
         .map(|mut times| {
             times.sort_by(f64::total_cmp);
-            times[times.len() / 2]
+            times.get(times.len() / 2).copied().unwrap_or(f64::NAN)
         })
         .collect();
     for ((name, _), median) in contenders.iter().zip(&medians) {

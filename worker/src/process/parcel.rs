@@ -28,8 +28,8 @@ enum Content {
 /// What came in one: a value's bytes, and what belongs between them.
 #[derive(Debug)]
 pub(super) struct Unpacked {
-    pub(super) bytes: Bytes,
-    pub(super) elsewhere: Vec<(Place, Bytes)>,
+    bytes: Bytes,
+    elsewhere: Vec<(Place, Bytes)>,
 }
 
 /// So many stretches of one value go by themselves at most; others go along with its bytes.
@@ -135,6 +135,15 @@ impl Drop for Content {
 }
 
 impl Unpacked {
+    /// The value.
+    ///
+    /// # Errors
+    /// What the codec says.
+    pub(super) fn read<T>(&self, wire: Wire<T>) -> Result<T, CodecError> {
+        let Self { bytes, elsewhere } = self;
+        if elsewhere.is_empty() { wire.decode(bytes) } else { wire.decode_apart(bytes, elsewhere) }
+    }
+
     /// What came, of which `descriptor` gives those that came beside it, by their numbers. In a child some of it may be lent,
     /// which goes back by `returns`.
     ///
@@ -227,9 +236,7 @@ mod tests {
         parcel.write(&mut bytes, first);
         let bytes = Bytes::from(bytes);
         let unpacked = Unpacked::of(bytes, |number| Some(files.get(&number)?.try_clone().unwrap()), returns);
-        let read = unpacked.and_then(|Unpacked { bytes, elsewhere }| {
-            wire.decode_apart(&bytes, &elsewhere).map_err(|error| error.to_string())
-        });
+        let read = unpacked.and_then(|unpacked| unpacked.read(wire).map_err(|error| error.to_string()));
         (read, count)
     }
 
@@ -280,8 +287,8 @@ mod tests {
         #[test]
         fn what_is_no_parcel_is_refused(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
             let file = || copied(&[1; 100]).unwrap();
-            if let Ok(Unpacked { bytes, elsewhere }) = Unpacked::of(bytes.into(), |_| Some(file()), None) {
-                let _ = Album::wire().unwrap().decode_apart(&bytes, &elsewhere);
+            if let Ok(unpacked) = Unpacked::of(bytes.into(), |_| Some(file()), None) {
+                let _ = unpacked.read(Album::wire().unwrap());
             }
         }
     }

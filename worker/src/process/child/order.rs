@@ -55,9 +55,7 @@ impl Order {
         let Some(wire) = R::wire() else {
             return Err(failed("not-shareable", "the job cannot leave its process"));
         };
-        let Unpacked { bytes, elsewhere } = &self.payload;
-        let event = wire.decode_apart(bytes, elsewhere);
-        let event = event.map_err(|error| failed("codec", error.to_string()))?;
+        let event = self.payload.read(wire).map_err(|error| failed("codec", error.to_string()))?;
         Ok(Asked::new(event, self.arrival.into_meta(), None))
     }
 }

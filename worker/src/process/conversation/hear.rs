@@ -6,7 +6,6 @@ use edri_router::{RequestError, caught_now};
 use super::{Conversation, Fate};
 use crate::crew::Stage;
 use crate::process::language::{cancel, numbers};
-use crate::process::parcel::Unpacked;
 
 impl<R: Request> Conversation<R> {
     /// All that it has said.
@@ -81,11 +80,11 @@ impl<R: Request> Conversation<R> {
         match outcome {
             Err(AnswerError::Cancelled) if self.times.was_asked() => flight.job.cut(),
             outcome => flight.job.answer(outcome.map_err(|error| told::<R>(error)).and_then(|response| {
-                let Unpacked { bytes, elsewhere } = self.carrier.unpack(response).map_err(malformed)?;
+                let response = self.carrier.unpack(response).map_err(malformed)?;
                 caught_now(|| {
                     let wire = R::response_wire();
                     let wire = wire.ok_or_else(|| Failure::new("codec", "expected a shareable response"))?;
-                    Ok(wire.decode_apart(&bytes, &elsewhere)?)
+                    Ok(response.read(wire)?)
                 })
             })),
         }
