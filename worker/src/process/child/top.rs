@@ -2,7 +2,6 @@ use std::collections::VecDeque;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
-use std::thread;
 use std::time::{Duration, Instant};
 
 use bytes::{Buf as _, Bytes};
@@ -89,10 +88,6 @@ const SOON: Duration = Duration::from_micros(100);
 /// After so long the first thread reads, and writes, for a worker that is at something.
 const LONG: Duration = Duration::from_millis(1);
 
-/// How often the worker's thread lets others run before it sleeps: to be woken costs more than several jobs, and under load
-/// the next one is about to come.
-const YIELDS: usize = 10;
-
 impl<W: ProcessWorker> Top<W> {
     pub(super) fn new(mut carrier: Carrier, cancels: Interest, parent: RouterId) -> io::Result<Self> {
         let returns = carrier.borrow();
@@ -168,7 +163,7 @@ impl<W: ProcessWorker> Top<W> {
                 self.watch(&mut papers);
                 return Some(order);
             }
-            let read = take_in_soon(&mut papers);
+            let read = papers.carrier.take_in();
             papers.carrier.note_time();
             if read {
                 continue;
@@ -422,18 +417,6 @@ impl<W: ProcessWorker> Papers<W> {
         self.unwritten = 0;
         self.carrier.flush()
     }
-}
-
-/// Takes in what is there, or comes very soon; whether anything was.
-fn take_in_soon<W: ProcessWorker>(papers: &mut MutexGuard<'_, Papers<W>>) -> bool {
-    for _ in 0..YIELDS {
-        if papers.carrier.take_in() {
-            return true;
-        }
-        // Others may be long.
-        MutexGuard::unlocked(papers, thread::yield_now);
-    }
-    papers.carrier.take_in()
 }
 
 /// As `poll` wants it.
