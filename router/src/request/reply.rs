@@ -338,3 +338,46 @@ impl<T: Send + 'static> fmt::Debug for Reply<T> {
         formatter.write_str("Reply")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::task::Wake;
+
+    use super::*;
+
+    #[derive(Default)]
+    struct Woken(AtomicUsize);
+
+    impl Wake for Woken {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    #[test]
+    fn all_who_watch_a_requester_and_have_not_left_are_woken_once_when_it_goes_away() {
+        let (reply_to, reply) = reply::<()>(None);
+        let requester = reply_to.requester().unwrap();
+        let woken: Vec<_> = (0..4).map(|_| Arc::<Woken>::default()).collect();
+        let wakers: Vec<_> = woken.iter().map(|woken| Waker::from(Arc::clone(woken))).collect();
+        let mut watches: Vec<_> = (0..3).map(|_| Watch::new(&requester)).collect();
+        for _ in 0..2 {
+            for (watch, waker) in watches.iter_mut().zip(&wakers) {
+                assert!(watch.poll_cancelled(&mut Context::from_waker(waker)).is_pending());
+            }
+        }
+        requester.wake_when_cancelled(&wakers[3]);
+        // The first, and then one of the others; and another comes where the first was.
+        drop(watches.remove(0));
+        drop(watches.remove(0));
+        let mut again = Watch::new(&requester);
+        assert!(again.poll_cancelled(&mut Context::from_waker(&wakers[1])).is_pending());
+        drop(reply);
+        let times = |woken: &Arc<Woken>| woken.0.load(Ordering::Relaxed);
+        assert_eq!(woken.iter().map(times).collect::<Vec<_>>(), [0, 1, 1, 1]);
+        requester.wake_when_cancelled(&wakers[0]);
+        assert_eq!(times(&woken[0]), 1, "it has gone away already");
+        assert!(reply_to.is_cancelled());
+    }
+}
