@@ -187,10 +187,22 @@ impl Line<'_> {
         call: IncomingCall,
         outcome: Result<Bytes, AnswerError>,
     ) -> Result<(), SendError> {
+        self.answer_copied(call, outcome.as_deref().map_err(AnswerError::clone))
+    }
+
+    /// The same for a response that is copied from where it is.
+    ///
+    /// # Errors
+    /// As [`answer`](Self::answer).
+    pub fn answer_copied(
+        &mut self,
+        call: IncomingCall,
+        outcome: Result<&[u8], AnswerError>,
+    ) -> Result<(), SendError> {
         if !self.has_room_for_answers() {
             return Err(SendError::Full);
         }
-        self.channel.answer(call, outcome.as_deref().map_err(AnswerError::clone));
+        self.channel.answer(call, outcome);
         Ok(())
     }
 

@@ -220,6 +220,14 @@ impl Context {
         }
     }
 
+    /// Has `waker` woken when the requester goes away, at once if it has: for whoever has many requests at hand, and looks
+    /// then which of them [is cancelled](Self::is_cancelled). It cannot be taken back, and is forgotten with the answer.
+    pub fn wake_when_cancelled(&self, waker: &Waker) {
+        if let Some(requester) = &self.scope().requester {
+            requester.wake_when_cancelled(waker);
+        }
+    }
+
     #[inline]
     fn scope(&self) -> &Scope {
         match self.router.scope() {

@@ -3,7 +3,8 @@
 use std::error::Error;
 use std::time::Duration;
 
-use crate::{channel, job, pool, raw};
+use crate::beside::Beside;
+use crate::{channel, job, pool, raw, raw_tokio};
 
 type Outcome<T> = Result<T, Box<dyn Error>>;
 type Run<'a> = Box<dyn Fn() -> Outcome<Duration> + 'a>;
@@ -12,45 +13,80 @@ type Run<'a> = Box<dyn Fn() -> Outcome<Duration> + 'a>;
 const MIB: usize = 1 << 20;
 
 pub(crate) fn run(arguments: &[String]) -> Outcome<()> {
-    let (mut rounds, mut factor, mut wanted) = (5, 1.0, Vec::new());
+    let (mut rounds, mut factor, mut wanted, mut only) = (5, 1.0, Vec::new(), None);
     let mut arguments = arguments.iter();
     while let Some(argument) = arguments.next() {
-        let mut value = || arguments.next().ok_or_else(|| format!("expected a number after {argument}"));
+        let mut value = || arguments.next().ok_or_else(|| format!("expected something after {argument}"));
         match argument.as_str() {
             "--rounds" => rounds = value()?.parse::<usize>()?.max(1),
             "--messages" => factor = value()?.parse::<f64>()?,
+            "--only" => only = Some(value()?.clone()),
             name => wanted.push(name),
         }
     }
     let is_wanted = |name: &str| wanted.is_empty() || wanted.contains(&name);
+    let compare = |title: &str, count, mut contenders: Vec<(&str, Run<'_>)>| {
+        contenders.retain(|(name, _)| only.as_ref().is_none_or(|only| name == only));
+        compare(title, rounds, count, contenders)
+    };
     let count = |count: f64| ((count * factor) as u64).max(20);
+
+    let (iceoryx2, python) = (Beside::iceoryx2(), Beside::python());
+    // It starts a process for each job.
+    let few_by_python = ((100.0 * factor) as u64).max(10);
+    let beside = |window: u64, count: u64| -> Vec<(&'static str, Run<'_>)> {
+        let mut contenders: Vec<(&'static str, Run<'_>)> = Vec::new();
+        if let Ok(program) = &iceoryx2 {
+            contenders.push(("iceoryx2", Box::new(move || program.echo(window, count, count))));
+        }
+        if let Ok(program) = &python {
+            contenders
+                .push(("EDRI for Python", Box::new(move || program.echo(window, count, few_by_python))));
+        }
+        contenders
+    };
+    if is_wanted("process") || is_wanted("process-one") {
+        for (name, reason) in
+            [("iceoryx2", iceoryx2.as_ref().err()), ("EDRI for Python", python.as_ref().err())]
+        {
+            if let Some(reason) = reason {
+                println!("{name} is skipped: {reason}");
+            }
+        }
+    }
 
     if is_wanted("process") {
         let many = count(200_000.0);
         compare(
             "128 bytes there and back, 256 in flight",
-            rounds,
             many,
-            vec![
-                ("raw socket", Box::new(|| raw::echo(256, many))),
-                ("edri", Box::new(|| pool::echo(1, 256, many))),
-                ("edri, 2 threads", Box::new(|| pool::echo(2, 256, many))),
-                ("ipc-channel", Box::new(|| channel::echo(256, many))),
-            ],
+            with(
+                beside(256, many),
+                vec![
+                    ("raw tokio", Box::new(|| raw_tokio::echo(256, many))),
+                    ("raw blocking", Box::new(|| raw::echo(256, many))),
+                    ("edri", Box::new(|| pool::echo(1, 256, many))),
+                    ("edri, 2 threads", Box::new(|| pool::echo(2, 256, many))),
+                    ("ipc-channel", Box::new(|| channel::echo(256, many))),
+                ],
+            ),
         )?;
     }
     if is_wanted("process-one") {
         let few = count(30_000.0);
         compare(
             "128 bytes there and back, one at a time",
-            rounds,
             few,
-            vec![
-                ("raw socket", Box::new(|| raw::echo(1, few))),
-                ("edri", Box::new(|| pool::echo(1, 1, few))),
-                ("edri, 2 threads", Box::new(|| pool::echo(2, 1, few))),
-                ("ipc-channel", Box::new(|| channel::echo(1, few))),
-            ],
+            with(
+                beside(1, few),
+                vec![
+                    ("raw tokio", Box::new(|| raw_tokio::echo(1, few))),
+                    ("raw blocking", Box::new(|| raw::echo(1, few))),
+                    ("edri", Box::new(|| pool::echo(1, 1, few))),
+                    ("edri, 2 threads", Box::new(|| pool::echo(2, 1, few))),
+                    ("ipc-channel", Box::new(|| channel::echo(1, few))),
+                ],
+            ),
         )?;
     }
     if is_wanted("process-large") {
@@ -60,7 +96,6 @@ pub(crate) fn run(arguments: &[String]) -> Outcome<()> {
             let times = count(times);
             compare(
                 &format!("{name} there"),
-                rounds,
                 times,
                 vec![
                     ("raw socket", Box::new(move || raw::large(length, times))),
@@ -77,14 +112,13 @@ pub(crate) fn run(arguments: &[String]) -> Outcome<()> {
             ("raw socket", Box::new(move || raw::ready(times))),
             ("edri", Box::new(move || pool::ready(times))),
         ];
-        compare("from the start of a process to its first answer", rounds, times, contenders)?;
+        compare("from the start of a process to its first answer", times, contenders)?;
     }
     if is_wanted("process-scaling") {
         let steps = calibrate();
         let times = count(1_000.0);
         compare(
             "jobs of 1 ms of a processor",
-            rounds,
             times,
             vec![
                 ("edri, 1 process", Box::new(move || pool::spin(1, steps, times))),
@@ -93,6 +127,15 @@ pub(crate) fn run(arguments: &[String]) -> Outcome<()> {
         )?;
     }
     Ok(())
+}
+
+/// Those, and then these.
+fn with<'a>(
+    these: Vec<(&'static str, Run<'a>)>,
+    mut those: Vec<(&'static str, Run<'a>)>,
+) -> Vec<(&'static str, Run<'a>)> {
+    those.extend(these);
+    those
 }
 
 /// How many steps take a millisecond.
@@ -112,8 +155,11 @@ fn calibrate() -> u64 {
 fn compare(title: &str, rounds: usize, count: u64, contenders: Vec<(&str, Run<'_>)>) -> Outcome<()> {
     let mut times = vec![Vec::new(); contenders.len()];
     for _ in 0..rounds {
-        for (times, (_, run)) in times.iter_mut().zip(&contenders) {
-            times.push(run()?.as_secs_f64() / count as f64);
+        for (times, (name, run)) in times.iter_mut().zip(&contenders) {
+            match run() {
+                Ok(took) => times.push(took.as_secs_f64() / count as f64),
+                Err(error) => println!("{name} has failed: {error}"),
+            }
         }
     }
     println!("\n{title}");
@@ -121,7 +167,7 @@ fn compare(title: &str, rounds: usize, count: u64, contenders: Vec<(&str, Run<'_
         .into_iter()
         .map(|mut times| {
             times.sort_by(f64::total_cmp);
-            times[times.len() / 2]
+            times.get(times.len() / 2).copied().unwrap_or(f64::NAN)
         })
         .collect();
     for ((name, _), median) in contenders.iter().zip(&medians) {

@@ -116,6 +116,18 @@ impl Endpoint {
         self.line().answer(call, outcome)
     }
 
+    /// See [`Line::answer_copied`].
+    ///
+    /// # Errors
+    /// As [`answer`](Self::answer).
+    pub fn answer_copied(
+        &mut self,
+        call: IncomingCall,
+        outcome: Result<&[u8], AnswerError>,
+    ) -> Result<(), SendError> {
+        self.line().answer_copied(call, outcome)
+    }
+
     /// See [`Line::report`].
     pub fn report(&mut self, call: IncomingCall, progress: Progress) {
         self.channel.report(call, progress);

@@ -30,34 +30,48 @@ enum State<T> {
 }
 
 /// Those who want to know when the requester goes away, each under its number; numbers rise. Made for the first: few
-/// requests have one, and all are smaller for it.
+/// requests have one, and all are smaller for it; and of those that have, few have more than one.
 #[derive(Default)]
-struct Responders(Vec<(u64, Waker)>);
+struct Responders {
+    next: u64,
+    first: Option<(u64, Waker)>,
+    others: Vec<(u64, Waker)>,
+}
 
 impl Responders {
     fn find(&self, number: u64) -> Result<usize, usize> {
-        self.0.binary_search_by_key(&number, |(number, _)| *number)
+        self.others.binary_search_by_key(&number, |(number, _)| *number)
     }
 
     /// Wakes `waker` from now on, under the number that is answered.
     fn watch(&mut self, known: Option<u64>, waker: &Waker) -> u64 {
-        if let Some(number) = known
-            && let Ok(index) = self.find(number)
-        {
-            self.0[index].1.clone_from(waker);
-            return number;
+        if let Some(number) = known {
+            if let Some((_, known)) = self.first.as_mut().filter(|(first, _)| *first == number) {
+                known.clone_from(waker);
+                return number;
+            }
+            if let Ok(index) = self.find(number) {
+                self.others[index].1.clone_from(waker);
+                return number;
+            }
         }
-        let number = self.0.last().map_or(0, |(last, _)| last + 1);
-        self.0.push((number, waker.clone()));
+        let number = self.next;
+        self.next += 1;
+        let watcher = (number, waker.clone());
+        match &mut self.first {
+            None => self.first = Some(watcher),
+            Some(_) => self.others.push(watcher),
+        }
         number
     }
 
     fn forget(&mut self, number: u64) -> Option<(u64, Waker)> {
-        self.find(number).ok().map(|index| self.0.remove(index))
+        let first = self.first.take_if(|(first, _)| *first == number);
+        first.or_else(|| self.find(number).ok().map(|index| self.others.remove(index)))
     }
 
     fn wake(self) {
-        self.0.into_iter().for_each(|(_, waker)| waker.wake());
+        self.first.into_iter().chain(self.others).for_each(|(_, waker)| waker.wake());
     }
 }
 
@@ -255,6 +269,13 @@ impl Audience {
         poll_fn(|cx| watch.poll_cancelled(cx)).await;
     }
 
+    /// Wakes `waker` when the requester goes away, at once if it has.
+    pub(crate) fn wake_when_cancelled(&self, waker: &Waker) {
+        if self.0.poll_cancelled(&mut None, &mut Context::from_waker(waker)).is_ready() {
+            waker.wake_by_ref();
+        }
+    }
+
     /// What tells this request from all others that are under way.
     pub(crate) fn request(&self) -> RequestId {
         RequestId::of(&*self.0)
@@ -315,5 +336,48 @@ impl<T: Send + 'static> fmt::Debug for ReplyTo<T> {
 impl<T: Send + 'static> fmt::Debug for Reply<T> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("Reply")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::task::Wake;
+
+    use super::*;
+
+    #[derive(Default)]
+    struct Woken(AtomicUsize);
+
+    impl Wake for Woken {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    #[test]
+    fn all_who_watch_a_requester_and_have_not_left_are_woken_once_when_it_goes_away() {
+        let (reply_to, reply) = reply::<()>(None);
+        let requester = reply_to.requester().unwrap();
+        let woken: Vec<_> = (0..4).map(|_| Arc::<Woken>::default()).collect();
+        let wakers: Vec<_> = woken.iter().map(|woken| Waker::from(Arc::clone(woken))).collect();
+        let mut watches: Vec<_> = (0..3).map(|_| Watch::new(&requester)).collect();
+        for _ in 0..2 {
+            for (watch, waker) in watches.iter_mut().zip(&wakers) {
+                assert!(watch.poll_cancelled(&mut Context::from_waker(waker)).is_pending());
+            }
+        }
+        requester.wake_when_cancelled(&wakers[3]);
+        // The first, and then one of the others; and another comes where the first was.
+        drop(watches.remove(0));
+        drop(watches.remove(0));
+        let mut again = Watch::new(&requester);
+        assert!(again.poll_cancelled(&mut Context::from_waker(&wakers[1])).is_pending());
+        drop(reply);
+        let times = |woken: &Arc<Woken>| woken.0.load(Ordering::Relaxed);
+        assert_eq!(woken.iter().map(times).collect::<Vec<_>>(), [0, 1, 1, 1]);
+        requester.wake_when_cancelled(&wakers[0]);
+        assert_eq!(times(&woken[0]), 1, "it has gone away already");
+        assert!(reply_to.is_cancelled());
     }
 }

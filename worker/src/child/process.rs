@@ -21,7 +21,7 @@ pub(crate) struct Process {
     leash: Leash,
     /// No pipe, though tokio is told so: it is asked for nothing but whether it is readable, which a pidfd is from when
     /// its process has ended. (What tokio has for other descriptors is `unsafe`.)
-    pidfd: pipe::Receiver,
+    pidfd: Arc<pipe::Receiver>,
     limits: Limits,
 }
 
@@ -82,7 +82,7 @@ impl Process {
     ) -> io::Result<(Self, Option<OwnedFd>, OutputEnds)> {
         let keeper = Keeper::get()?;
         let (leash, pipes) = keeper.start(Arc::clone(spec), more, Arc::clone(worker), input).await?;
-        let pidfd = pipe::Receiver::from_owned_fd_unchecked(pipes.pidfd)?;
+        let pidfd = Arc::new(pipe::Receiver::from_owned_fd_unchecked(pipes.pidfd)?);
         let ends = OutputEnds {
             stdout: pipe::Receiver::from_owned_fd(pipes.stdout)?,
             stderr: pipe::Receiver::from_owned_fd(pipes.stderr)?,
@@ -98,10 +98,13 @@ impl Process {
     /// Ready when the process has ended; what it has started may go on.
     ///
     /// Cancel safe.
-    pub(crate) async fn ended(&self) {
-        // Without the driver nothing would ever be told: then its owner looks when something else happens.
-        if self.pidfd.readable().await.is_err() {
-            std::future::pending::<()>().await;
+    pub(crate) fn ended(&self) -> impl Future<Output = ()> + Send + use<> {
+        let pidfd = Arc::clone(&self.pidfd);
+        async move {
+            // Without the driver nothing would ever be told: then its owner looks when something else happens.
+            if pidfd.readable().await.is_err() {
+                pending::<()>().await;
+            }
         }
     }
 

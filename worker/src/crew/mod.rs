@@ -35,7 +35,7 @@ pub(crate) use at_hand::AtHand;
 pub use control::{PoolControl, ReloadError};
 pub(crate) use control::{Reload, Replaceable};
 pub(crate) use crew::{Crew, Taken};
-pub(crate) use flight::{Flight, Patience, Watched, Watching};
+pub(crate) use flight::{Flight, Noticed, Patience, Watches};
 pub(crate) use life::{Begun, End, How, LifeContext, Lives, Stage};
 pub use news::{CrashLoop, CrashLoopOver, WorkerLost};
 pub(crate) use policy::Policy;

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-use crate::place::{AtWork, Busy};
+use crate::place::Busy;
 
 /// Where the jobs that one slot has at hand are measured: one seat for each.
 pub(crate) struct Seats {
@@ -15,9 +15,6 @@ pub(crate) struct Seat {
     seats: Arc<Seats>,
     /// None for one that is not counted: there are more jobs at hand than were thought of.
     number: Option<usize>,
-    busy: Arc<Busy>,
-    /// Taken out when the job has ended.
-    at_work: Option<AtWork>,
 }
 
 impl Seats {
@@ -28,12 +25,15 @@ impl Seats {
 
     /// For a job that begins now.
     pub(crate) fn take(self: &Arc<Self>) -> Seat {
-        let number = self.free.lock().pop();
-        let busy = number.map_or_else(Arc::default, |number| Arc::clone(&self.all[number]));
-        let at_work = Some(busy.begin());
-        // Whoever has it at hand is another process.
-        busy.meter().wait();
-        Seat { seats: Arc::clone(self), number, busy, at_work }
+        let seat = Seat { number: self.free.lock().pop(), seats: Arc::clone(self) };
+        if let Some(busy) = seat.busy() {
+            busy.meter().begin(0);
+            if self.all.len() == 1 {
+                // Whoever has it at hand is another process, and has no other: each is measured. Of many short ones some are.
+                busy.meter().wait();
+            }
+        }
+        seat
     }
 
     /// A worker was replaced.
@@ -45,9 +45,15 @@ impl Seats {
 }
 
 impl Seat {
+    fn busy(&self) -> Option<&Busy> {
+        self.number.map(|number| &*self.seats.all[number])
+    }
+
     /// The job has failed.
     pub(crate) fn failed(&self) {
-        self.busy.meter().failed(1);
+        if let Some(busy) = self.busy() {
+            busy.meter().failed(1);
+        }
     }
 
     /// The job has panicked, and its worker was replaced for it.
@@ -60,7 +66,10 @@ impl Seat {
 impl Drop for Seat {
     fn drop(&mut self) {
         // Measured to its end before another may begin there.
-        self.at_work = None;
+        if let Some(busy) = self.busy() {
+            busy.meter().end();
+            busy.meter().rest();
+        }
         self.seats.free.lock().extend(self.number);
     }
 }

@@ -1,5 +1,5 @@
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use edri_router::{Health, WorkerDeath};
 use parking_lot::Mutex;
@@ -13,6 +13,8 @@ use crate::record::Condition;
 /// How a pool stands whose workers are processes.
 pub(crate) struct Standing {
     breaker: Mutex<Breaker>,
+    /// Whether one has died since it was closed: most answers find nothing to close.
+    has_seen_death: AtomicBool,
     /// What the last worker died of that was of no use.
     last: Mutex<Option<WorkerDeath>>,
     /// Workers that are alive.
@@ -26,6 +28,7 @@ impl Standing {
     pub(crate) fn new(policy: &Policy, size: usize) -> Self {
         Self {
             breaker: Mutex::new(Breaker::new(policy.breaker_after(size), policy.pause)),
+            has_seen_death: AtomicBool::new(false),
             last: Mutex::default(),
             alive: watch::Sender::new(0),
             room: AtomicUsize::new(0),
@@ -39,14 +42,25 @@ impl Standing {
 
     pub(super) fn useless(&self, death: &WorkerDeath, now: Instant) -> Option<Tripped> {
         *self.last.lock() = Some(death.clone());
-        let tripped = self.breaker.lock().useless(now);
+        let tripped = {
+            let mut breaker = self.breaker.lock();
+            self.has_seen_death.store(true, Ordering::Relaxed);
+            breaker.useless(now)
+        };
         self.changed();
         tripped
     }
 
     /// Whether workers may be started again that could not before.
     pub(super) fn close(&self) -> bool {
-        let closed = self.breaker.lock().close();
+        if !self.has_seen_death.load(Ordering::Relaxed) {
+            return false;
+        }
+        let closed = {
+            let mut breaker = self.breaker.lock();
+            self.has_seen_death.store(false, Ordering::Relaxed);
+            breaker.close()
+        };
         if closed {
             self.changed();
         }

@@ -15,20 +15,24 @@ use tokio::net::UnixStream;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::descriptors::Descriptors;
+use super::lent::Returns;
 use super::parcel::Unpacked;
 
-/// One end of the link's protocol over a socket, driven by whoever waits for what comes.
+/// One end of the link's protocol over a socket, driven by whoever waits for what comes: a task, or a thread that waits for
+/// the socket itself.
 pub(super) struct Carrier {
-    socket: UnixStream,
+    socket: Arc<StdUnixStream>,
+    /// The same, by which a task learns that it can be read or written; none while a thread waits.
+    ears: Option<UnixStream>,
     pub(super) endpoint: Endpoint,
     inbound: Box<[u8]>,
     outbound: Vec<u8>,
     /// So much of it has been written.
     written: usize,
     writes: Writes,
-    /// Nothing new is written by whoever waits.
-    is_held: bool,
     beside: Descriptors,
+    /// By what goes back that was lent to this end.
+    returns: Option<Arc<Returns>>,
     timer: Pin<Box<Sleep>>,
 }
 
@@ -61,18 +65,27 @@ pub(super) fn stream(socket: OwnedFd) -> io::Result<UnixStream> {
 }
 
 impl Carrier {
+    /// Driven by a task.
     pub(super) fn new(socket: OwnedFd, endpoint: Endpoint) -> io::Result<Self> {
+        let socket = StdUnixStream::from(socket);
+        socket.set_nonblocking(true)?;
         Ok(Self {
-            socket: stream(socket)?,
+            ears: Some(UnixStream::from_std(socket.try_clone()?)?),
+            socket: Arc::new(socket),
             endpoint,
             inbound: vec![0; BATCH].into_boxed_slice(),
             outbound: Vec::with_capacity(BATCH),
             written: 0,
             writes: Writes::Fine,
-            is_held: false,
             beside: Descriptors::default(),
+            returns: None,
             timer: Box::pin(sleep_until(Instant::now())),
         })
+    }
+
+    /// From here on this end takes what it is lent by the other: that of a child does, from its parent.
+    pub(super) fn borrow(&mut self) -> Arc<Returns> {
+        Arc::clone(self.returns.get_or_insert_default())
     }
 
     /// Of those that go beside what is said next, the number of the first.
@@ -90,12 +103,55 @@ impl Carrier {
     /// # Errors
     /// What is wrong with it, for people.
     pub(super) fn unpack(&mut self, bytes: Bytes) -> Result<Unpacked, String> {
-        Unpacked::of(bytes, |number| self.beside.take(number))
+        Unpacked::of(bytes, |number| self.beside.take(number), self.returns.as_ref())
     }
 
-    /// Whether what is said waits for more to be said, and is written by a [`flush`](Self::flush).
-    pub(super) fn hold(&mut self, is_held: bool) {
-        self.is_held = is_held;
+    /// From here on a task drives it, which is told of what can be read and written.
+    pub(super) fn listen(&mut self) -> io::Result<()> {
+        if self.ears.is_none() {
+            self.ears = Some(UnixStream::from_std(self.socket.try_clone()?)?);
+        }
+        Ok(())
+    }
+
+    /// From here on a thread drives it, which waits for the [socket](Self::socket): no task is woken by what comes.
+    pub(super) fn deafen(&mut self) {
+        self.ears = None;
+    }
+
+    pub(super) fn socket(&self) -> Arc<StdUnixStream> {
+        Arc::clone(&self.socket)
+    }
+
+    /// For a thread: takes in what is there. Whether anything was, be it the end.
+    pub(super) fn take_in(&mut self) -> bool {
+        while !self.endpoint.is_closed() {
+            let Self { socket, inbound, beside, .. } = self;
+            match beside.receive(&*socket, inbound) {
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return false,
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                read => self.came(read),
+            }
+            return true;
+        }
+        false
+    }
+
+    /// For a thread: does what is due.
+    pub(super) fn note_time(&mut self) {
+        let now = now();
+        if self.endpoint.next_timeout().is_some_and(|due| due <= now) {
+            self.endpoint.handle_timeout(now);
+        }
+    }
+
+    /// What was read.
+    fn came(&mut self, read: io::Result<usize>) {
+        match read {
+            Err(error) => self.endpoint.lost(&error.to_string()),
+            Ok(0) => self.endpoint.lost("the other end closed it"),
+            Ok(length) => self.endpoint.receive(&self.inbound[..length], now()),
+        }
     }
 
     /// What has come.
@@ -124,7 +180,8 @@ impl Carrier {
         }
         let Some(next) = self.endpoint.next_timeout() else { return Poll::Pending };
         let next = Instant::from_std(next);
-        if self.timer.deadline() != next {
+        // As a rule what is due is put off again and again, and the timer is left alone.
+        if self.timer.deadline() > next || self.timer.is_elapsed() {
             self.timer.as_mut().reset(next);
         }
         std::task::ready!(self.timer.as_mut().poll(cx));
@@ -137,13 +194,13 @@ impl Carrier {
             return Poll::Pending;
         }
         loop {
-            if std::task::ready!(self.socket.poll_read_ready(cx)).is_err() {
+            let Self { socket, ears: Some(ears), inbound, beside, .. } = self else { return Poll::Pending };
+            if std::task::ready!(ears.poll_read_ready(cx)).is_err() {
                 self.endpoint.lost("it cannot be read");
                 return Poll::Ready(());
             }
-            let Self { socket, inbound, beside, .. } = self;
             let mut received = None;
-            let read = socket.try_io(Interest::READABLE, || {
+            let read = ears.try_io(Interest::READABLE, || {
                 let came = beside.came();
                 let length = beside.receive(&*socket, inbound)?;
                 if length == 0 || length == inbound.len() || beside.came() > came {
@@ -156,18 +213,18 @@ impl Carrier {
             match received.map_or(read, Ok) {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => continue,
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-                Err(error) => self.endpoint.lost(&error.to_string()),
-                Ok(0) => self.endpoint.lost("the other end closed it"),
-                Ok(length) => self.endpoint.receive(&self.inbound[..length], now()),
+                read => self.came(read),
             }
             return Poll::Ready(());
         }
     }
 
     fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let mut wrote = !(self.is_held && self.is_flushed()) && self.flush();
-        while !self.is_flushed() {
-            match self.socket.poll_write_ready(cx) {
+        let mut wrote = self.flush();
+        while !self.is_flushed()
+            && let Some(ears) = &self.ears
+        {
+            match ears.poll_write_ready(cx) {
                 Poll::Pending => break,
                 Poll::Ready(Ok(())) => wrote |= self.flush(),
                 Poll::Ready(Err(_)) => self.writes = Writes::Failed,
@@ -188,8 +245,12 @@ impl Carrier {
                     break;
                 }
             }
-            let Self { socket, outbound, written, beside, .. } = self;
-            let sent = socket.try_io(Interest::WRITABLE, || beside.send(&*socket, &outbound[*written..]));
+            let Self { socket, ears, outbound, written, beside, .. } = self;
+            let mut send = || beside.send(&*socket, &outbound[*written..]);
+            let sent = match ears {
+                Some(ears) => ears.try_io(Interest::WRITABLE, send),
+                None => send(),
+            };
             match sent {
                 Ok(sent) => self.written += sent,
                 Err(error) if error.kind() == ErrorKind::WouldBlock => break,

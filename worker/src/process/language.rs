@@ -16,6 +16,20 @@ pub(super) fn cancel() -> Schema {
     }
 }
 
+/// That what was lent is read no more: its numbers, among those of the descriptors that the parent has sent.
+///
+/// The child says so by a notification of this schema.
+pub(super) fn give_back() -> Schema {
+    Schema { name: "edri_worker::GiveBack".to_owned(), codec: "numbers".to_owned(), ..cancel() }
+}
+
+/// As many as fit into one notification with ease.
+pub(super) const GIVEN_BACK: usize = 1024;
+
+pub(super) fn numbers(payload: &[u8]) -> impl Iterator<Item = u64> {
+    payload.chunks_exact(8).filter_map(number)
+}
+
 pub(super) fn number(payload: &[u8]) -> Option<u64> {
     payload.first_chunk().copied().map(u64::from_le_bytes)
 }

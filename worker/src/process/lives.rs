@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use edri_event::Request;
-use edri_link::{End, Endpoint, Link, Schema};
+use edri_link::{Consumer, End, Endpoint, Interest, Link, Schema};
 use edri_router::{DeathCause, Horizon, WorkerDeath};
 
 use super::carrier::{Carrier, now, settings, stream};
@@ -13,6 +13,7 @@ use super::conversation::Conversation;
 use super::descriptors::{hand_over, pair};
 use super::entrance::arguments;
 use super::image::Image;
+use super::language::give_back;
 use super::parcel::Parcel;
 use crate::child::{OutputEnds, Process, Spec};
 use crate::crew::{Crew, End as Ended, How, LifeContext, Lives};
@@ -40,6 +41,8 @@ pub(super) struct Begun {
     pub(super) ends: OutputEnds,
     pub(super) carrier: Carrier,
     pub(super) link: Link,
+    /// Under which it is told what the child gives back.
+    pub(super) returns: Interest,
 }
 
 impl<R: Request> Lives for ProcessLives<R> {
@@ -61,19 +64,26 @@ impl<R: Request> ProcessLives<R> {
         hand_over(&near, linked)?;
         let spec = Arc::new(self.spec_of(life));
         let (process, ends) = Process::start_on(&spec, Vec::new(), &life.worker, far).await?;
-        let (carrier, link) = self.connect(life, near, link)?;
-        Ok(Begun { process, ends, carrier, link })
+        let (carrier, link, returns) = self.connect(life, near, link)?;
+        Ok(Begun { process, ends, carrier, link, returns })
     }
 
-    fn connect(&self, life: &LifeContext, jobs: OwnedFd, link: OwnedFd) -> io::Result<(Carrier, Link)> {
+    fn connect(
+        &self,
+        life: &LifeContext,
+        jobs: OwnedFd,
+        link: OwnedFd,
+    ) -> io::Result<(Carrier, Link, Interest)> {
         let router = &self.crew.router;
         let name = format!("the parent of {}", life.worker);
         let ours = settings(router.id(), &name, self.greeting);
-        let carrier = Carrier::new(jobs, Endpoint::accepting(ours.clone(), now()))?;
+        let mut endpoint = Endpoint::accepting(ours.clone(), now());
+        let returns = endpoint.announce(give_back(), None, Consumer::default());
+        let carrier = Carrier::new(jobs, endpoint)?;
         let mut ours = ours;
         ours.horizon = Some(Horizon::new());
         let link = Link::start(router, stream(link)?, End::Accepting, ours);
-        Ok((carrier, link))
+        Ok((carrier, link, returns))
     }
 
     fn spec_of(&self, life: &LifeContext) -> Spec {

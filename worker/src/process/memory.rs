@@ -1,14 +1,14 @@
 //! What is long goes from one process to another in memory that both have: a file that has no name (`memfd_create`), of which
 //! the descriptor goes over the socket.
 //!
-//! The one place in this room that needs `unsafe`: to map a file is unsafe in Rust because somebody may change, or cut off,
+//! One of the places in this room that need `unsafe`: to map a file is unsafe in Rust because somebody may change, or cut off,
 //! what is read as if it stood still. Here nobody can. A file is mapped only if it has been *sealed* against being written,
 //! shortened and made longer, which the kernel refuses as long as anybody has it mapped for writing, and which cannot be
 //! undone ([`Segment::of`] asks for the seals of what came, whoever sent it). So what is mapped is as constant as any other
 //! `&[u8]`, for as long as it is mapped.
 //!
-//! A mapping is given back when the last [`Bytes`] of it is dropped, and the memory when that has happened in all processes
-//! that have it: one that is killed gives it back by that.
+//! A mapping is given back when the last [`Bytes`] of it is dropped (a child keeps it for a while, since it may get the same
+//! again), and the memory when that has happened in all processes that have it: one that is killed gives it back by that.
 //!
 //! Tested by what a reader finds, by files that have no seals, too few bytes or none at all, and by looking at what is left
 //! in `/proc/self/maps` (`segments_come_and_go`, and `tests/children/memory.rs` with processes that are killed).
@@ -25,11 +25,18 @@ use memmap2::{Mmap, MmapOptions};
 use parking_lot::Mutex;
 use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, fcntl_get_seals, fstat, memfd_create};
 
+use super::lent::Loan;
+use super::shelf::{Bounds, Shelf};
+
 /// Shorter stretches go through the socket: to share them would cost more than to copy them.
 pub(super) const LEAST: usize = 64 * 1024;
 
 /// Memory that other processes may have, too; its owners share one mapping of it.
-pub(super) struct Segment(Arc<Mapped>);
+pub(super) struct Segment {
+    mapped: Arc<Mapped>,
+    /// For a while when it is dropped.
+    is_kept: bool,
+}
 
 struct Mapped {
     map: Mmap,
@@ -39,7 +46,10 @@ struct Mapped {
 }
 
 /// Which file it is, among those that there are: its device and its number there.
-type Which = (u64, u64);
+pub(super) type Which = (u64, u64);
+
+/// Of what has come, so much stays mapped for a while by a child, which may get it again.
+static KEPT_MAPPED: Shelf<Which, Arc<Mapped>> = Shelf::new(Bounds { count: 32, bytes: 64 << 20 });
 
 /// The memory of this process that others may have.
 struct Known {
@@ -61,6 +71,18 @@ impl Segment {
     /// # Errors
     /// It is not sealed, or cannot be mapped.
     pub(super) fn of(file: OwnedFd) -> io::Result<Bytes> {
+        Ok(Bytes::from_owner(Self { mapped: Self::map(file)?, is_kept: false }))
+    }
+
+    /// The same in a child, which keeps it mapped for a while.
+    ///
+    /// # Errors
+    /// As [`of`](Self::of).
+    pub(super) fn kept(file: OwnedFd) -> io::Result<Bytes> {
+        Ok(Bytes::from_owner(Self { mapped: Self::map(file)?, is_kept: true }))
+    }
+
+    fn map(file: OwnedFd) -> io::Result<Arc<Mapped>> {
         let wrong = |what: &str| io::Error::new(io::ErrorKind::InvalidData, what.to_owned());
         let seals = fcntl_get_seals(&file).map_err(|_| wrong("expected memory that is shared"))?;
         if !seals.contains(SEALS) {
@@ -72,15 +94,16 @@ impl Segment {
         }
         let which = (status.st_dev, status.st_ino);
         let known = KNOWN.lock().by_file.get(&which).and_then(Weak::upgrade);
-        let mapped = match known {
+        // It is not kept twice.
+        drop(KEPT_MAPPED.take(&which));
+        Ok(match known {
             Some(known) => known,
             None => {
                 // SAFETY: it is sealed against whatever would change it: see the top of this file.
                 let map = unsafe { MmapOptions::new().populate().map(&file)? };
                 Mapped::note(map, Arc::new(file), which)
             }
-        };
-        Ok(Bytes::from_owner(Self(mapped)))
+        })
     }
 }
 
@@ -100,7 +123,15 @@ impl Mapped {
 
 impl AsRef<[u8]> for Segment {
     fn as_ref(&self) -> &[u8] {
-        &self.0.map
+        &self.mapped.map
+    }
+}
+
+impl Drop for Segment {
+    fn drop(&mut self) {
+        if self.is_kept && Arc::strong_count(&self.mapped) == 1 {
+            KEPT_MAPPED.put(self.mapped.which, self.mapped.map.len(), Arc::clone(&self.mapped));
+        }
     }
 }
 
@@ -121,6 +152,8 @@ impl Drop for Mapped {
 #[derive(Clone, Debug)]
 pub(super) struct Stretch {
     pub(super) file: Arc<OwnedFd>,
+    /// There if the file is lent.
+    pub(super) loan: Option<Arc<Loan>>,
     /// From which byte of the file on.
     pub(super) from: u64,
 }
@@ -131,7 +164,7 @@ pub(super) fn is_shared(bytes: &[u8]) -> Option<Stretch> {
     let known = KNOWN.lock();
     let (start, (end, file)) = known.by_address.range(..=range.start.addr()).next_back()?;
     let from = range.start.addr() - start;
-    (range.end.addr() <= *end).then(|| Stretch { file: Arc::clone(file), from: from as u64 })
+    (range.end.addr() <= *end).then(|| Stretch { file: Arc::clone(file), loan: None, from: from as u64 })
 }
 
 /// Copies bytes into memory that other processes may have.
@@ -154,8 +187,8 @@ fn seal(file: impl AsFd) -> io::Result<()> {
 }
 
 /// Copies `bytes` into memory that goes to other processes as it is: jobs and answers in which they, or parts of them, are
-/// sent again and again cost the same whatever their length. What has come from another process, in a field that is
-/// [not copied](edri_event::uncopied), is such memory already.
+/// sent again and again cost the same whatever their length. What an answer has brought from another process, in a field that is
+/// [not copied](edri_event::uncopied), is such memory already; what a job has brought may be lent, and is copied when it goes on.
 ///
 /// ```
 /// let image = edri_worker::share(&[7; 100_000])?;

@@ -9,7 +9,8 @@
 //! conversation     one of them, from its start to its burial
 //! carrier        the link's protocol over a socket, driven by hand
 //! descriptors    what goes over a socket beside its bytes
-//! parcel         a job or an answer on its way; memory: what is long in it, which two processes share
+//! parcel         a job or an answer on its way; memory: what is long in it, which two processes share; lent: what goes back
+//! shelf          what is kept for a while for the next
 //! language       what is said on it besides jobs and answers
 //! child          the other side: a process that is a worker
 //! ```
@@ -38,11 +39,13 @@ mod descriptors;
 mod entrance;
 mod image;
 mod language;
+mod lent;
 mod lives;
 mod memory;
 mod parcel;
 mod pool;
 mod registry;
+mod shelf;
 mod start;
 
 pub use entrance::enter;

@@ -94,7 +94,8 @@ impl Pool<()> {
 impl<W: ProcessWorker> CommandPool<W::Job, Processes<W>> {
     /// The most jobs that a process has at a time, of which it does one after the other: 1 unless told otherwise. With more
     /// it does not wait for the next one, which counts where jobs take less than a millisecond; on the other hand a job may
-    /// wait behind a long one while another process is free, and if the process dies, all that it has are lost with it.
+    /// wait behind a long one while another process is free, and if the process dies, all that it has are lost with it. Of
+    /// many at a time the vitals measure how long one in 64 takes.
     pub fn in_flight(mut self, jobs: usize) -> Self {
         self.mode.jobs = jobs.clamp(1, MOST_JOBS);
         self

@@ -8,7 +8,7 @@ use edri_router::Router;
 use super::entrance::{DEEPEST, depth_of_children};
 use super::image::Image;
 use super::lives::ProcessLives;
-use super::parcel::Parcel;
+use super::parcel::{Memory, Parcel};
 use super::pool::Processes;
 use super::registry::{Amiss, ProcessWorker, check};
 use crate::command::{CommandPool, Ground, Place};
@@ -95,7 +95,7 @@ impl<W: ProcessWorker> CommandPool<W::Job, Processes<W>> {
 
 fn pack<R: Request>(job: R) -> Result<Parcel, Failure> {
     let wire = R::wire().ok_or_else(|| Failure::new("codec", "expected a shareable job"))?;
-    Ok(Parcel::pack(wire, &job)?)
+    Ok(Parcel::pack(wire, &job, Memory::Lent)?)
 }
 
 fn found(file: PathBuf) -> std::io::Result<PathBuf> {

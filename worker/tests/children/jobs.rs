@@ -74,6 +74,52 @@ async fn a_job_whose_time_is_over_while_it_waits_in_the_process_is_not_begun() {
     .await;
 }
 
+/// Neither is an answer kept back by the job that comes next, nor does a worker that is at something hear too late that it
+/// is not wanted any more.
+#[tokio::test]
+async fn an_answer_does_not_wait_for_a_long_job_and_a_worker_that_does_not_look_up_is_told_at_once() {
+    within(async {
+        let router = Router::new();
+        let pool = processes::<Smith>(1).in_flight(16).start(&router).unwrap();
+        router.request(job("pid")).await.unwrap();
+        for _ in 0..20 {
+            let short: Vec<_> = (0..5).map(|_| router.request(job("echo").text("on"))).collect();
+            // It never ends of its own accord.
+            let long = router.request(job("check-cancelled"));
+            tokio::select! {
+                // In this order they are asked.
+                biased;
+                answers = join_all(short) => assert!(answers.iter().all(Result::is_ok), "{answers:?}"),
+                answer = long => panic!("{answer:?}"),
+            }
+            until("it has left it", || pool.busy() == 0).await;
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_job_that_nobody_wants_any_more_while_it_waits_in_the_process_is_not_begun() {
+    within(async {
+        let router = Router::new();
+        let pool = processes::<Smith>(1).in_flight(8).start(&router).unwrap();
+        router.request(job("pid")).await.unwrap();
+        let first = router.request(job("sleep").number(200));
+        let second = router.request(job("who"));
+        let dropped = async {
+            tokio::select! {
+                answer = second => panic!("{answer:?}"),
+                () = sleep(Duration::from_millis(50)) => {}
+            }
+        };
+        let (first, ()) = tokio::join!(first, dropped);
+        assert_eq!(first, Ok(String::new()));
+        assert_eq!(router.request(job("who")).await, Ok("smith-0 0 3".into()));
+        until("nothing is left of it", || pool.busy() == 0).await;
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn a_job_past_its_deadline_is_cancelled_and_then_its_worker_killed_and_replaced() {
     within(async {

@@ -315,8 +315,9 @@ pub(crate) struct Pour {
 pub(crate) struct Cast {
     #[serde(with = "edri_event::uncopied")]
     pub(crate) metal: Bytes,
-    /// How many mappings of shared memory the process had.
+    /// How many mappings of shared memory the process had; and of such as was lent to it.
     pub(crate) mapped: u64,
+    pub(crate) lent: u64,
     /// How many bytes it had read.
     pub(crate) read: u64,
 }
@@ -333,7 +334,7 @@ impl Worker for Founder {
     type Job = Pour;
 
     async fn run(&mut self, job: Pour, _: &WorkerContext) -> Result<Cast, Failure> {
-        let (mapped, read) = (mapped() as u64, received("rchar")?);
+        let (mapped, lent, read) = (mapped() as u64, lent() as u64, received("rchar")?);
         let metal = match job.what.as_str() {
             "back" => job.metal,
             "part" => job.metal.slice(job.metal.len() / 4..job.metal.len() / 2),
@@ -343,16 +344,47 @@ impl Worker for Founder {
                 self.kept.push(job.metal.clone());
                 job.metal
             }
+            // Of all that it has kept the first bytes, if all others are the same.
+            "kept" => self
+                .kept
+                .iter()
+                .map(|kept| {
+                    let same = kept.iter().all(|byte| *byte == kept[0]);
+                    same.then_some(kept[0]).ok_or_else(|| Failure::new("changed", "it is not what it was"))
+                })
+                .collect::<Result<Vec<u8>, _>>()?
+                .into(),
+            "let-go" => {
+                self.kept.clear();
+                Bytes::new()
+            }
+            // What is dropped later, by another thread.
+            "lay-by" => {
+                std::thread::spawn(move || {
+                    std::thread::sleep(Duration::from_millis(20));
+                    drop(job.metal);
+                });
+                Bytes::new()
+            }
             "die" => std::process::abort(),
             "hang" => sleep_for_ever(),
             other => return Err(Failure::new("unknown", other.to_owned())),
         };
-        Ok(Cast { metal, mapped, read })
+        Ok(Cast { metal, mapped, lent, read })
     }
 }
 
-/// Memory that has no name, mapped into this process.
+/// Memory that is shared for good, mapped into this process.
 pub(crate) fn mapped() -> usize {
+    mappings("memfd:edri (")
+}
+
+/// Memory that is lent and goes back.
+pub(crate) fn lent() -> usize {
+    mappings("memfd:edri lent (")
+}
+
+fn mappings(name: &str) -> usize {
     let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
-    maps.lines().filter(|line| line.contains("memfd:edri")).count()
+    maps.lines().filter(|line| line.contains(name)).count()
 }

@@ -77,6 +77,7 @@ impl<R: Request> Conversation<R> {
                 format!("an answer to {id}, which it does not have: it was answered before, or never asked");
             return self.cannot_read(Blame::NoJob, why);
         };
+        self.watches.over(id, &flight);
         flight.job.answer(outcome);
         self.unreadable = 0;
         self.answered += 1;
@@ -108,6 +109,7 @@ impl<R: Request> Conversation<R> {
         match blame {
             Blame::Job(id) => {
                 if let Some(flight) = self.flights.remove(&id) {
+                    self.watches.over(id, &flight);
                     flight.job.answer(malformed(&why));
                 }
             }
@@ -132,7 +134,8 @@ impl<R: Request> Conversation<R> {
             return;
         }
         self.unattributed = 0;
-        for (_, flight) in std::mem::take(&mut self.flights) {
+        for (id, flight) in std::mem::take(&mut self.flights) {
+            self.watches.over(id, &flight);
             flight.job.answer(malformed(&self.suspicion));
         }
     }

@@ -11,13 +11,11 @@ mod hear;
 mod see;
 
 use std::collections::BTreeMap;
-use std::future::pending;
+use std::future::{pending, poll_fn};
 use std::sync::Arc;
 
 use edri_event::{Failure, Request};
 use edri_router::{Context, RequestError};
-use futures_util::StreamExt as _;
-use futures_util::stream::FuturesUnordered;
 use tokio::net::unix::pipe;
 use tokio::time::{Instant, sleep_until};
 
@@ -26,7 +24,7 @@ use super::notes::Publishing;
 use super::outgoing::Outgoing;
 use super::protocol::{JobLine, Ready};
 use crate::child::{Ends, Lines, Overlong, Process, Speaking, Voice, fill, speak};
-use crate::crew::{Alive, AtHand, Due, End, Flight, LifeContext, Patience, Stage, Taken, Times, Watching};
+use crate::crew::{Alive, AtHand, Due, End, Flight, LifeContext, Patience, Stage, Taken, Times, Watches};
 use crate::leftovers::Closing;
 
 /// One worker that speaks in lines, from where its process was started to its burial.
@@ -43,7 +41,7 @@ pub(super) struct Conversation<R: Request> {
     alive: Alive,
     /// The jobs that it has.
     flights: BTreeMap<u64, Flight<R, Vec<u8>>>,
-    watches: FuturesUnordered<Watching<u64>>,
+    watches: Watches<u64>,
     next_id: u64,
     /// A notification that its subscribers have no room for: nothing more is read until they have.
     publishing: Option<Publishing>,
@@ -94,7 +92,7 @@ impl<R: Request> Conversation<R> {
             alive: crew.standing.come_alive(),
             process,
             flights: BTreeMap::new(),
-            watches: FuturesUnordered::new(),
+            watches: Watches::new(),
             next_id: 1,
             publishing: None,
             ready: None,
@@ -147,8 +145,8 @@ impl<R: Request> Conversation<R> {
                     Some(taken) => self.begin(taken),
                     None => self.no_more = true,
                 },
-                Some(watched) = self.watches.next() => {
-                    if let Some(fate) = self.see(watched) {
+                noticed = poll_fn(|cx| self.watches.poll(cx)) => {
+                    if let Some(fate) = self.see(noticed) {
                         return fate;
                     }
                 }
@@ -221,8 +219,7 @@ impl<R: Request> Conversation<R> {
         let line = JobLine { id, event: R::name(), job: &payload, time, trace: job.trace() };
         line.write(self.stdin.buffer());
         self.stdin.flush_now();
-        let (flight, watching) = Flight::new(id, job);
-        self.watches.push(watching);
+        let flight = self.watches.begin(id, job);
         self.flights.insert(id, flight);
     }
 

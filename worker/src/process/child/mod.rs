@@ -1,14 +1,18 @@
 //! A process that is a worker: its router is linked with its parent's, and one thread does the jobs that come.
 //!
 //! ```text
-//! desk    what comes over the sockets, and goes: the process's first thread, which never does what may take long
-//! bench   the worker, on a thread of its own
-//! order   a job on its way from one to the other
+//! desk      the process's first thread, which never does what may take long
+//! bench     the worker, on a thread of its own
+//! top       what both reach: jobs that come and answers that go, and who reads
+//! watchdog  wakes the one when the other has been at something for long
+//! order     a job on its way to the worker, and what has come of it
 //! ```
 
 mod bench;
 mod desk;
 mod order;
+mod top;
+mod watchdog;
 
 use std::io;
 use std::os::fd::{AsFd as _, OwnedFd};

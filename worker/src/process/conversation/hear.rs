@@ -5,8 +5,7 @@ use edri_router::{RequestError, caught_now};
 
 use super::{Conversation, Fate};
 use crate::crew::Stage;
-use crate::process::language::cancel;
-use crate::process::parcel::Unpacked;
+use crate::process::language::{cancel, numbers};
 
 impl<R: Request> Conversation<R> {
     /// All that it has said.
@@ -23,6 +22,13 @@ impl<R: Request> Conversation<R> {
                 Event::Progress { call, progress } => {
                     if let Some((_, flight)) = self.flights.get(&call) {
                         flight.job.progress(progress);
+                    }
+                    None
+                }
+                Event::Notification { interest, circumstances, payload } => {
+                    self.carrier.endpoint.handled(circumstances.priority, payload.len());
+                    for number in numbers(&payload).filter(|_| interest == self.returns) {
+                        self.loans.remove(&number);
                     }
                     None
                 }
@@ -70,14 +76,15 @@ impl<R: Request> Conversation<R> {
             return None;
         }
         let (_, flight) = self.flights.remove(&call)?;
+        self.watches.over(call, &flight);
         match outcome {
             Err(AnswerError::Cancelled) if self.times.was_asked() => flight.job.cut(),
             outcome => flight.job.answer(outcome.map_err(|error| told::<R>(error)).and_then(|response| {
-                let Unpacked { bytes, elsewhere } = self.carrier.unpack(response).map_err(malformed)?;
+                let response = self.carrier.unpack(response).map_err(malformed)?;
                 caught_now(|| {
                     let wire = R::response_wire();
                     let wire = wire.ok_or_else(|| Failure::new("codec", "expected a shareable response"))?;
-                    Ok(wire.decode_apart(&bytes, &elsewhere)?)
+                    Ok(response.read(wire)?)
                 })
             })),
         }

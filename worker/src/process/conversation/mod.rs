@@ -11,22 +11,29 @@ mod hear;
 mod see;
 
 use std::collections::HashMap;
-use std::future::pending;
+use std::future::{Future, pending, poll_fn};
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 
 use bytes::Bytes;
 use edri_event::{Failure, Priority, Request};
 use edri_link::{CallId, Circumstances, Closed, Interest, Link, Reports, SendError, WriteError};
 use edri_router::{Context, RequestError};
 use futures_util::StreamExt as _;
+use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
+use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
 use super::carrier::Carrier;
+use super::lent::Loan;
 use super::lives::{Begun, ProcessLives};
 use super::parcel::Parcel;
 use crate::child::{Process, Speaking, Stream, Voice, speak_of};
-use crate::crew::{Alive, AtHand, Due, End, Flight, LifeContext, Patience, Stage, Taken, Times, Watching};
+use crate::crew::{
+    Alive, AtHand, Due, End, Flight, LifeContext, Noticed, Patience, Stage, Taken, Times, Watches,
+};
 use crate::leftovers::Closing;
 
 pub(super) struct Conversation<R: Request> {
@@ -41,11 +48,15 @@ pub(super) struct Conversation<R: Request> {
     alive: Alive,
     /// The jobs that it has, each with the number by which it is spoken of.
     flights: HashMap<CallId, (u64, Flight<R, Parcel>)>,
-    watches: FuturesUnordered<Watching<CallId>>,
+    watches: Watches<CallId>,
     next_number: u64,
     /// Where jobs go, once it takes any; and that they are not wanted any more.
     jobs_to: Option<Interest>,
     cancels_to: Option<Interest>,
+    /// What it has been lent, by the numbers of the descriptors, and under which it is told of what is given back. What it
+    /// still has then is free when its process is no more.
+    loans: HashMap<u64, Arc<Loan>>,
+    returns: Interest,
     /// Jobs that are not wanted any more, of which it could not be told yet.
     untold: Vec<u64>,
     answered: u64,
@@ -72,7 +83,7 @@ enum Fate {
 
 impl<R: Request> Conversation<R> {
     pub(super) fn new(work: Arc<ProcessLives<R>>, life: LifeContext, begun: Begun) -> Self {
-        let Begun { process, ends, carrier, link } = begun;
+        let Begun { process, ends, carrier, link, returns } = begun;
         let crew = &work.crew;
         let voice =
             Voice { router: crew.router.clone(), worker: Arc::clone(&life.worker), process: process.id() };
@@ -85,10 +96,12 @@ impl<R: Request> Conversation<R> {
             carrier,
             link,
             flights: HashMap::new(),
-            watches: FuturesUnordered::new(),
+            watches: Watches::new(),
             next_number: 1,
             jobs_to: None,
             cancels_to: None,
+            loans: HashMap::new(),
+            returns,
             untold: Vec::new(),
             answered: 0,
             retiring: false,
@@ -109,6 +122,13 @@ impl<R: Request> Conversation<R> {
         let work = Arc::clone(&self.work);
         let mut closing = work.crew.closing.clone();
         self.times.heed(*closing.borrow_and_update());
+        // What happens once or twice in a life is asked for when it wakes, and not with every job.
+        let mut rare = FuturesUnordered::<BoxFuture<'static, Rare>>::new();
+        rare.push(Box::pin(ended(&self.process)));
+        rare.push(Box::pin(changed(self.life.retire.clone(), Rare::Retire)));
+        rare.push(Box::pin(changed(closing.clone(), Rare::Closing)));
+        let mut taking = pin!(None);
+        let mut alarm = pin!(sleep_until(Instant::now()));
         loop {
             if let Some(fate) = self.hear() {
                 return fate;
@@ -121,26 +141,59 @@ impl<R: Request> Conversation<R> {
             }
             self.tell();
             self.carrier.flush();
-            let (takes, alarm) = (self.takes_jobs(), self.times.alarm(is_closed));
-            tokio::select! {
-                () = self.carrier.moves() => {}
-                taken = work.crew.next(), if takes => match taken {
-                    Some(taken) => self.begin_all(taken),
-                    None => self.no_more = true,
-                },
-                Some(watched) = self.watches.next() => {
-                    if let Some(fate) = self.see(watched) {
-                        return fate;
-                    }
+            match (self.takes_jobs(), taking.is_some()) {
+                (true, false) => taking.set(Some(work.crew.next())),
+                (false, true) => taking.set(None),
+                _ => {}
+            }
+            let due = self.times.alarm(is_closed);
+            if let Some(due) = due.filter(|due| alarm.deadline() != *due) {
+                alarm.as_mut().reset(due);
+            }
+            // What is rare first: what comes from the worker may never end.
+            let happened = poll_fn(|cx| {
+                if let Poll::Ready(Some(rare)) = rare.poll_next_unpin(cx) {
+                    return Poll::Ready(Happened::Rare(rare));
                 }
-                () = self.process.ended() => return Fate::Ended,
-                () = alarmed(alarm) => {
-                    if let Some(fate) = self.rouse(Instant::now()) {
-                        return fate;
-                    }
+                if let Poll::Ready(noticed) = self.watches.poll(cx) {
+                    return Poll::Ready(Happened::Noticed(noticed));
                 }
-                Ok(()) = self.life.retire.changed() => self.retire(),
-                Ok(()) = closing.changed() => self.times.heed(*closing.borrow_and_update()),
+                if due.is_some() && alarm.as_mut().poll(cx).is_ready() {
+                    return Poll::Ready(Happened::Alarm);
+                }
+                if let Some(next) = taking.as_mut().as_pin_mut()
+                    && let Poll::Ready(taken) = next.poll(cx)
+                {
+                    taking.set(None);
+                    return Poll::Ready(Happened::Taken(taken));
+                }
+                self.carrier.poll(cx).map(|()| Happened::Moved)
+            });
+            let fate = match happened.await {
+                Happened::Moved => None,
+                Happened::Taken(Some(taken)) => {
+                    self.begin_all(taken);
+                    None
+                }
+                Happened::Taken(None) => {
+                    self.no_more = true;
+                    None
+                }
+                Happened::Noticed(noticed) => self.see(noticed),
+                Happened::Alarm => self.rouse(Instant::now()),
+                Happened::Rare(Rare::Ended) => Some(Fate::Ended),
+                Happened::Rare(Rare::Retire) => {
+                    self.retire();
+                    None
+                }
+                Happened::Rare(Rare::Closing) => {
+                    self.times.heed(*closing.borrow_and_update());
+                    rare.push(Box::pin(changed(closing.clone(), Rare::Closing)));
+                    None
+                }
+            };
+            if let Some(fate) = fate {
+                return fate;
             }
         }
     }
@@ -222,8 +275,8 @@ impl<R: Request> Conversation<R> {
         match sent {
             Ok(call) => {
                 self.carrier.send_along(payload.files());
-                let (flight, watching) = Flight::new(call, job);
-                self.watches.push(watching);
+                self.loans.extend(payload.loans().map(|(at, loan)| (first + at, loan)));
+                let flight = self.watches.begin(call, job);
                 self.flights.insert(call, (number, flight));
             }
             Err(WriteError::NotSent(error) | WriteError::NotWritten(error)) => {
@@ -274,9 +327,37 @@ fn circumstances<R: Request>(job: &AtHand<R, Parcel>) -> Circumstances {
     circumstances
 }
 
-async fn alarmed(alarm: Option<Instant>) {
-    match alarm {
-        Some(alarm) => sleep_until(alarm).await,
-        None => pending().await,
+/// What happens while nothing is said.
+enum Happened<R: Request> {
+    /// Something has come, or been written.
+    Moved,
+    Taken(Option<Taken<R, Parcel>>),
+    Noticed(Noticed<CallId>),
+    Alarm,
+    Rare(Rare),
+}
+
+#[derive(Clone, Copy)]
+enum Rare {
+    /// The process has.
+    Ended,
+    /// It is told to.
+    Retire,
+    /// How the pool is closed has changed.
+    Closing,
+}
+
+fn ended(process: &Process) -> impl Future<Output = Rare> + use<> {
+    let ended = process.ended();
+    async move {
+        ended.await;
+        Rare::Ended
     }
+}
+
+async fn changed<T>(mut watch: watch::Receiver<T>, rare: Rare) -> Rare {
+    if watch.changed().await.is_err() {
+        pending::<()>().await;
+    }
+    rare
 }
