@@ -6,25 +6,26 @@
 //!                  └── sets itself up, then hands a Teller, Asker, or Publisher to `drive`
 //! ```
 //!
-//! A [`scenario`] says what is measured, the files in [`contenders`] say who takes part, [`drive`]
-//! holds the loops all contenders of a scenario share, and [`report`] prints what came out.
+//! A [`scenario`] says what is measured, the files in `contenders` say who takes part, [`drive`]
+//! holds the loops all contenders of a scenario share, and `report` prints what came out. It is a library for those whose
+//! contenders are in a package of their own: they hand them to [`run`].
 
 #![allow(clippy::print_stdout, reason = "printing tables is what this program is for")]
 
 mod arguments;
-mod contender;
+pub mod contender;
 mod contenders;
-mod drive;
-mod event;
-mod measure;
+pub mod drive;
+pub mod event;
+pub mod measure;
 mod memory;
 mod pace;
 mod report;
 mod rounds;
-mod runtime;
-mod scenario;
+pub mod runtime;
+pub mod scenario;
 mod summary;
-mod tally;
+pub mod tally;
 
 use std::{process::ExitCode, sync::Arc};
 
@@ -32,12 +33,13 @@ use clap::Parser;
 
 use crate::{arguments::Arguments, contender::Contender, rounds::Rounds, scenario::Scenario};
 
-fn main() -> ExitCode {
+/// The program, on its command line: its own contenders and `others` take turns, and are in the same tables.
+pub fn run(others: Vec<Contender>) -> ExitCode {
     let arguments = Arguments::parse();
     if arguments.switch_child {
         contenders::network::run_switch();
     }
-    let contenders: Vec<Arc<Contender>> = contenders::all().into_iter().map(Arc::new).collect();
+    let contenders: Vec<Arc<Contender>> = contenders::all().into_iter().chain(others).map(Arc::new).collect();
 
     if let Some(name) = &arguments.child {
         memory::run_child(&contenders, name, arguments.messages);
