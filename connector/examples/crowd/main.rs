@@ -4,384 +4,256 @@
 //! cargo run --release -p edri-connector --example crowd -- 2000
 //! cargo run --release -p edri-connector --example crowd -- 100 1000       # each consumes 1,000 types of event of its own
 //! cargo run --release -p edri-connector --example crowd -- 10000 0 500    # 500 join at a time
+//! cargo run --release -p edri-connector --example crowd -- linear         # 100 routers with 250, 500 and 1,000 types each
 //! cargo run --release -p edri-connector --features certificates --example crowd -- 2000 0 100 tls
 //! ```
 //!
-//! The switch is a process of its own (this program again), so that its memory can be told apart.
+//! The switch is a process of its own (this program again), so that its memory can be told apart. It may take as many open files
+//! as there are routers, and so may this one: the soft limit is raised to the hard one.
+//!
+//! With `check` behind it all the program fails if an idle router takes more than 64 KiB of the switch, if one more takes longer
+//! than 10 ms to join and know all others, or if a change of interest takes longer than 100 ms to reach all: the medians of
+//! several. `linear` fails by itself if what an interest costs grows with their number.
+
+mod process;
+mod router;
+#[cfg(feature = "certificates")]
+mod secure;
+#[cfg(not(feature = "certificates"))]
+#[path = "plain.rs"]
+mod secure;
 
 use std::error::Error;
-use std::io::{BufRead as _, BufReader, Write as _};
-use std::net::SocketAddr;
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::io::Write as _;
+use std::process::Child;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use edri_connector::switch::{Switch, SwitchSettings};
-use edri_event::RouterId;
-use edri_link::wire::{
-    Change, Credentials, Frame, Hello, Identity, Interest, Interests, Limits, Pong, Role, Schema, split,
-    write,
-};
-use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
-use tokio::net::TcpStream;
-use tokio::sync::Mutex;
+use process::{memory_of, open_many, processor_time_of, run_switch, start_switch};
+use router::{Heard, Writes, announce, join};
 
 type Outcome<T> = Result<T, Box<dyn Error + Send + Sync>>;
 
-/// What all routers have heard together.
-#[derive(Default)]
-struct Heard {
-    /// Announcements since everybody was there.
-    announcements: AtomicUsize,
-    /// Connections that the switch has closed.
-    closed: AtomicUsize,
+/// How often one more joins, and something changes.
+const TRIES: usize = 9;
+
+/// How long everything that was told takes to be forgotten where it is not needed any more.
+const REST: Duration = Duration::from_secs(8);
+
+/// All who are there, and the switch.
+struct Crowd {
+    switch: Switch,
+    heard: Arc<Heard>,
+    routers: Vec<Writes>,
+    /// How long each took to join.
+    joins: Vec<Duration>,
+    tls: Option<secure::Prepared>,
+}
+
+/// The switch's process; it ends with this.
+struct Switch {
+    child: Child,
+    address: std::net::SocketAddr,
+    /// Its memory before anybody came, in KiB.
+    empty: u64,
+}
+
+/// What was measured.
+struct Figures {
+    /// Of the switch, for each router, in KiB.
+    memory: f64,
+    /// The median.
+    join: Duration,
+    /// The shortest: what others on the machine do least to.
+    shortest_join: Duration,
+    change: Duration,
 }
 
 #[tokio::main]
 async fn main() -> Outcome<()> {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let mut arguments: Vec<String> = std::env::args().skip(1).collect();
     if arguments.first().is_some_and(|argument| argument == "switch") {
         return run_switch(arguments.get(1)).await;
     }
-    let tls = arguments.iter().any(|argument| argument == "tls").then(secure::prepare).transpose()?;
+    let mut takes = |word: &str| {
+        let before = arguments.len();
+        arguments.retain(|argument| argument != word);
+        arguments.len() < before
+    };
+    let (tls, checks, linear) = (takes("tls"), takes("check"), takes("linear"));
+    let tls = tls.then(secure::prepare).transpose()?;
+    if linear {
+        return compare(tls).await;
+    }
     let number =
         |at: usize, default: usize| arguments.get(at).map_or(Ok(default), |argument| argument.parse());
     let (routers, types, together) = (number(0, 2_000)?, number(1, 0)?, number(2, 1)?.max(1));
-    let mut say = std::io::stdout().lock();
+    open_many(routers + TRIES)?;
+    let mut crowd = Crowd::gather(routers, types, together, tls).await?;
+    let figures = crowd.measure().await?;
+    crowd.rest().await?;
+    if checks { figures.check() } else { Ok(()) }
+}
 
-    let (child, address) = start_switch(tls.as_ref().map(secure::Prepared::folder))?;
-    let empty = memory_of(&child)?;
-    let heard = Arc::new(Heard::default());
-    let mut writers = Vec::with_capacity(routers);
-    let mut joins = Vec::with_capacity(routers);
-    let began = Instant::now();
-    for first in (0..routers).step_by(together) {
-        let several = (first..routers.min(first + together)).map(|index| {
-            let (heard, tls) = (Arc::clone(&heard), tls.clone());
-            tokio::spawn(async move {
-                let joining = Instant::now();
-                let router = join(address, index, &heard, tls).await?;
-                let took = joining.elapsed();
-                announce(&router, index, 0..types).await?;
-                Outcome::Ok((took, router))
-            })
-        });
-        for joined in several.collect::<Vec<_>>() {
-            let (took, router) = joined.await??;
-            joins.push(took);
-            writers.push(router);
+/// 100 routers, and what the interests of each cost when there are more and more of them.
+async fn compare(tls: Option<secure::Prepared>) -> Outcome<()> {
+    const ROUTERS: usize = 100;
+    /// So much more than the least may each cost.
+    const SPREAD: f64 = 1.5;
+
+    open_many(ROUTERS + TRIES)?;
+    let mut costs = Vec::new();
+    for types in [250, 500, 1_000] {
+        let mut crowd = Crowd::gather(ROUTERS, types, 1, tls.clone()).await?;
+        let figures = crowd.measure().await?;
+        let memory = figures.memory * 1024.0 / types as f64;
+        let join = figures.shortest_join.as_secs_f64() * 1e9 / (ROUTERS * types) as f64;
+        costs.push((memory, join));
+        say(&format!(
+            "{types} types each: an interest takes {memory:.0} bytes; to hear of it, {join:.0} ns"
+        ))?;
+    }
+    for (what, costs) in [
+        ("memory", costs.iter().map(|cost| cost.0).collect::<Vec<_>>()),
+        ("join", costs.iter().map(|cost| cost.1).collect()),
+    ] {
+        let (first, last) = (costs[0], costs[costs.len() - 1]);
+        if last > SPREAD * first {
+            return Err(format!("{what} grows faster than the number of interests: {costs:.0?}").into());
         }
     }
-    let all = began.elapsed();
-    joins.sort();
-    let at = |share: f64| joins[((joins.len() - 1) as f64 * share) as usize];
-    writeln!(
-        say,
-        "{routers} routers joined in {all:.2?}; each in {:.2?} (median), {:.2?} (p99), {:.2?} (longest)",
-        at(0.5),
-        at(0.99),
-        at(1.0)
-    )?;
-
-    let spent = processor_time_of(&child)?;
-    writeln!(say, "processor time of the switch: {:.2} ms for each of them", spent * 1e3 / routers as f64)?;
-
-    // Everything has been told, and what was needed to tell it is given back.
-    tokio::time::sleep(Duration::from_secs(8)).await;
-    let full = memory_of(&child)?;
-    let each = (full - empty) as f64 / routers as f64;
-    writeln!(say, "memory of the switch: {empty} KiB empty, {full} KiB now, {each:.1} KiB for each router")?;
-
-    let joining = Instant::now();
-    let late = join(address, routers, &heard, tls).await?;
-    writeln!(say, "one more joined, and knew of all others, in {:.2?}", joining.elapsed())?;
-    tokio::time::sleep(Duration::from_secs(1)).await;
-    heard.announcements.store(0, Ordering::SeqCst);
-    let changing = Instant::now();
-    announce(&late, usize::MAX, 0..1).await?;
-    while heard.announcements.load(Ordering::SeqCst) < routers {
-        if changing.elapsed() > Duration::from_secs(60) {
-            let heard = (heard.announcements.load(Ordering::SeqCst), heard.closed.load(Ordering::SeqCst));
-            return Err(
-                format!("within a minute {} heard of the change; {} were closed", heard.0, heard.1).into()
-            );
-        }
-        tokio::time::sleep(Duration::from_millis(1)).await;
-    }
-    writeln!(say, "a change of interest reached all {routers} in {:.2?}", changing.elapsed())?;
-    let before = processor_time_of(&child)?;
-    tokio::time::sleep(Duration::from_secs(5)).await;
-    let idle = processor_time_of(&child)? - before;
-    writeln!(say, "processor time of the switch while all are idle: {:.1} ms a second", idle * 1e3 / 5.0)?;
-    Ok(())
+    say("both are linear")
 }
 
-/// A switch until nobody wants it any more.
-async fn run_switch(folder: Option<&String>) -> Outcome<()> {
-    let mut settings = SwitchSettings::new(["127.0.0.1:0"]);
-    if let Some(folder) = folder {
-        settings.tls = Some(secure::settings(folder));
-    }
-    settings.limits.connections = 100_000;
-    settings.limits.per_address = 100_000;
-    let switch = Switch::new(settings).start().await?;
-    writeln!(std::io::stdout(), "{}", switch.addresses()[0])?;
-    tokio::task::spawn_blocking(|| std::io::stdin().read_line(&mut String::new())).await??;
-    Ok(())
-}
-
-fn start_switch(folder: Option<&Path>) -> Outcome<(Child, SocketAddr)> {
-    let mut child = Command::new(std::env::current_exe()?)
-        .arg("switch")
-        .args(folder)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()?;
-    let out = child.stdout.take().ok_or("the switch says nothing")?;
-    let mut line = String::new();
-    BufReader::new(out).read_line(&mut line)?;
-    Ok((child, line.trim().parse()?))
-}
-
-/// The resident memory of a process, in KiB.
-fn memory_of(child: &Child) -> Outcome<u64> {
-    let status = std::fs::read_to_string(format!("/proc/{}/status", child.id()))?;
-    let line = status.lines().find(|line| line.starts_with("VmRSS:")).ok_or("no VmRSS")?;
-    Ok(line.split_whitespace().nth(1).ok_or("no number")?.parse()?)
-}
-
-/// The processor time that a process has had, in seconds.
-fn processor_time_of(child: &Child) -> Outcome<f64> {
-    let stat = std::fs::read_to_string(format!("/proc/{}/stat", child.id()))?;
-    let after = stat.rsplit(')').next().ok_or("no fields")?;
-    let ticks = |at: usize| after.split_whitespace().nth(at).and_then(|field| field.parse::<f64>().ok());
-    Ok((ticks(11).ok_or("no user time")? + ticks(12).ok_or("no system time")?) / 100.0)
-}
-
-/// A router that has been told everything, and goes on listening.
-async fn join(
-    address: SocketAddr,
-    index: usize,
-    heard: &Arc<Heard>,
-    tls: Option<secure::Prepared>,
-) -> Outcome<Writes> {
-    let stream = TcpStream::connect(address).await?;
-    stream.set_nodelay(true)?;
-    let is_certified = tls.is_some();
-    let (reads, writes): (Reads, Box<dyn AsyncWrite + Send + Unpin>) = match tls {
-        Some(tls) => tls.connect(stream).await?,
-        None => {
-            let (reads, writes) = stream.into_split();
-            (Box::new(reads), Box::new(writes))
-        }
-    };
-    let mut ear = Ear { reads, held: Vec::new() };
-    let writes = Arc::new(Mutex::new(writes));
-    let identity = Identity::new(
-        RouterId::fresh(),
-        if is_certified { "router".to_owned() } else { format!("router {index}") },
-    );
-    let hello = Hello::new(identity, Credentials::None, Limits::default(), 5_000);
-    say(&writes, &Frame::Hello(hello)).await?;
-    while !ear.hear().await?.iter().any(is_complete) {}
-    tokio::spawn(listen(ear, Arc::clone(&writes), Arc::clone(heard)));
-    Ok(writes)
-}
-
-/// Hears everything, and shows that it lives.
-async fn listen(mut ear: Ear, writes: Writes, heard: Arc<Heard>) {
-    while let Ok(frames) = ear.hear().await {
-        for frame in frames {
-            match frame {
-                Frame::Ping(number) => {
-                    // If it is closed, that is heard next.
-                    let _ = say(&writes, &Frame::Pong(Pong { number, resent: 0 })).await;
-                }
-                frame if is_announcement(&frame) => {
-                    heard.announcements.fetch_add(1, Ordering::SeqCst);
-                }
-                _ => {}
+impl Crowd {
+    async fn gather(
+        routers: usize,
+        types: usize,
+        together: usize,
+        tls: Option<secure::Prepared>,
+    ) -> Outcome<Self> {
+        let (child, address) = start_switch(tls.as_ref().map(secure::Prepared::folder))?;
+        let empty = memory_of(&child)?;
+        let switch = Switch { child, address, empty };
+        let mut crowd = Self { switch, heard: Arc::default(), routers: Vec::new(), joins: Vec::new(), tls };
+        let began = Instant::now();
+        for first in (0..routers).step_by(together) {
+            let several = (first..routers.min(first + together)).map(|index| {
+                let (heard, tls) = (Arc::clone(&crowd.heard), crowd.tls.clone());
+                tokio::spawn(async move {
+                    let joining = Instant::now();
+                    let router = join(address, index, &heard, tls).await?;
+                    let took = joining.elapsed();
+                    announce(&router, index, 0..types).await?;
+                    Outcome::Ok((took, router))
+                })
+            });
+            for joined in several.collect::<Vec<_>>() {
+                let (took, router) = joined.await??;
+                crowd.joins.push(took);
+                crowd.routers.push(router);
             }
         }
+        let all = began.elapsed();
+        crowd.joins.sort();
+        let at = |share: f64| crowd.joins[((crowd.joins.len() - 1) as f64 * share) as usize];
+        say(&format!(
+            "{routers} routers joined in {all:.2?}; each in {:.2?} (median), {:.2?} (p99), {:.2?} (longest)",
+            at(0.5),
+            at(0.99),
+            at(1.0)
+        ))?;
+        let spent = processor_time_of(&crowd.switch.child)?;
+        let each = spent * 1e3 / routers as f64;
+        say(&format!("processor time of the switch: {each:.2} ms for each of them"))?;
+        Ok(crowd)
     }
-    heard.closed.fetch_add(1, Ordering::SeqCst);
-}
 
-type Reads = Box<dyn AsyncRead + Send + Unpin>;
-type Writes = Arc<Mutex<Box<dyn AsyncWrite + Send + Unpin>>>;
+    async fn measure(&mut self) -> Outcome<Figures> {
+        let routers = self.routers.len();
+        tokio::time::sleep(REST).await;
+        let (empty, full) = (self.switch.empty, memory_of(&self.switch.child)?);
+        let memory = (full.saturating_sub(empty)) as f64 / routers as f64;
+        say(&format!(
+            "memory of the switch: {empty} KiB empty, {full} KiB now, {memory:.1} KiB for each router"
+        ))?;
 
-struct Ear {
-    reads: Reads,
-    held: Vec<u8>,
-}
-
-impl Ear {
-    /// The frames that matter, of those that have come.
-    async fn hear(&mut self) -> Outcome<Vec<Frame>> {
-        if self.reads.read_buf(&mut self.held).await? == 0 {
-            return Err("the switch closed the connection".into());
+        let mut joins = Vec::new();
+        for index in routers..routers + TRIES {
+            let joining = Instant::now();
+            self.routers.push(join(self.switch.address, index, &self.heard, self.tls.clone()).await?);
+            joins.push(joining.elapsed());
+            tokio::time::sleep(Duration::from_millis(200)).await;
         }
-        let mut frames = Vec::new();
-        let mut rest = &self.held[..];
-        while let Some((frame, after)) = split(rest, u32::MAX)? {
-            let frame = Frame::decode(bytes::Bytes::copy_from_slice(frame))?;
-            if matches!(frame, Frame::Ping(_) | Frame::Interest(_)) {
-                frames.push(frame);
+        let join = median(&mut joins);
+        say(&format!("one more joined, and knew of all others, in {join:.2?} (median of {joins:.2?})"))?;
+
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let mut changes = Vec::new();
+        for number in 0..TRIES {
+            changes.push(self.change(number).await?);
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+        let change = median(&mut changes);
+        say(&format!("a change of interest reached all in {change:.2?} (median of {changes:.2?})"))?;
+        Ok(Figures { memory, join, shortest_join: joins[0], change })
+    }
+
+    /// The last who came consumes something new: until all others have heard of it.
+    async fn change(&self, number: usize) -> Outcome<Duration> {
+        let (last, others) = (&self.routers[self.routers.len() - 1], self.routers.len() - 1);
+        self.heard.announcements.store(0, Ordering::SeqCst);
+        let changing = Instant::now();
+        announce(last, usize::MAX, number..number + 1).await?;
+        while self.heard.announcements.load(Ordering::SeqCst) < others {
+            if changing.elapsed() > Duration::from_secs(60) {
+                let heard = self.heard.announcements.load(Ordering::SeqCst);
+                let closed = self.heard.closed.load(Ordering::SeqCst);
+                return Err(
+                    format!("within a minute {heard} heard of the change; {closed} were closed").into()
+                );
             }
-            rest = after;
+            tokio::time::sleep(Duration::from_millis(1)).await;
         }
-        let left = rest.len();
-        self.held.drain(..self.held.len() - left);
-        if self.held.is_empty() {
-            self.held = Vec::new();
-        }
-        Ok(frames)
+        Ok(changing.elapsed())
+    }
+
+    async fn rest(&self) -> Outcome<()> {
+        let before = processor_time_of(&self.switch.child)?;
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        let idle = processor_time_of(&self.switch.child)? - before;
+        say(&format!("processor time of the switch while all are idle: {:.1} ms a second", idle * 1e3 / 5.0))
     }
 }
 
-fn is_complete(frame: &Frame) -> bool {
-    matches!(frame, Frame::Interest(Interests { member: 0, changes }) if changes.contains(&Change::Complete))
-}
-
-fn is_announcement(frame: &Frame) -> bool {
-    let Frame::Interest(Interests { member: 1.., changes }) = frame else { return false };
-    changes.iter().any(|change| matches!(change, Change::Announce { .. }))
-}
-
-async fn say(writes: &Writes, frame: &Frame) -> Outcome<()> {
-    let mut bytes = Vec::new();
-    write(&mut bytes, frame);
-    let mut writes = writes.lock().await;
-    writes.write_all(&bytes).await?;
-    Ok(writes.flush().await?)
-}
-
-/// Announces events of its own.
-async fn announce(writes: &Writes, of: usize, numbers: std::ops::Range<usize>) -> Outcome<()> {
-    let numbers: Vec<_> = numbers.collect();
-    for some in numbers.chunks(200) {
-        let changes = some.iter().flat_map(|number| {
-            let schema = Schema {
-                name: format!("crowd::router_{of}::Event{number}"),
-                version: 1,
-                role: Role::Subscriber,
-                codec: "postcard".to_owned(),
-                shapes: Vec::new(),
-            };
-            let number = *number as u32;
-            let interest = Interest::from_number(number);
-            [
-                Change::Schema { number, schema },
-                Change::Announce {
-                    interest,
-                    schema: number,
-                    group: None,
-                    consumer: edri_link::Consumer::default(),
-                },
-            ]
-        });
-        let interests = Interests { member: 0, changes: changes.collect() };
-        say(writes, &Frame::Interest(interests)).await?;
-    }
-    Ok(())
-}
-
-/// With certificates.
-#[cfg(feature = "certificates")]
-mod secure {
-    use std::path::Path;
-    use std::sync::Arc;
-    use std::time::Duration;
-
-    use edri_connector::certificates::{Authority, Folder};
-    use edri_connector::switch::TlsSettings;
-    use edri_connector::tls::TlsClient;
-    use tempfile::TempDir;
-    use tokio::io::AsyncWrite;
-    use tokio::net::TcpStream;
-
-    use super::{Outcome, Reads};
-
-    /// An authority, and a client with a certificate by it.
-    #[derive(Clone)]
-    pub(super) struct Prepared {
-        place: Arc<TempDir>,
-        client: TlsClient,
-    }
-
-    pub(super) fn prepare() -> Outcome<Prepared> {
-        let place = TempDir::new()?;
-        let folder = Folder::new(place.path());
-        let day = Duration::from_secs(24 * 3600);
-        let authority = Authority::create(&folder, "the crowd", day)?;
-        authority.for_switch(&folder, "switch", &["127.0.0.1".to_owned()], day)?;
-        authority.for_router(&folder, "router", day)?;
-        let client = TlsClient::mutual(
-            &folder.certificate("authority"),
-            &folder.certificate("router"),
-            &folder.key("router"),
-        )?;
-        Ok(Prepared { place: Arc::new(place), client })
-    }
-
-    pub(super) fn settings(folder: &str) -> TlsSettings {
-        let folder = Folder::new(folder);
-        TlsSettings::mutual(
-            folder.certificate("switch"),
-            folder.key("switch"),
-            folder.certificate("authority"),
-        )
-    }
-
-    impl Prepared {
-        pub(super) fn folder(&self) -> &Path {
-            self.place.path()
-        }
-
-        pub(super) async fn connect(
-            &self,
-            stream: TcpStream,
-        ) -> Outcome<(Reads, Box<dyn AsyncWrite + Send + Unpin>)> {
-            let (reads, writes) = tokio::io::split(self.client.connect("127.0.0.1", stream).await?);
-            Ok((Box::new(reads), Box::new(writes)))
-        }
+impl Figures {
+    fn check(&self) -> Outcome<()> {
+        let Self { memory, join, change, .. } = self;
+        let wrong = [
+            (*memory > 64.0).then(|| format!("{memory:.1} KiB for each router: expected at most 64")),
+            (*join > Duration::from_millis(10))
+                .then(|| format!("{join:.2?} to join: expected at most 10 ms")),
+            (*change > Duration::from_millis(100))
+                .then(|| format!("{change:.2?} until all knew of a change: expected at most 100 ms")),
+        ];
+        let wrong: Vec<_> = wrong.into_iter().flatten().collect();
+        if wrong.is_empty() { say("all is within its bounds") } else { Err(wrong.join("; ").into()) }
     }
 }
 
-/// Without certificates there is no TLS.
-#[cfg(not(feature = "certificates"))]
-mod secure {
-    use std::path::Path;
-
-    use edri_connector::switch::TlsSettings;
-    use tokio::io::AsyncWrite;
-    use tokio::net::TcpStream;
-
-    use super::{Outcome, Reads};
-
-    #[derive(Clone)]
-    pub(super) enum Prepared {}
-
-    pub(super) fn prepare() -> Outcome<Prepared> {
-        Err("tls needs the feature `certificates`".into())
+impl Drop for Switch {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = (self.child.kill(), self.child.wait());
     }
+}
 
-    pub(super) fn settings(folder: &str) -> TlsSettings {
-        TlsSettings::one_sided(folder, folder)
-    }
+fn median(all: &mut [Duration]) -> Duration {
+    all.sort_unstable();
+    all[all.len() / 2]
+}
 
-    impl Prepared {
-        pub(super) fn folder(&self) -> &Path {
-            match *self {}
-        }
-
-        pub(super) async fn connect(
-            &self,
-            _: TcpStream,
-        ) -> Outcome<(Reads, Box<dyn AsyncWrite + Send + Unpin>)> {
-            match *self {}
-        }
-    }
+fn say(line: &str) -> Outcome<()> {
+    Ok(writeln!(std::io::stdout(), "{line}")?)
 }
