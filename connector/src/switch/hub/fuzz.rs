@@ -77,7 +77,7 @@ impl Listener {
     /// All that it is told, until there is no more.
     fn read(&mut self, now: Instant) -> Vec<Frame> {
         let mut told = Vec::new();
-        while let Some(bytes) = self.session.outgoing(now).front().map(Bytes::clone) {
+        while let Some(bytes) = self.session.outgoing(now).front().cloned() {
             self.session.written(bytes.len(), now);
             self.reader.push(&bytes);
         }
