@@ -36,7 +36,8 @@ const MARK: u64 = u64::MAX;
 
 /// Two peers that know each other alone: nobody is looked for.
 async fn pair() -> (Session, Session) {
-    let free = TcpListener::bind(("127.0.0.1", 0)).and_then(|free| free.local_addr()).expect("a free address");
+    let free =
+        TcpListener::bind(("127.0.0.1", 0)).and_then(|free| free.local_addr()).expect("a free address");
     let open = |what: &'static str| async move {
         let mut config = Config::default();
         let mut set = |key: &str, value: &str| config.insert_json5(key, value).expect("it can be set");
