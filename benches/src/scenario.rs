@@ -248,7 +248,8 @@ impl Scenario {
             Self::Timers => 4_096,
             Self::Command => 20_000,
             Self::CommandPerJob => 1_000,
-            Self::LinkAsk | Self::LinkAskBesideBulk => 10_000,
+            Self::LinkAsk => 10_000,
+            Self::LinkAskBesideBulk => return scaled(4_000, scale).max(64),
             Self::LinkBulk => return scaled(1024, scale).max(1),
             _ => 1_500_000,
         };

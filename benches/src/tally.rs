@@ -62,7 +62,7 @@ impl Tally {
 impl Arrivals {
     /// Waits until every receiver has handled its last event.
     ///
-    /// Events lost on the way leave it waiting, until [`crate::rounds`] loses its patience.
+    /// Events lost on the way leave it waiting, until whoever runs the rounds loses patience.
     ///
     /// # Panics
     /// When a receiver is gone before its last event, or when other events than those sent arrive.
