@@ -1,7 +1,7 @@
 //! The example `storm` in network namespaces: the kernel cuts the wires, and the books have to balance.
 //!
 //! ```text
-//! sudo -E cargo test --test namespaces --example storm -- --ignored --nocapture
+//! cargo build --example storm && sudo -E cargo test --test namespaces -- --ignored --nocapture
 //! ```
 
 #![cfg(target_os = "linux")]
