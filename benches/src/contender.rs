@@ -7,13 +7,13 @@ use crate::{measure::Sample, scenario::Scenario};
 /// One participant of one scenario.
 ///
 /// A contender that takes part in several scenarios is registered once for each.
-pub(crate) struct Contender {
+pub struct Contender {
     /// What it takes part in.
-    pub(crate) scenario: Scenario,
+    pub scenario: Scenario,
     /// How it is called in the tables; begins with the crate it stands for.
-    pub(crate) name: &'static str,
+    pub name: &'static str,
     /// What it is compared as.
-    pub(crate) role: Role,
+    pub role: Role,
     /// Part of the scenario's events that it is given, 1 for all.
     share: f64,
     run: Box<dyn Fn(u64) -> Sample + Send + Sync>,
@@ -21,7 +21,7 @@ pub(crate) struct Contender {
 
 /// What a contender is compared as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Role {
+pub enum Role {
     /// What ratios are taken to; of several bases in one scenario, the fastest.
     Base,
     /// Compared with the base.
@@ -31,7 +31,7 @@ pub(crate) enum Role {
 impl Contender {
     /// A contender of `scenario`. `run` is called once per round with the number of events to handle,
     /// on a thread of its own; it sets up, measures only the events, and panics if one is missing.
-    pub(crate) fn new(
+    pub fn new(
         scenario: Scenario,
         name: &'static str,
         run: impl Fn(u64) -> Sample + Send + Sync + 'static,
@@ -40,19 +40,19 @@ impl Contender {
     }
 
     /// Makes it a base of the scenario's ratios.
-    pub(crate) fn base(mut self) -> Self {
+    pub fn base(mut self) -> Self {
         self.role = Role::Base;
         self
     }
 
     /// Gives it `share` times the scenario's events: below 1 for the very slow, above 1 for the very fast.
-    pub(crate) fn with_share(mut self, share: f64) -> Self {
+    pub fn with_share(mut self, share: f64) -> Self {
         self.share = share;
         self
     }
 
     /// Runs once, at `scale` times the usual number of events.
-    pub(crate) fn run(&self, scale: f64) -> Sample {
+    pub fn run(&self, scale: f64) -> Sample {
         (self.run)(self.scenario.events(scale * self.share))
     }
 }

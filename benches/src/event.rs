@@ -7,19 +7,18 @@ use std::{
 
 /// What is told: 24 bytes, of which the receiver adds up one field.
 #[derive(Clone, Copy, Debug, edri::event::Notification)]
-#[expect(dead_code, reason = "the other fields give the event its size")]
-pub(crate) struct Event {
+pub struct Event {
     /// Position among the events of a run, from zero.
-    pub(crate) number: u64,
+    pub number: u64,
     /// A field that is carried and not read.
-    pub(crate) source: u64,
+    pub source: u64,
     /// Another.
-    pub(crate) value: u64,
+    pub value: u64,
 }
 
 impl Event {
     /// The event at position `number`.
-    pub(crate) fn numbered(number: u64) -> Self {
+    pub fn numbered(number: u64) -> Self {
         Self { number, source: 1, value: !number }
     }
 }
@@ -27,18 +26,18 @@ impl Event {
 /// What is asked: a number, answered by [`Work::answer`].
 #[derive(Clone, Copy, Debug, edri::event::Request)]
 #[request(response = u64)]
-pub(crate) struct Request {
+pub struct Request {
     /// Position among the requests of a run, from zero.
-    pub(crate) number: u64,
+    pub number: u64,
 }
 
 /// Arguments with which `sed` is a worker that speaks in lines of JSON, and answers each job with itself.
 #[cfg(target_os = "linux")]
-pub(crate) const SED: [&str; 3] = ["-u", "-e", "s/\"event\":\"[^\"]*\",\"job\"/\"response\"/"];
+pub const SED: [&str; 3] = ["-u", "-e", "s/\"event\":\"[^\"]*\",\"job\"/\"response\"/"];
 
 /// What a worker does before it answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Work {
+pub enum Work {
     /// Nothing.
     None,
     /// Keeps its core busy for a microsecond.
@@ -47,7 +46,7 @@ pub(crate) enum Work {
 
 impl Work {
     /// Does the work and answers with the number after the request's.
-    pub(crate) fn answer(self, request: Request) -> u64 {
+    pub fn answer(self, request: Request) -> u64 {
         if self == Self::Microsecond {
             let start = Instant::now();
             while start.elapsed() < Duration::from_micros(1) {

@@ -6,30 +6,30 @@ use rustix::time::{ClockId, clock_gettime};
 
 /// What one run of one contender measured.
 #[derive(Clone, Debug)]
-pub(crate) struct Sample {
+pub struct Sample {
     /// The figure, in the unit of the scenario.
-    pub(crate) value: f64,
+    pub value: f64,
     /// CPU time of the whole process for each event, in nanoseconds.
-    pub(crate) cpu_nanoseconds: Option<f64>,
+    pub cpu_nanoseconds: Option<f64>,
     /// Latencies of some of the events, in nanoseconds; empty where none were taken.
-    pub(crate) latencies: Vec<u64>,
+    pub latencies: Vec<u64>,
 }
 
 /// Measures a stretch of events: wall clock and CPU time of the process.
 #[derive(Debug)]
-pub(crate) struct Stopwatch {
+pub struct Stopwatch {
     started: Instant,
     cpu_at_start: Duration,
 }
 
 impl Stopwatch {
     /// Starts now; to be called when everything is set up.
-    pub(crate) fn start() -> Self {
+    pub fn start() -> Self {
         Self { cpu_at_start: cpu_time(), started: Instant::now() }
     }
 
     /// Stops, `events` having been handled since the start.
-    pub(crate) fn stop(self, events: u64) -> Sample {
+    pub fn stop(self, events: u64) -> Sample {
         let elapsed = self.started.elapsed();
         let cpu = cpu_time().saturating_sub(self.cpu_at_start);
         let events = events as f64;
@@ -43,7 +43,7 @@ impl Stopwatch {
 
 /// Takes the time of every sixteenth call, so that the clock costs the others nothing.
 #[derive(Debug)]
-pub(crate) struct Latencies {
+pub struct Latencies {
     taken: Vec<u64>,
     /// What reading the clock twice costs by itself, in nanoseconds.
     clock: u64,
@@ -51,28 +51,28 @@ pub(crate) struct Latencies {
 
 impl Latencies {
     /// Room for the latencies of `calls` calls.
-    pub(crate) fn of(calls: u64) -> Self {
+    pub fn of(calls: u64) -> Self {
         Self { taken: Vec::with_capacity((calls / 16 + 1) as usize), clock: cost_of_clock() }
     }
 
     /// Whether the call with this number is to be timed.
-    pub(crate) fn takes(&self, number: u64) -> bool {
+    pub fn takes(&self, number: u64) -> bool {
         number.is_multiple_of(16)
     }
 
     /// Takes the latency of a call that began at `start` and ends now.
-    pub(crate) fn take(&mut self, start: Instant) {
+    pub fn take(&mut self, start: Instant) {
         let nanoseconds = start.elapsed().as_nanos() as u64;
         self.taken.push(nanoseconds.saturating_sub(self.clock));
     }
 
     /// Adds what was taken elsewhere.
-    pub(crate) fn extend(&mut self, other: Self) {
+    pub fn extend(&mut self, other: Self) {
         self.taken.extend(other.taken);
     }
 
     /// Adds what was taken to `sample`.
-    pub(crate) fn into_sample(self, sample: Sample) -> Sample {
+    pub fn into_sample(self, sample: Sample) -> Sample {
         Sample { latencies: self.taken, ..sample }
     }
 }

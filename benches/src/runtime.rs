@@ -10,12 +10,12 @@ use crate::measure::Sample;
 ///
 /// It is spawned and not blocked on, so that the driving code is on a worker thread and pays no more
 /// for waking its neighbours than other tasks do.
-pub(crate) fn on_two_workers(contender: impl Future<Output = Sample> + Send + 'static) -> Sample {
+pub fn on_two_workers(contender: impl Future<Output = Sample> + Send + 'static) -> Sample {
     run(Builder::new_multi_thread().enable_time(), contender)
 }
 
 /// The same for one that reads and writes.
-pub(crate) fn on_two_workers_with_io(contender: impl Future<Output = Sample> + Send + 'static) -> Sample {
+pub fn on_two_workers_with_io(contender: impl Future<Output = Sample> + Send + 'static) -> Sample {
     run(Builder::new_multi_thread().enable_all(), contender)
 }
 

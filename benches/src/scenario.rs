@@ -5,41 +5,41 @@ use std::{fmt, str::FromStr};
 use crate::event::Work;
 
 /// Slots of every mailbox and channel, wherever a contender bounds them.
-pub(crate) const CAPACITY: usize = 1024;
+pub const CAPACITY: usize = 1024;
 
 /// Events given at once in [`Scenario::TellBatch`].
-pub(crate) const BATCH: usize = 64;
+pub const BATCH: usize = 64;
 
 /// Events a receiver takes at once, where it can.
-pub(crate) const DRAIN: usize = 256;
+pub const DRAIN: usize = 256;
 
 /// Subscribers in [`Scenario::Fanout`].
-pub(crate) const SUBSCRIBERS: usize = 8;
+pub const SUBSCRIBERS: usize = 8;
 
 /// Sending tasks in [`Scenario::Fanin`].
-pub(crate) const SENDERS: usize = 4;
+pub const SENDERS: usize = 4;
 
 /// Requests in flight, or tasks asking, in the two in-flight scenarios.
-pub(crate) const ASKS_IN_FLIGHT: usize = 64;
+pub const ASKS_IN_FLIGHT: usize = 64;
 
 /// Workers of a pool.
-pub(crate) const WORKERS: usize = 8;
+pub const WORKERS: usize = 8;
 
 /// Jobs in flight to a pool.
-pub(crate) const JOBS_IN_FLIGHT: usize = 256;
+pub const JOBS_IN_FLIGHT: usize = 256;
 
 /// Every count of events is a multiple of this, so that senders and batches divide it evenly.
 const GRAIN: u64 = 1024;
 
 /// The size of a record in the journal scenarios, in bytes.
-pub(crate) const RECORD: usize = 100;
+pub const RECORD: usize = 100;
 
 /// Records of a group, and tasks that append, in [`Scenario::JournalGroup`] and [`Scenario::JournalUnsynced`].
-pub(crate) const WRITERS: u64 = 100;
+pub const WRITERS: u64 = 100;
 
 /// One thing to measure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Scenario {
+pub enum Scenario {
     /// One sender, one receiver, one event at a time.
     Tell,
     /// The same events, given in batches.
@@ -94,11 +94,13 @@ pub(crate) enum Scenario {
     LinkAsk,
     /// Large events to another router.
     LinkBulk,
+    /// One request at a time to another router, beside large events.
+    LinkAskBesideBulk,
 }
 
 /// What the figures of a scenario count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Unit {
+pub enum Unit {
     /// Events per second: more is better.
     PerSecond,
     /// Bytes for each: less is better.
@@ -107,7 +109,7 @@ pub(crate) enum Unit {
 
 impl Scenario {
     /// Every scenario, in the order in which they run.
-    pub(crate) const ALL: [Self; 29] = [
+    pub const ALL: [Self; 30] = [
         Self::Tell,
         Self::TellBatch,
         Self::Ask,
@@ -137,10 +139,11 @@ impl Scenario {
         Self::LinkHub,
         Self::LinkAsk,
         Self::LinkBulk,
+        Self::LinkAskBesideBulk,
     ];
 
     /// The name on the command line and in the results.
-    pub(crate) fn name(self) -> &'static str {
+    pub fn name(self) -> &'static str {
         match self {
             Self::Tell => "tell",
             Self::TellBatch => "tell-batch",
@@ -171,11 +174,12 @@ impl Scenario {
             Self::LinkHub => "link-hub",
             Self::LinkAsk => "link-ask",
             Self::LinkBulk => "link-bulk",
+            Self::LinkAskBesideBulk => "link-ask-beside-bulk",
         }
     }
 
     /// One line about what is measured.
-    pub(crate) fn description(self) -> &'static str {
+    pub fn description(self) -> &'static str {
         match self {
             Self::Tell => "one sender, one receiver, one event at a time",
             Self::TellBatch => "one sender, one receiver, 64 events at a time",
@@ -210,11 +214,14 @@ impl Scenario {
             Self::LinkHub => "the same by a process in the middle",
             Self::LinkAsk => "request and answer over TCP, one at a time",
             Self::LinkBulk => "events of 1 MiB over TCP",
+            Self::LinkAskBesideBulk => {
+                "request and answer over TCP, one at a time, while events of 1 MiB go the same way"
+            }
         }
     }
 
     /// What the figures count.
-    pub(crate) fn unit(self) -> Unit {
+    pub fn unit(self) -> Unit {
         match self {
             Self::Idle | Self::TimersMemory => Unit::Bytes,
             _ => Unit::PerSecond,
@@ -222,7 +229,7 @@ impl Scenario {
     }
 
     /// Events of one run at `scale`, before a contender's own share.
-    pub(crate) fn events(self, scale: f64) -> u64 {
+    pub fn events(self, scale: f64) -> u64 {
         match self {
             Self::Idle => return scaled(100_000, scale).max(1),
             Self::TimersMemory => return scaled(1_000_000, scale).max(1),
@@ -242,6 +249,7 @@ impl Scenario {
             Self::Command => 20_000,
             Self::CommandPerJob => 1_000,
             Self::LinkAsk => 10_000,
+            Self::LinkAskBesideBulk => return scaled(4_000, scale).max(64),
             Self::LinkBulk => return scaled(1024, scale).max(1),
             _ => 1_500_000,
         };
@@ -272,7 +280,7 @@ impl FromStr for Scenario {
 
 impl Unit {
     /// The name in the results.
-    pub(crate) fn name(self) -> &'static str {
+    pub fn name(self) -> &'static str {
         match self {
             Self::PerSecond => "per_s",
             Self::Bytes => "bytes",

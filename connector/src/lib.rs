@@ -43,3 +43,13 @@ pub use join::{
     Connections, Connector, Neighbour, NeighbourChange, NeighbourChanged, NeighbourKind, Stopped,
 };
 pub use probe::{Probe, ProbeError, ProbeSettings};
+
+/// What `fuzz/` feeds.
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod __fuzzing {
+    /// What a router says to a switch from its first byte on.
+    pub fn session(bytes: &[u8]) {
+        crate::switch::fuzz_session(bytes);
+    }
+}

@@ -71,6 +71,39 @@ async fn managers_learn_who_has_come_is_lost_is_back_and_has_left() {
     a.leave().await;
 }
 
+/// A manager that learns of a neighbour sends it something at once.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_is_told_to_have_joined_gets_the_next_event() {
+    const VISITS: usize = 20;
+
+    for to_switch in [true, false] {
+        let switch = switch(LOOPBACK.parse().unwrap()).await;
+        let here = Router::new();
+        let mut heard = here.subscribe::<NeighbourChanged>();
+        let (address, connector) = match to_switch {
+            true => (switch.addresses()[0].to_string(), to(switch.addresses()[0], "here")),
+            false => (String::new(), Connector::listen([LOOPBACK]).name("here")),
+        };
+        let joined = Joined::on(here.clone(), connector).await;
+        for visit in 0..VISITS {
+            let router = Router::new();
+            let mut pings = router.subscribe::<Ping>();
+            let _many: Vec<_> = (0..8).map(|_| router.subscribe::<Other>()).collect();
+            let connector = match to_switch {
+                true => to(&address, "guest"),
+                false => Connector::connect([joined.connections.addresses()[0].to_string()]).name("guest"),
+            };
+            let guest = Joined::on(router, connector).await;
+            while news(&mut heard).await
+                != ("guest".to_owned(), NeighbourKind::Router, NeighbourChange::Joined)
+            {}
+            assert_eq!(here.notify(Ping(visit as u64)).await.unwrap().accepted, 1);
+            assert_eq!(timeout(LONG, pings.recv()).await.unwrap().unwrap().0, visit as u64);
+            guest.leave().await;
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_link_begins_again_when_the_router_at_the_other_end_is_another() {
     let there = Joined::start(Connector::listen([LOOPBACK]).name("first")).await;

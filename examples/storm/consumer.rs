@@ -7,11 +7,12 @@ use std::time::Duration;
 
 use edri::prelude::*;
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, Lines};
-use tokio::process::{Child, ChildStdin, ChildStdout, Command};
+use tokio::process::{Child, ChildStdin, ChildStdout};
 use tokio::time::timeout;
 
 use crate::connector;
 use crate::events::{Double, Tick};
+use crate::places::Place;
 
 /// What somebody has got.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -84,8 +85,9 @@ pub(crate) struct Consumer {
 }
 
 impl Consumer {
-    pub(crate) fn start(name: &str, address: SocketAddr) -> io::Result<Self> {
-        let mut child = Command::new(std::env::current_exe()?)
+    pub(crate) fn start(name: &str, place: &Place, address: SocketAddr) -> io::Result<Self> {
+        let mut child = place
+            .program()?
             .args(["consumer", name, &address.to_string()])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

@@ -6,25 +6,25 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use tokio::io::{AsyncBufReadExt as _, BufReader};
-use tokio::net::TcpListener;
-use tokio::process::{Child, Command};
+use tokio::process::Child;
 use tokio::sync::watch;
 use tokio::time::sleep;
 
-use crate::loopback;
+use crate::places::Place;
 use crate::proxy::{Proxy, Weather};
+use crate::wire::{Fault, Wire};
 
 /// A switch in a process of its own, and the next one when that is killed.
 pub(crate) struct Hub {
+    place: Place,
     address: SocketAddr,
     child: Child,
 }
 
 impl Hub {
-    pub(crate) async fn start() -> io::Result<Self> {
-        // Nobody else takes an address so soon that was free a moment ago.
-        let address = TcpListener::bind(loopback()).await?.local_addr()?;
-        Ok(Self { address, child: switch(address).await? })
+    pub(crate) async fn start(place: Place) -> io::Result<Self> {
+        let address = place.free_address().await?;
+        Ok(Self { child: switch(&place, address).await?, place, address })
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
@@ -44,15 +44,16 @@ impl Hub {
                 () = sleep(period) => {}
             }
             self.child.kill().await?;
-            self.child = switch(self.address).await?;
+            self.child = switch(&self.place, self.address).await?;
             kills += 1;
         }
     }
 }
 
 /// Ready when it listens.
-async fn switch(address: SocketAddr) -> io::Result<Child> {
-    let mut child = Command::new(std::env::current_exe()?)
+async fn switch(place: &Place, address: SocketAddr) -> io::Result<Child> {
+    let mut child = place
+        .program()?
         .args(["switch", &address.to_string()])
         .stdout(Stdio::piped())
         .kill_on_drop(true)
@@ -66,41 +67,51 @@ async fn switch(address: SocketAddr) -> io::Result<Child> {
 
 /// The lines between routers and their switch.
 pub(crate) struct Lines {
-    proxies: Vec<Proxy>,
+    lines: Vec<Line>,
     dice: u64,
+    /// How long a partition lasts.
+    partition: Duration,
 }
 
+pub(crate) enum Line {
+    Proxy(Proxy),
+    Wire(Wire),
+}
+
+/// Long enough for routers to find each other again between two partitions.
+const BETWEEN_PARTITIONS: Duration = Duration::from_secs(2);
+
 impl Lines {
-    pub(crate) fn new(proxies: Vec<Proxy>, seed: u64) -> Self {
-        Self { proxies, dice: seed }
+    pub(crate) fn new(lines: Vec<Line>, seed: u64, partition: Duration) -> Self {
+        Self { lines, dice: seed, partition }
     }
 
     /// One fault after the other until the storm is over; how many.
-    pub(crate) async fn blow(mut self, mut storm: watch::Receiver<bool>) -> (Self, u64) {
+    pub(crate) async fn blow(mut self, mut storm: watch::Receiver<bool>) -> io::Result<(Self, u64)> {
         let mut faults = 0;
         while !*storm.borrow_and_update() {
-            let (proxy, fault, lasts) =
-                (self.throw(self.proxies.len() as u64), self.throw(4), 100 + self.throw(900));
-            let proxy = &self.proxies[proxy as usize];
-            let calm = Weather::default();
-            let weather = match fault {
-                0 => {
-                    proxy.cut();
-                    calm
+            let (line, fault, lasts) =
+                (self.throw(self.lines.len() as u64), self.throw(4), 100 + self.throw(900));
+            match &self.lines[line as usize] {
+                Line::Proxy(proxy) => {
+                    disturb(proxy, fault, Duration::from_millis(lasts), &mut storm).await;
                 }
-                1 => Weather { delay: Duration::from_millis(5), ..calm },
-                2 => Weather { rate: Some(1_000_000), ..calm },
-                _ => Weather { stopped: true, ..calm },
-            };
-            proxy.set(weather);
-            faults += 1;
-            tokio::select! {
-                () = sleep(Duration::from_millis(lasts)) => {}
-                _ = storm.wait_for(|over| *over) => {}
+                // Each kind in its turn: there are not many in a storm.
+                Line::Wire(wire) => self.part(wire, faults, &mut storm).await?,
             }
-            proxy.set(calm);
+            faults += 1;
         }
-        (self, faults)
+        Ok((self, faults))
+    }
+
+    async fn part(&self, wire: &Wire, turn: u64, storm: &mut watch::Receiver<bool>) -> io::Result<()> {
+        let all = [Fault::Cut, Fault::OneWayThere, Fault::OneWayBack, Fault::Slow];
+        let fault = all[turn as usize % all.len()];
+        wire.breaks(fault).await?;
+        until(storm, self.partition).await;
+        wire.heals(fault).await?;
+        until(storm, BETWEEN_PARTITIONS).await;
+        Ok(())
     }
 
     /// SplitMix64: a number below `sides`.
@@ -110,5 +121,29 @@ impl Lines {
         bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         (bits ^ (bits >> 31)) % sides
+    }
+}
+
+async fn disturb(proxy: &Proxy, fault: u64, lasts: Duration, storm: &mut watch::Receiver<bool>) {
+    let calm = Weather::default();
+    let weather = match fault {
+        0 => {
+            proxy.cut();
+            calm
+        }
+        1 => Weather { delay: Duration::from_millis(5), ..calm },
+        2 => Weather { rate: Some(1_000_000), ..calm },
+        _ => Weather { stopped: true, ..calm },
+    };
+    proxy.set(weather);
+    until(storm, lasts).await;
+    proxy.set(calm);
+}
+
+/// So much time has passed, or the storm is over.
+async fn until(storm: &mut watch::Receiver<bool>, time: Duration) {
+    tokio::select! {
+        () = sleep(time) => {}
+        _ = storm.wait_for(|over| *over) => {}
     }
 }

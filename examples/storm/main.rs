@@ -9,7 +9,14 @@
 //!                   guests ────────────▶          ──▶ proxy ──▶ consumer      the switch, each consumer
 //! ```
 //!
-//! The exit code is 0 if the books balance.
+//! With `--namespaces`, on Linux, each program is in a network namespace of its own, and instead of proxies the wires between
+//! them are cut for 12 seconds each, in both directions or in one, or slowed. That takes root and iproute2 (`ip`, `tc`):
+//!
+//! ```text
+//! cargo build --release --example storm && sudo target/release/examples/storm --namespaces --seconds 60 --rate 50000
+//! ```
+//!
+//! The exit code is 0 if the books balance, and 77 if there can be no namespaces, with what stands in the way.
 
 #![allow(clippy::print_stdout, reason = "an example shows what it does")]
 
@@ -17,7 +24,9 @@ mod consumer;
 mod events;
 mod faults;
 mod guests;
+mod places;
 mod proxy;
+mod wire;
 
 use std::error::Error;
 use std::net::SocketAddr;
@@ -27,14 +36,15 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use clap::{Parser, Subcommand};
-use edri::connector::switch::{Switch, SwitchSettings};
+use edri::connector::switch::{PlainText, Switch, SwitchSettings};
 use edri::prelude::*;
 use tokio::sync::watch;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 
 use crate::consumer::{Consumer, Tally};
 use crate::events::{Double, Tick};
-use crate::faults::{Hub, Lines};
+use crate::faults::{Hub, Line, Lines};
+use crate::places::{Country, MOST_CONSUMERS, Place};
 use crate::proxy::Proxy;
 
 /// A network under a storm, whose books have to balance.
@@ -60,6 +70,15 @@ struct Arguments {
     /// The same faults in the same order
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// Each program in a network namespace of its own, without guests: takes root and iproute2
+    #[arg(long)]
+    namespaces: bool,
+    /// With namespaces: how many seconds a wire is cut, each time
+    #[arg(long, default_value_t = 12)]
+    partition: u64,
+    /// The namespaces that were made for it
+    #[arg(long, hide = true)]
+    country: Option<String>,
 }
 
 #[derive(Subcommand)]
@@ -80,7 +99,9 @@ async fn main() -> Result<ExitCode, Box<dyn Error>> {
     let arguments = Arguments::parse();
     match arguments.role {
         Some(Role::Switch { address }) => {
-            let _switch = Switch::new(SwitchSettings::new([address])).start().await?;
+            let mut settings = SwitchSettings::new([address]);
+            settings.plain_text = PlainText::Anywhere;
+            let _switch = Switch::new(settings).start().await?;
             println!("ready");
             std::future::pending().await
         }
@@ -88,32 +109,84 @@ async fn main() -> Result<ExitCode, Box<dyn Error>> {
             consumer::run(&name, &address).await?;
             Ok(ExitCode::SUCCESS)
         }
+        None if arguments.namespaces && arguments.country.is_none() => apart(arguments.consumers).await,
         None => storm(arguments).await,
     }
 }
 
+/// There can be no namespaces.
+const SKIPPED: u8 = 77;
+
+/// Makes the namespaces, runs this program in that of the producer, and takes them away when it has ended.
+async fn apart(consumers: usize) -> Result<ExitCode, Box<dyn Error>> {
+    if consumers > MOST_CONSUMERS {
+        return Err(format!("{consumers} consumers: there is room for {MOST_CONSUMERS}").into());
+    }
+    let country = match Country::found(consumers).await {
+        Ok(country) => country,
+        Err(error) => {
+            println!("skipped, since there can be no network namespaces here: {error}");
+            println!("it takes Linux, root (or CAP_NET_ADMIN and CAP_SYS_ADMIN), `ip` and `tc`");
+            return Ok(ExitCode::from(SKIPPED));
+        }
+    };
+    let mut producer = country.producer().program()?;
+    producer.args(std::env::args().skip(1)).args(["--country", country.name()]);
+    // A signal from the terminal reaches both.
+    let ended = match producer.kill_on_drop(true).spawn() {
+        Ok(mut producer) => tokio::select! {
+            ended = producer.wait() => ended,
+            _ = tokio::signal::ctrl_c() => producer.wait().await,
+        },
+        Err(error) => Err(error),
+    };
+    country.dissolve(consumers).await;
+    Ok(if ended?.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
 /// A connector that notices within a second and a half that nothing comes any more. A guest who leaves while nobody can hear
-/// it is given up after some seconds; as long as that, those who send what it wants may have to wait for it.
+/// it is given up after some seconds; as long as that, those who send what it wants may have to wait for it. Where there are no
+/// guests, there are partitions that last longer.
 fn connector(address: &str, name: &str) -> Connector {
+    let is_near = address.parse::<SocketAddr>().is_ok_and(|address| address.ip().is_loopback());
+    let patience = Duration::from_secs(if is_near { 10 } else { 120 });
     Connector::to_switch([address])
         .name(name)
         .heartbeat(Duration::from_millis(500))
-        .rejoin(Duration::from_secs(10))
+        .rejoin(patience)
+        .absence(patience)
+        .plain_text(PlainText::Anywhere)
 }
 
 async fn storm(arguments: Arguments) -> Result<ExitCode, Box<dyn Error>> {
-    let Arguments { seconds, rate, kill_every, consumers, guests, seed, .. } = arguments;
-    let hub = Hub::start().await?;
+    let Arguments { seconds, rate, kill_every, consumers, mut guests, seed, partition, .. } = arguments;
+    let country = arguments.country.map(Country::named);
+    let hub = Hub::start(country.as_ref().map_or(Place::Here, Country::switch)).await?;
     let switch = hub.address();
-    let near = Proxy::start(switch).await?;
-    let mut proxies = vec![near];
     let mut all = Vec::new();
-    for number in 0..consumers {
-        let proxy = Proxy::start(switch).await?;
-        all.push(Consumer::start(&format!("consumer-{number}"), proxy.address())?);
-        proxies.push(proxy);
-    }
-    let producer = connector(&proxies[0].address().to_string(), "producer");
+    let (lines, near) = match &country {
+        Some(country) => {
+            for number in 0..consumers {
+                let place = country.consumer(number);
+                all.push(Consumer::start(&format!("consumer-{number}"), &place, switch)?);
+            }
+            // They would be behind the producer's wire, and a guest is to leave in order.
+            guests = 0;
+            (country.wires(consumers).into_iter().map(Line::Wire).collect(), switch)
+        }
+        None => {
+            let near = Proxy::start(switch).await?;
+            let address = near.address();
+            let mut lines = vec![Line::Proxy(near)];
+            for number in 0..consumers {
+                let proxy = Proxy::start(switch).await?;
+                all.push(Consumer::start(&format!("consumer-{number}"), &Place::Here, proxy.address())?);
+                lines.push(Line::Proxy(proxy));
+            }
+            (lines, address)
+        }
+    };
+    let producer = connector(&near.to_string(), "producer");
     let connections = producer.connections();
     let app = App::new().connector(producer).start().await?;
     let router = app.router().clone();
@@ -132,7 +205,7 @@ async fn storm(arguments: Arguments) -> Result<ExitCode, Box<dyn Error>> {
     let dripping = tokio::spawn(guests::drip(router.clone(), storm.clone()));
     let asking = tokio::spawn(ask(router.clone(), storm.clone()));
     let visiting = tokio::spawn(guests::visit(switch, guests, storm.clone()));
-    let lines = Lines::new(proxies, seed);
+    let lines = Lines::new(lines, seed, Duration::from_secs(partition));
     let blowing = tokio::spawn(lines.blow(storm.clone()));
     let killing = tokio::spawn(hub.die_every(Duration::from_millis(kill_every), storm));
 
@@ -149,7 +222,7 @@ async fn storm(arguments: Arguments) -> Result<ExitCode, Box<dyn Error>> {
     }
     over.send_replace(true);
     let (hub, kills) = killing.await??;
-    let (lines, faults) = blowing.await?;
+    let (lines, faults) = timeout(CALM, blowing).await.map_err(|_| "a wire does not heal")???;
     let asked = timeout(CALM, asking).await.map_err(|_| "a request has no answer")??;
     let sent = timeout(CALM, sending).await.map_err(|_| "the producer is stuck")??;
     timeout(CALM, dripping).await.map_err(|_| "who sends to guests is stuck")??;

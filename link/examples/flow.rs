@@ -22,11 +22,12 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use edri_event::{Notification, Request};
-use edri_link::{End, Identity, Link, Settings, Tcp, Transport};
+use edri_link::{Closed, End, Identity, Link, Settings, Tcp, Transport};
 use edri_router::{InboxSettings, Router};
 use futures_util::{SinkExt, StreamExt as _};
 use serde::{Deserialize, Serialize};
 use tokio::net::{TcpListener, TcpStream, UnixStream};
+use tokio::time::timeout;
 use tokio_util::codec::{Framed, LengthDelimitedCodec};
 
 type Outcome<T> = Result<T, Box<dyn Error + Send + Sync>>;
@@ -53,6 +54,9 @@ enum What {
 
 const BATCH: usize = 64 * 1024;
 
+/// How long one round may take.
+const PATIENCE: Duration = Duration::from_secs(120);
+
 /// An event of 64 bytes.
 fn note(number: u64) -> Note {
     let mut values = [0.5; 8];
@@ -67,6 +71,24 @@ async fn routers<T: Transport>((near, far): (T, T), what: What, count: u64) -> O
     let far = Link::start(&b, far, End::Accepting, settings(&b, "b"));
     near.opened().await?;
     far.opened().await?;
+    let closed = |closed: Closed| Err(format!("the link has ended: {closed}").into());
+    tokio::select! {
+        biased;
+        done = timeout(PATIENCE, exchange(a, b, what, count)) => match done {
+            Ok(done) => done?,
+            Err(_) => return Err(format!("not all has arrived within {PATIENCE:?}").into()),
+        },
+        how = near.closed() => return closed(how),
+        how = far.closed() => return closed(how),
+    }
+    // All is acknowledged then.
+    near.close();
+    near.closed().await;
+    Ok(())
+}
+
+/// Until all has arrived, or is answered.
+async fn exchange(a: Router, b: Router, what: What, count: u64) -> Outcome<()> {
     match what {
         What::Each | What::All => {
             let mut there = b.subscribe_with::<Note>(InboxSettings::with_capacity(4096));
@@ -112,9 +134,6 @@ async fn routers<T: Transport>((near, far): (T, T), what: What, count: u64) -> O
             }
         }
     }
-    // All is acknowledged then.
-    near.close();
-    near.closed().await;
     Ok(())
 }
 

@@ -132,7 +132,7 @@ mod tests {
     use crate::Schema;
     use crate::wire::{
         Change, Close, CloseCode, Consumer, Credentials, Departure, Hello, Interest, Interests, Left, Limits,
-        Member, Permit, Pong, Refusal, Refused, Role, Station, VERSION, Welcome,
+        Member, Pattern, Permit, Pong, Refusal, Refused, Role, Station, VERSION, Welcome,
     };
 
     fn encoded(frame: &Frame) -> Vec<u8> {
@@ -187,6 +187,9 @@ mod tests {
         let channel = |kind, body: &'static [u8]| Frame::Channel { kind, body: Bytes::from_static(body) };
         let resume = channel(35, &[1, 0, 1, 0, 0, 0, 0]);
         let blob = Bytes::from(encoded(&resume));
+        let relay =
+            |kind, body| Frame::Relay(Relay { member: 2, blob: Bytes::from(encoded(&channel(kind, body))) });
+        let denied = Change::Denied { interest: Interest::from_number(1), reason: "no".to_owned() };
         vec![
             Frame::Heartbeat,
             Frame::Ping(300),
@@ -203,7 +206,23 @@ mod tests {
                 limits: Limits::default(),
                 permit: Permit::All,
             }),
+            Frame::Member(Member {
+                member: 5,
+                version: VERSION,
+                identity: Identity::new(RouterId::from_bits(3), "member, again"),
+                features: 0,
+                limits: Limits::default(),
+                permit: Permit::Only(vec![Pattern::new("no*")]),
+            }),
             Frame::Left(Left { member: 2, departure: Departure::Closed }),
+            Frame::Left(Left { member: 2, departure: Departure::Lost }),
+            Frame::Left(Left { member: 5, departure: Departure::Expelled }),
+            Frame::Interest(Interests { member: 0, changes: vec![denied] }),
+            relay(32, &[1, 0, 0, 0, 1, 42]),
+            relay(33, &[2, 4, 10, 0]),
+            relay(34, &[1, 0, 0, 0]),
+            relay(36, &[1, 4, b'n', b'o', b't', b'e', 1, 0, 0, 0]),
+            relay(37, &[1, b'x']),
             Frame::Relay(Relay { member: 2, blob }),
             resume,
             channel(32, &[1, 0, 0, 0, 1, 42]),

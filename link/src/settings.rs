@@ -28,6 +28,14 @@ pub struct Settings {
     /// more; then what was under way fails, and what could not be delivered is given back. `None`, which is the default of
     /// [`new`](Self::new), for what cannot come back, such as a pipe.
     pub rejoin: Option<Duration>,
+    /// How long is waited for a member of a network that the switch does not know when it has told this router who is there:
+    /// the switch was started anew, or is another, and the member has not come to it. Most such have left while no switch
+    /// could hear it. Nobody is waited for longer than `rejoin`, which holds for members that the switch has lost itself.
+    ///
+    /// One that lives and merely comes later than the others does so within a heartbeat, a pause between two attempts, an
+    /// attempt and a handshake, which take 5 s each at the most unless told otherwise: 20 s by default. If it comes later, what
+    /// waited for it has been given back as after `rejoin`, and nothing arrives twice.
+    pub absence: Duration,
     /// How long an orderly close may take. 5 s by default.
     pub closing: Duration,
     /// What is at the other end, as a whole: nothing goes from one link of this router to another of the same horizon. That
@@ -54,6 +62,7 @@ impl Settings {
             heartbeat: Duration::from_secs(5),
             handshake: Duration::from_secs(5),
             rejoin: None,
+            absence: Duration::from_secs(20),
             closing: Duration::from_secs(5),
             horizon: None,
             filter: Filter::all(),

@@ -11,13 +11,13 @@ use crate::{
 };
 
 /// A handle that asks and waits for the answer, which is the number after the request's.
-pub(crate) trait Asker: Send + Sync + 'static {
+pub trait Asker: Send + Sync + 'static {
     /// Asks.
     fn ask(&self, request: Request) -> impl Future<Output = u64> + Send;
 }
 
 /// The same for a handle that asks one request at a time.
-pub(crate) trait AskerInTurn: Send + 'static {
+pub trait AskerInTurn: Send + 'static {
     /// Asks.
     fn ask(&mut self, request: Request) -> impl Future<Output = u64> + Send;
 }
@@ -29,7 +29,7 @@ impl<A: Asker> AskerInTurn for A {
 }
 
 /// Asks one request after the other and takes latencies.
-pub(crate) async fn ask(requests: u64, mut asker: impl AskerInTurn) -> Sample {
+pub async fn ask(requests: u64, mut asker: impl AskerInTurn) -> Sample {
     let mut sum = 0;
     let mut latencies = Latencies::of(requests);
     let stopwatch = Stopwatch::start();
@@ -49,7 +49,7 @@ pub(crate) async fn ask(requests: u64, mut asker: impl AskerInTurn) -> Sample {
 }
 
 /// Keeps `limit` requests in flight from this one task.
-pub(crate) async fn ask_in_flight(requests: u64, limit: usize, asker: impl Asker) -> Sample {
+pub async fn ask_in_flight(requests: u64, limit: usize, asker: impl Asker) -> Sample {
     let mut sum = 0;
     let mut numbers = 0..requests;
     let mut in_flight = FuturesUnordered::new();
@@ -67,7 +67,7 @@ pub(crate) async fn ask_in_flight(requests: u64, limit: usize, asker: impl Asker
 }
 
 /// Asks from `tasks` tasks, each of them one request after the other.
-pub(crate) async fn ask_from_tasks(requests: u64, tasks: usize, asker: impl Asker + Clone) -> Sample {
+pub async fn ask_from_tasks(requests: u64, tasks: usize, asker: impl Asker + Clone) -> Sample {
     let tasks = tasks as u64;
     assert_eq!(requests % tasks, 0, "the tasks must share the requests evenly");
     let part = requests / tasks;

@@ -6,8 +6,8 @@
 mod ask;
 mod publish;
 mod tell;
-pub(crate) mod timers;
+pub mod timers;
 
-pub(crate) use ask::{Asker, AskerInTurn, ask, ask_from_tasks, ask_in_flight};
-pub(crate) use publish::{Publisher, publish};
-pub(crate) use tell::{Teller, tell, tell_from_tasks};
+pub use ask::{Asker, AskerInTurn, ask, ask_from_tasks, ask_in_flight};
+pub use publish::{Publisher, publish};
+pub use tell::{Teller, tell, tell_from_tasks};

@@ -9,13 +9,13 @@ use crate::{
 };
 
 /// A handle that sends an event without an answer.
-pub(crate) trait Teller: Send + 'static {
+pub trait Teller: Send + 'static {
     /// Sends, waiting for room where the contender is bounded.
     fn tell(&mut self, event: Event) -> impl Future<Output = ()> + Send;
 }
 
 /// Sends the events `0..events` one by one.
-pub(crate) async fn tell(events: u64, mut teller: impl Teller, arrivals: Arrivals) -> Sample {
+pub async fn tell(events: u64, mut teller: impl Teller, arrivals: Arrivals) -> Sample {
     let stopwatch = Stopwatch::start();
     for number in 0..events {
         teller.tell(Event::numbered(number)).await;
@@ -25,7 +25,7 @@ pub(crate) async fn tell(events: u64, mut teller: impl Teller, arrivals: Arrival
 }
 
 /// Sends the events `0..events` one by one, each of `senders` tasks its part of them.
-pub(crate) async fn tell_from_tasks(
+pub async fn tell_from_tasks(
     events: u64,
     senders: usize,
     teller: impl Teller + Clone,

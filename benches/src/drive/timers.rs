@@ -24,14 +24,14 @@ const APART: Duration = Duration::from_millis(1);
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Something that can be told to come later.
-pub(crate) trait Timers: Send {
+pub trait Timers: Send {
     /// The event of this number is to come after so long; then it is told to [`Lateness::came`].
     fn set(&mut self, number: u64, after: Duration) -> impl Future<Output = ()> + Send;
 }
 
 /// When timers came, by their numbers.
 #[derive(Debug)]
-pub(crate) struct Lateness {
+pub struct Lateness {
     begun: Instant,
     /// Nanoseconds after the begin, and one; zero for those that have not come.
     came: Vec<AtomicU64>,
@@ -40,7 +40,7 @@ pub(crate) struct Lateness {
 
 impl Lateness {
     /// For so many timers.
-    pub(crate) fn of(timers: u64) -> Arc<Self> {
+    pub fn of(timers: u64) -> Arc<Self> {
         let came = (0..timers).map(|_| AtomicU64::new(0)).collect();
         Arc::new(Self { begun: Instant::now(), came, count: AtomicUsize::new(0) })
     }
@@ -49,7 +49,7 @@ impl Lateness {
     ///
     /// # Panics
     /// When it has come before.
-    pub(crate) fn came(&self, number: u64) {
+    pub fn came(&self, number: u64) {
         let after = self.begun.elapsed().as_nanos() as u64 + 1;
         let before = self.came[number as usize].swap(after, Ordering::Relaxed);
         assert_eq!(before, 0, "a timer came twice");
@@ -58,7 +58,7 @@ impl Lateness {
 }
 
 /// Sets timers that are due at random times of the next day.
-pub(crate) async fn insert(timers: u64, mut contender: impl Timers) -> Sample {
+pub async fn insert(timers: u64, mut contender: impl Timers) -> Sample {
     let stopwatch = Stopwatch::start();
     set_far(timers, &mut contender).await;
     let sample = stopwatch.stop(timers);
@@ -67,7 +67,7 @@ pub(crate) async fn insert(timers: u64, mut contender: impl Timers) -> Sample {
 }
 
 /// What each of many timers takes that are due at random times of the next day.
-pub(crate) async fn memory<T: Timers>(timers: u64, contender: T) -> Sample {
+pub async fn memory<T: Timers>(timers: u64, contender: T) -> Sample {
     memory::of_each(timers, async move {
         let mut contender = contender;
         set_far(timers, &mut contender).await;
@@ -77,7 +77,7 @@ pub(crate) async fn memory<T: Timers>(timers: u64, contender: T) -> Sample {
 }
 
 /// Sets timers that are due at random times of the next day, from an hour on.
-pub(crate) async fn set_far(timers: u64, contender: &mut impl Timers) {
+pub async fn set_far(timers: u64, contender: &mut impl Timers) {
     // A linear congruence by Knuth: the same times for all contenders.
     let mut random = 1_u64;
     for number in 0..timers {
@@ -88,7 +88,7 @@ pub(crate) async fn set_far(timers: u64, contender: &mut impl Timers) {
 
 /// Sets timers of which one is due each millisecond, and sees when they come. The figure is how many come in a second:
 /// those that are lost are missing in it. The latencies are how late they are; early is told as late by a second.
-pub(crate) async fn lateness(timers: u64, lateness: &Lateness, mut contender: impl Timers) -> Sample {
+pub async fn lateness(timers: u64, lateness: &Lateness, mut contender: impl Timers) -> Sample {
     let first = lateness.begun.elapsed() + LEAD;
     let stopwatch = Stopwatch::start();
     let due = |number: u64| first + APART * number as u32;

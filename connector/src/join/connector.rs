@@ -139,6 +139,14 @@ impl Connector {
         self
     }
 
+    /// How long is waited, after a switch was started anew or another has taken its place, for a router that does not come
+    /// to it: it may have left while no switch could hear that. 20 s unless told otherwise, which is enough for one that lives
+    /// and [beats](Self::heartbeat) every 5 s; never longer than [`rejoin`](Self::rejoin).
+    pub fn absence(mut self, absence: Duration) -> Self {
+        self.settings.absence = absence;
+        self
+    }
+
     /// Where events wait for a link that has no room: how many in each priority lane, and what becomes of more.
     pub fn inbox(mut self, inbox: InboxSettings) -> Self {
         self.settings.inbox = inbox;

@@ -46,7 +46,7 @@ pub enum NeighbourKind {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum NeighbourChange {
-    /// It is there, and known to be so for the first time.
+    /// It is there for the first time, and what it consumes is known: the first event after this reaches it.
     Joined,
     /// It cannot be reached, and may come back: what is sent to it waits.
     Lost {

@@ -24,6 +24,7 @@ pub(super) struct JoinSettings {
     pub(super) limits: Limits,
     pub(super) heartbeat: Duration,
     pub(super) rejoin: Duration,
+    pub(super) absence: Duration,
     pub(super) closing: Duration,
     pub(super) plain_text: PlainText,
     /// Whom it trusts where it connects.
@@ -52,6 +53,7 @@ impl JoinSettings {
             limits: Limits::default(),
             heartbeat: Duration::from_secs(5),
             rejoin: Duration::from_secs(60),
+            absence: Duration::from_secs(20),
             closing: Duration::from_secs(5),
             plain_text: PlainText::OnLoopback,
             #[cfg(feature = "tls")]
@@ -114,6 +116,7 @@ impl JoinSettings {
         settings.inbox = self.inbox;
         settings.heartbeat = self.heartbeat;
         settings.rejoin = Some(self.rejoin);
+        settings.absence = self.absence;
         settings.closing = self.closing;
         settings.horizon = self.horizon;
         settings.filter = self.filter.clone();

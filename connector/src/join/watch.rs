@@ -128,7 +128,8 @@ impl Watched for LinkStatus {
     }
 
     fn view(&self) -> View {
-        let peer = self.peer.as_ref().map(|peer| Neighbour::new(peer, NeighbourKind::Router));
+        let peer = self.peer.as_ref().filter(|_| self.informed);
+        let peer = peer.map(|peer| Neighbour::new(peer, NeighbourKind::Router));
         let view = View::of(&self.standing, peer, self.trouble.as_deref(), self.informed);
         View { gone: "it was started anew".to_owned(), ..view }.or_closed()
     }
@@ -142,7 +143,9 @@ impl Watched for NetworkStatus {
     fn view(&self) -> View {
         let switch = self.switch.as_ref().map(|switch| Neighbour::new(switch, NeighbourKind::Switch));
         let mut view = View::of(&self.standing, switch, self.trouble.as_deref(), self.informed);
-        view.there.extend(self.members.values().map(|member| {
+        // Before it is known what it consumes, an event that follows the news would not reach it.
+        let known = self.members.values().filter(|member| member.informed);
+        view.there.extend(known.map(|member| {
             let away = member.is_away.then(|| "it is not in its network for now".to_owned());
             (Neighbour::new(&member.peer, NeighbourKind::Router), away)
         }));

@@ -24,6 +24,8 @@ pub mod status;
 
 #[cfg(feature = "config")]
 pub use config::ConfigError;
+#[cfg(fuzzing)]
+pub(crate) use hub::fuzz_session;
 pub(crate) use serve::{Doors, Standing, listen};
 pub use serve::{Drained, Reloaded, RunningSwitch, Switch, SwitchError};
 pub use settings::{

@@ -3,6 +3,7 @@
 #![allow(dead_code, unreachable_pub, reason = "each test uses some of it")]
 #![allow(clippy::unwrap_used, reason = "the helpers of tests are tests")]
 
+pub mod line;
 pub mod picture;
 pub mod routers;
 

@@ -65,6 +65,8 @@ impl Program {
         self.peering.set_away(false);
         self.tell.send_modify(|status| {
             status.restarted += u64::from(status.peer.is_some());
+            // What another incarnation wants is not known yet.
+            status.informed = false;
             status.standing = Standing::Open;
             status.trouble = None;
             status.peer = Some(peer);

@@ -34,7 +34,7 @@ pub struct LinkStatus {
     pub standing: Standing,
     /// The router at the other end, once the ends have met.
     pub peer: Option<Peer>,
-    /// All that the other end wanted when the link began is known.
+    /// All that the other end wanted when the link began, or its router was started anew, is known.
     pub informed: bool,
     /// Why the last attempt to connect came to nothing; `None` once one has not.
     pub trouble: Option<String>,
@@ -77,6 +77,8 @@ pub struct MemberStatus {
     pub peer: Arc<Peer>,
     /// It is not there for now, and is waited for. Not said of single ones while there is no connection to the switch.
     pub is_away: bool,
+    /// All that it wanted when it came is known.
+    pub informed: bool,
 }
 
 /// So many mismatches, and so many denials, are kept for whoever asks.

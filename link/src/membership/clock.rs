@@ -39,7 +39,7 @@ impl Membership {
 
     fn look_after(&mut self, id: MemberId, now: Instant) {
         let Some(member) = self.members.get_mut(&id) else { return };
-        if member.away_until.is_some_and(|until| until <= now) {
+        if [member.away_until, member.absent_until].into_iter().flatten().any(|until| until <= now) {
             return self.gone(id, MemberGone::AwayTooLong);
         }
         for event in member.returned.expire(now) {

@@ -53,6 +53,7 @@ impl Membership {
             permits: Permits::new(permit),
             number: Some(number),
             away_until: None,
+            absent_until: None,
             is_told_away: false,
             wanted: Wanted::new(self.settings.limits.interests),
             objections: VecDeque::new(),
@@ -79,7 +80,7 @@ impl Membership {
         let Some(member) = self.members.get_mut(&id) else { return };
         let before = member.number.replace(number);
         member.permits = Permits::new(permit);
-        member.away_until = None;
+        (member.away_until, member.absent_until) = (None, None);
         let was_away = std::mem::take(&mut member.is_told_away);
         member.wanted.begin();
         if let Some(channel) = &mut member.channel {
@@ -118,11 +119,17 @@ impl Membership {
         }
     }
 
-    /// All who are there are known: the others are away.
-    pub(super) fn tell_who_is_away(&mut self) {
-        let absent = |id: &MemberId| self.members.get(id).is_some_and(|member| member.number.is_none());
-        let away: Vec<_> = self.members().into_iter().filter(absent).collect();
-        away.into_iter().for_each(|id| self.tell_away(id));
+    /// All who are there are known: the others are away, and are not waited for as long as one that the switch has lost.
+    pub(super) fn tell_who_is_away(&mut self, now: Instant) {
+        let until = now + self.settings.absence;
+        for id in self.members() {
+            let Some(member) = self.members.get_mut(&id) else { continue };
+            if member.number.is_none() && member.absent_until.is_none() {
+                member.absent_until = Some(until);
+                self.tell_away(id);
+                self.set_timer(id);
+            }
+        }
     }
 
     /// It is not there, and may come back.
@@ -131,6 +138,8 @@ impl Membership {
         let Some(member) = self.members.get_mut(&id) else { return };
         member.number = None;
         member.away_until.get_or_insert(now + rejoin);
+        // There is another switch to come to, or this one has known it.
+        member.absent_until = None;
         if let Some(channel) = &mut member.channel {
             channel.disconnect();
         }
@@ -254,7 +263,7 @@ impl Membership {
     pub(super) fn set_timer(&mut self, id: MemberId) {
         let Some(member) = self.members.get_mut(&id) else { return };
         let channel = member.channel.as_ref().and_then(|channel| channel.next_timeout());
-        let others = [member.away_until, member.rests_at, member.returned.until()];
+        let others = [member.away_until, member.absent_until, member.rests_at, member.returned.until()];
         let next = others.into_iter().chain([channel]).flatten().min();
         if member.timer == next {
             return;

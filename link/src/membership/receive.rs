@@ -56,7 +56,7 @@ impl Membership {
             let Some(learned) = self.learner.learn(change)? else { continue };
             match id {
                 Some(id) => self.learned(id, learned, now),
-                None if interests.member == 0 => self.heard_of_itself(learned)?,
+                None if interests.member == 0 => self.heard_of_itself(learned, now)?,
                 None => {}
             }
         }
@@ -64,10 +64,10 @@ impl Membership {
     }
 
     /// What a switch says of this router.
-    fn heard_of_itself(&mut self, learned: Learned) -> Result<(), Violation> {
+    fn heard_of_itself(&mut self, learned: Learned, now: Instant) -> Result<(), Violation> {
         match learned {
             Learned::Complete => {
-                self.tell_who_is_away();
+                self.tell_who_is_away(now);
                 self.events.push_back(NetworkEvent::Informed);
             }
             Learned::Denied { interest, reason } => {

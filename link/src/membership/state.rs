@@ -71,6 +71,8 @@ pub(super) struct Member {
     pub(super) number: Option<u32>,
     /// How long it may still be away.
     pub(super) away_until: Option<Instant>,
+    /// How long it may still not come to this switch, which has never known it.
+    pub(super) absent_until: Option<Instant>,
     /// The program has been told that it is away.
     pub(super) is_told_away: bool,
     pub(super) wanted: Wanted,

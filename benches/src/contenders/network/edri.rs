@@ -1,6 +1,9 @@
 //! Routers that connectors have joined.
 
-use edri::prelude::{App, Connector, InboxSettings, Router, RunningApp};
+use edri::{
+    event::Priority,
+    prelude::{App, Connector, InboxSettings, Router, RunningApp},
+};
 use serde::{Deserialize, Serialize};
 use tokio::time::{sleep, timeout};
 
@@ -29,7 +32,7 @@ pub(super) fn contenders() -> Vec<Contender> {
 }
 
 #[derive(Clone, Copy)]
-enum Way {
+pub(super) enum Way {
     Direct,
     Switch,
 }
@@ -44,9 +47,19 @@ struct Small {
 
 #[derive(edri::event::Notification, Serialize, Deserialize)]
 #[notification(shareable)]
-struct Large {
+pub(super) struct Large {
     number: u64,
     bytes: Bytes,
+}
+
+impl Large {
+    pub(super) fn numbered(number: u64) -> Self {
+        Self { number, bytes: Bytes(vec![1; LARGE]) }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.bytes.0.len()
+    }
 }
 
 /// Bytes that are copied as a whole, and not one by one.
@@ -54,16 +67,16 @@ struct Bytes(Vec<u8>);
 
 #[derive(edri::event::Request, Serialize, Deserialize)]
 #[request(response = u64, shareable)]
-struct Number(u64);
+pub(super) struct Number(pub(super) u64);
 
 /// Two routers that are joined, and what joins them.
-struct Joined {
-    here: RunningApp,
-    there: RunningApp,
+pub(super) struct Joined {
+    pub(super) here: RunningApp,
+    pub(super) there: RunningApp,
     _hub: Option<Hub>,
 }
 
-async fn joined(way: Way) -> Joined {
+pub(super) async fn joined(way: Way) -> Joined {
     let (hub, there, here) = match way {
         Way::Direct => {
             let listens = Connector::listen(["127.0.0.1:0"]).name("there");
@@ -84,7 +97,7 @@ async fn joined(way: Way) -> Joined {
     Joined { here, there, _hub: hub }
 }
 
-async fn until(mut is_so: impl FnMut() -> bool) {
+pub(super) async fn until(mut is_so: impl FnMut() -> bool) {
     let waiting = async {
         while !is_so() {
             sleep(std::time::Duration::from_millis(1)).await;
@@ -142,11 +155,21 @@ async fn in_batches(events: u64, router: Router, arrivals: Arrivals) -> Sample {
     stopwatch.stop(events)
 }
 
-struct Asks(Router);
+pub(super) struct Asks {
+    router: Router,
+    priority: Priority,
+}
+
+impl Asks {
+    pub(super) fn of(router: Router, priority: Priority) -> Self {
+        Self { router, priority }
+    }
+}
 
 impl AskerInTurn for Asks {
     async fn ask(&mut self, request: Request) -> u64 {
-        self.0.request(Number(request.number)).await.expect("every request is answered")
+        let asked = self.router.request(Number(request.number)).priority(self.priority);
+        asked.await.expect("every request is answered")
     }
 }
 
@@ -157,7 +180,7 @@ fn ask(way: Way, requests: u64) -> Sample {
         let _answers = joined.there.router().respond(answer);
         let router = joined.here.router().clone();
         until(|| router.has_responders::<Number>()).await;
-        drive::ask(requests, Asks(router)).await
+        drive::ask(requests, Asks::of(router, Priority::Normal)).await
     })
 }
 
@@ -168,7 +191,7 @@ fn bulk(way: Way, events: u64) -> Sample {
         let mut large = joined.there.router().subscribe_with::<Large>(InboxSettings::with_capacity(16));
         tokio::spawn(async move {
             while let Some(event) = large.recv().await {
-                assert_eq!(event.bytes.0.len(), LARGE);
+                assert_eq!(event.len(), LARGE);
                 tally.count(&Event::numbered(event.number));
             }
         });
@@ -176,7 +199,7 @@ fn bulk(way: Way, events: u64) -> Sample {
         until(|| router.has_subscribers::<Large>()).await;
         let stopwatch = Stopwatch::start();
         for number in 0..events {
-            router.notify(Large { number, bytes: Bytes(vec![1; LARGE]) }).await.expect("it is taken");
+            router.notify(Large::numbered(number)).await.expect("it is taken");
         }
         arrivals.all().await;
         stopwatch.stop(events)

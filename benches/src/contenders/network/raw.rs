@@ -29,7 +29,7 @@ pub(super) fn contenders() -> Vec<Contender> {
 /// Written, and read, at a time.
 const BATCH: usize = 64 * 1024;
 
-async fn pair() -> (TcpStream, TcpStream) {
+pub(super) async fn pair() -> (TcpStream, TcpStream) {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("it listens");
     let address = listener.local_addr().expect("it has an address");
     let (near, far) = tokio::join!(TcpStream::connect(address), listener.accept());
@@ -79,7 +79,7 @@ async fn count(mut stream: TcpStream, mut tally: Tally, length: usize) {
     }
 }
 
-struct Asks(TcpStream);
+pub(super) struct Asks(TcpStream);
 
 impl AskerInTurn for Asks {
     async fn ask(&mut self, request: Request) -> u64 {
@@ -89,16 +89,19 @@ impl AskerInTurn for Asks {
 }
 
 fn ask(requests: u64) -> Sample {
-    on_two_workers_with_io(async move {
-        let (near, mut far) = pair().await;
-        tokio::spawn(async move {
-            while let Ok(number) = far.read_u64_le().await {
-                let answer = Work::None.answer(Request { number });
-                if far.write_u64_le(answer).await.is_err() {
-                    return;
-                }
+    on_two_workers_with_io(async move { drive::ask(requests, asks().await).await })
+}
+
+/// Somebody who answers, and who is to ask.
+pub(super) async fn asks() -> Asks {
+    let (near, mut far) = pair().await;
+    tokio::spawn(async move {
+        while let Ok(number) = far.read_u64_le().await {
+            let answer = Work::None.answer(Request { number });
+            if far.write_u64_le(answer).await.is_err() {
+                return;
             }
-        });
-        drive::ask(requests, Asks(near)).await
-    })
+        }
+    });
+    Asks(near)
 }

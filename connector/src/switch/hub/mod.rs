@@ -25,6 +25,8 @@
 mod announced;
 mod claims;
 mod ended;
+#[cfg(any(test, fuzzing))]
+mod fuzz;
 mod greeting;
 #[allow(clippy::module_inception, reason = "it is what the module is about")]
 mod hub;
@@ -42,6 +44,8 @@ mod violation;
 #[cfg(test)]
 mod tests;
 
+#[cfg(fuzzing)]
+pub(crate) use fuzz::session as fuzz_session;
 pub(crate) use greeting::{Bearer, Origin};
 pub(crate) use hub::Hub;
 pub(crate) use member::{Member, Vouched};

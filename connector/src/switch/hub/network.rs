@@ -101,8 +101,9 @@ impl Network {
         let view = Arc::clone(&kept.view);
         let member = Arc::new(Member::new(number, newcomer, Arc::clone(&view), 0));
         let announced = Announced::new(Arc::clone(&member));
-        for kept in views.values() {
-            kept.view.tell(number, &announced.introduction());
+        let introduction = announced.introduction();
+        for kept in views.values_mut() {
+            kept.came(number, &introduction);
         }
         member.read.store(view.log.lock().here(), Ordering::Relaxed);
         state.members.insert(number, announced);
@@ -139,7 +140,7 @@ impl Network {
             }
         }
         for kept in state.views.values_mut() {
-            kept.left(number);
+            kept.forget(number);
             kept.view.tell(number, &Frame::Left(Left { member: number, departure }));
         }
         state.untold = true;

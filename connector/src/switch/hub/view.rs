@@ -1,4 +1,5 @@
 use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::ops::Bound;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
@@ -34,10 +35,15 @@ pub(super) struct Kept {
     groups: Vec<Option<Bytes>>,
     /// All that is to be said of a member.
     records: HashMap<u32, Bytes>,
+    /// The same of all members whose numbers are of one page, in a few pieces: a newcomer is given those.
+    together: HashMap<u32, Vec<Bytes>>,
 }
 
-/// How many numbers of a lexicon are encoded together.
+/// How many numbers, of a lexicon or of members, are encoded together.
 const PAGE: u32 = 64;
+
+/// What is shorter is copied to others. As long as that, it is written from where it is.
+const PIECE: usize = 16 * 1024;
 
 /// So many bytes of changes go into one frame, which is no longer than the shortest that a router may take (16 KiB): one
 /// change more still fits.
@@ -64,6 +70,7 @@ impl Kept {
             schemas: Vec::new(),
             groups: Vec::new(),
             records: HashMap::new(),
+            together: HashMap::new(),
         }
     }
 
@@ -96,15 +103,23 @@ impl Kept {
             }
         }
         if !about.is_empty() {
-            self.records.remove(&member);
+            self.forget(member);
         }
         let mut log = self.view.log.lock();
         in_frames(0, definitions, |frame| log.append(0, |out| write(out, &frame)));
         in_frames(member, about, |frame| log.append(member, |out| write(out, &frame)));
     }
 
-    pub(super) fn left(&mut self, member: u32) {
+    /// What was kept of a member is not so any more, or it has gone.
+    pub(super) fn forget(&mut self, member: u32) {
         self.records.remove(&member);
+        self.together.remove(&(member / PAGE));
+    }
+
+    /// A member is there of which the newcomers after it are to be told.
+    pub(super) fn came(&mut self, member: u32, introduction: &Frame) {
+        self.forget(member);
+        self.view.tell(member, introduction);
     }
 
     /// All that there is to be said.
@@ -123,10 +138,20 @@ impl Kept {
             let all = lexicon.groups(numbers);
             all.map(|(number, name)| Change::Group { number, name: name.to_string() }).collect()
         });
-        for (number, announced) in members {
-            let view = &self.view;
-            let record = self.records.entry(*number).or_insert_with(|| announced.record(view));
-            out.push_back(record.clone());
+        let mut next = members.first_key_value();
+        while let Some((first, _)) = next {
+            let page = first / PAGE;
+            let last = page * PAGE + (PAGE - 1);
+            let Self { view, records, together, .. } = self;
+            let pieces = together.entry(page).or_insert_with(|| {
+                let members = members.range(first..=&last);
+                let records = members.map(|(number, announced)| {
+                    records.entry(*number).or_insert_with(|| announced.record(view)).clone()
+                });
+                in_pieces(records)
+            });
+            out.extend(pieces.iter().cloned());
+            next = members.range((Bound::Excluded(last), Bound::Unbounded)).next();
         }
         let mut complete = Vec::new();
         write(&mut complete, &Frame::Interest(Interests { member: 0, changes: vec![Change::Complete] }));
@@ -153,6 +178,23 @@ fn forget(pages: &mut [Option<Bytes>], number: u32) {
     if let Some(page) = pages.get_mut((number / PAGE) as usize) {
         *page = None;
     }
+}
+
+/// Puts records together, but for long ones.
+fn in_pieces(records: impl Iterator<Item = Bytes>) -> Vec<Bytes> {
+    let (mut pieces, mut piece) = (Vec::new(), Vec::new());
+    for record in records {
+        let is_long = record.len() >= PIECE;
+        if is_long || piece.len() + record.len() > PIECE {
+            pieces.extend(Some(Bytes::from(std::mem::take(&mut piece))).filter(|piece| !piece.is_empty()));
+        }
+        match is_long {
+            true => pieces.push(record),
+            false => piece.extend_from_slice(&record),
+        }
+    }
+    pieces.extend(Some(Bytes::from(piece)).filter(|piece| !piece.is_empty()));
+    pieces
 }
 
 /// Adds all pages, encoding those that are not what they were.

@@ -107,7 +107,15 @@ impl Program {
         peering.opened(&peer);
         let peer = Arc::new(peer);
         self.tell.send_modify(|status| {
-            status.members.insert(member, MemberStatus { peer, is_away: false });
+            status.members.insert(member, MemberStatus { peer, is_away: false, informed: false });
+        });
+    }
+
+    /// All that a member wants is known.
+    fn informed_of(&mut self, member: MemberId) {
+        self.tell.send_if_modified(|status| {
+            let member = status.members.get_mut(&member);
+            member.is_some_and(|member| !std::mem::replace(&mut member.informed, true))
         });
     }
 
@@ -168,6 +176,7 @@ impl Program {
     fn learn_of(&mut self, membership: &mut Membership, member: MemberId, event: Event, now: Instant) {
         match event {
             Event::Mismatch(mismatch) => self.differs(member, mismatch),
+            Event::Informed => self.informed_of(member),
             // When a member is gone, its tunnels end with it, and with its reason.
             Event::TunnelEnded { ending: Ending::Lost, .. }
             | Event::TunnelStopped { ending: Ending::Lost, .. }

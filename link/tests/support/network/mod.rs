@@ -100,8 +100,8 @@ struct Place {
     next_switch: usize,
     /// It does nothing before.
     stalls_until: Instant,
-    /// How long it waits for others.
-    rejoin: Duration,
+    /// How long it waits for others that were lost, and for those that are absent from a switch.
+    patience: (Duration, Duration),
 }
 
 struct SwitchPlace {
@@ -146,7 +146,10 @@ impl World {
             connects_at: now,
             next_switch: 0,
             stalls_until: now,
-            rejoin: Duration::from_millis(rng.within(500..12_000)),
+            patience: {
+                let mut patience = || Duration::from_millis(rng.within(500..12_000));
+                (patience(), patience())
+            },
         });
         let routers = routers.collect();
         Self { rng, plan, now, routers, switches, links: Vec::new(), books: Books::default() }
@@ -322,7 +325,7 @@ impl World {
         if place.starts_at.is_some_and(|at| at <= self.now) {
             place.starts_at = None;
             place.lives += 1;
-            place.program = Some(Program::start((index, place.lives), place.rejoin, self.plan.large));
+            place.program = Some(Program::start((index, place.lives), place.patience, self.plan.large));
             place.connects_at = self.now;
         }
         if place.stalls_until > self.now {

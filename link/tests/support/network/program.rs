@@ -68,12 +68,14 @@ fn numbers(payload: &[u8]) -> [u64; 2] {
 }
 
 impl Program {
-    pub(crate) fn start(life: Life, rejoin: Duration, large: bool) -> Self {
+    /// It waits so long for others that were lost, and for those that are absent from a switch.
+    pub(crate) fn start(life: Life, (rejoin, absence): (Duration, Duration), large: bool) -> Self {
         let mut identity =
             Identity::new(RouterId::from_bits(life.0 as u128 + 1), format!("router {}", life.0));
         identity.incarnation = life.1;
         let mut settings = Settings::network(identity);
         settings.rejoin = Some(rejoin);
+        settings.absence = absence;
         settings.heartbeat = HEARTBEAT;
         settings.handshake = Duration::from_secs(2);
         settings.closing = Duration::from_secs(5);

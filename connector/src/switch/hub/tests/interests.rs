@@ -156,8 +156,10 @@ fn many_interests_are_spread_over_frames_and_a_newcomer_gets_all() {
 fn a_snapshot_is_encoded_once_for_all_who_come() {
     let bench = Bench::new();
     let now = bench.now;
-    let mut a = bench.join("a");
-    a.announce(0, schema("x", Role::Subscriber), now);
+    let mut all: Vec<_> = (0..200).map(|index| bench.join(&format!("router {index}"))).collect();
+    for router in &mut all {
+        router.announce(0, schema("x", Role::Subscriber), now);
+    }
     let parts = |name: &str| {
         let mut peer = bench.connect(Bearer::Plain);
         peer.say(&Frame::Hello(hello(name)), now);
@@ -165,9 +167,34 @@ fn a_snapshot_is_encoded_once_for_all_who_come() {
         (peer, parts)
     };
     let ((_b, first), (_c, second)) = (parts("b"), parts("c"));
-    // The welcome is each one's own. What is known of `a`, and of its event, is the same memory.
+    // The welcome is each one's own, and so is what is known of those who came last. All else is the same memory.
     let is_shared = |part: &&Bytes| second.iter().any(|other| other.as_ptr() == part.as_ptr());
-    assert_eq!(first.iter().filter(is_shared).count(), 2);
+    let length = |parts: &mut dyn Iterator<Item = &Bytes>| parts.map(Bytes::len).sum::<usize>();
+    let (shared, whole) = (length(&mut first.iter().filter(is_shared)), length(&mut first.iter()));
+    assert!(2 * shared > whole, "{shared} of {whole} bytes are shared");
+    assert!(first.len() < 20, "in {} pieces", first.len());
+}
+
+/// What is told together changes with each of those it is about.
+#[test]
+fn a_newcomer_is_told_of_what_has_just_changed_and_not_of_who_has_just_left() {
+    let bench = Bench::new();
+    let now = bench.now;
+    let mut all: Vec<_> = (0..150).map(|index| bench.join(&format!("router {index}"))).collect();
+    let look = |name: &str, of: &str| {
+        let newcomer = bench.join(name);
+        let picture = &newcomer.picture;
+        let known = picture.members.values().filter(|member| member.identity.name == of).count();
+        (picture.members.len(), (known > 0).then(|| picture.consumed_by(of).len()))
+    };
+    assert_eq!(look("x", "router 70"), (150, Some(0)));
+    all[70].announce(0, schema("x", Role::Subscriber), now);
+    let (members, consumed) = look("y", "router 70");
+    assert_eq!(consumed, Some(1), "of {members}");
+    all[70].close(now);
+    assert_eq!(look("z", "router 70").1, None);
+    all[70] = bench.join("router 70");
+    assert_eq!(look("w", "router 70").1, Some(0));
 }
 
 #[test]
