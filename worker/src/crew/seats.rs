@@ -58,8 +58,10 @@ impl Seat {
 
     /// The job has panicked, and its worker was replaced for it.
     pub(crate) fn panicked(&self) {
-        self.busy.meter().panicked(1);
-        self.busy.meter().renewed();
+        if let Some(busy) = self.busy() {
+            busy.meter().panicked(1);
+            busy.meter().renewed();
+        }
     }
 }
 

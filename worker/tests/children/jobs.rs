@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use edri_router::{RequestError, Router};
 use futures_util::future::join_all;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use crate::processes;
 use crate::program::{failure_code, until, within};
