@@ -10,7 +10,6 @@ mod smith;
 mod beginning;
 mod faults;
 mod jobs;
-mod memory;
 mod parent;
 mod routers;
 

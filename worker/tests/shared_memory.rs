@@ -1,4 +1,13 @@
-//! What is long goes in memory that both processes have, and nothing of it is left.
+//! What is long goes in memory that both processes have, and nothing of it is left: what is counted is all that this
+//! process has, so that nobody else may share any.
+
+#![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used, reason = "the helpers of tests are tests")]
+
+#[path = "support/program.rs"]
+mod program;
+#[path = "support/smith.rs"]
+mod smith;
 
 use std::time::Duration;
 
@@ -7,12 +16,18 @@ use edri_router::{RequestError, Router};
 use futures_util::future::join_all;
 use tokio::time::sleep;
 
-use crate::processes;
-use crate::program::{death, descriptors, until, within};
+use edri_worker::{Pool, ProcessPool};
+
+use crate::program::{death, descriptors, example, until, within};
 use crate::smith::{Cast, Founder, Pour, lent, mapped};
 
-/// The mappings of this process are those of all tests in it: one at a time.
+/// One test at a time.
 static ALONE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+
+/// Workers in processes of the program that has them.
+fn processes<W: edri_worker::ProcessWorker>(size: usize) -> ProcessPool<W> {
+    Pool::processes::<W>(size).executable(example("smith")).name("smith").keep_env("LLVM_PROFILE_FILE")
+}
 
 fn metal(length: usize) -> Bytes {
     (0..length).map(|at| (at * 31 % 251) as u8).collect()
