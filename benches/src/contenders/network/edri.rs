@@ -4,7 +4,11 @@ use edri::prelude::{App, Connector, InboxSettings, Router, RunningApp};
 use serde::{Deserialize, Serialize};
 use tokio::time::{sleep, timeout};
 
-use super::{LARGE, SET_UP, hub::Hub};
+use super::{
+    LARGE, SET_UP,
+    event::{Large, Small},
+    hub::Hub,
+};
 use crate::{
     contender::Contender,
     drive::{self, AskerInTurn, Teller},
@@ -33,24 +37,6 @@ enum Way {
     Direct,
     Switch,
 }
-
-/// As long as a small one is.
-#[derive(edri::event::Notification, Serialize, Deserialize)]
-#[notification(shareable)]
-struct Small {
-    number: u64,
-    padding: ([u8; 30], [u8; 30]),
-}
-
-#[derive(edri::event::Notification, Serialize, Deserialize)]
-#[notification(shareable)]
-struct Large {
-    number: u64,
-    bytes: Bytes,
-}
-
-/// Bytes that are copied as a whole, and not one by one.
-struct Bytes(Vec<u8>);
 
 #[derive(edri::event::Request, Serialize, Deserialize)]
 #[request(response = u64, shareable)]
@@ -117,15 +103,11 @@ fn count(router: &Router, mut tally: Tally) {
     });
 }
 
-fn small(number: u64) -> Small {
-    Small { number, padding: ([1; 30], [1; 30]) }
-}
-
 struct Notifier(Router);
 
 impl Teller for Notifier {
     async fn tell(&mut self, event: Event) {
-        self.0.notify(small(event.number)).await.expect("it is taken");
+        self.0.notify(Small::numbered(event.number)).await.expect("it is taken");
     }
 }
 
@@ -136,7 +118,7 @@ async fn one_by_one(events: u64, router: Router, arrivals: Arrivals) -> Sample {
 async fn in_batches(events: u64, router: Router, arrivals: Arrivals) -> Sample {
     let stopwatch = Stopwatch::start();
     for first in (0..events).step_by(BATCH) {
-        router.notify_all((first..first + BATCH as u64).map(small)).await.expect("they are taken");
+        router.notify_all((first..first + BATCH as u64).map(Small::numbered)).await.expect("they are taken");
     }
     arrivals.all().await;
     stopwatch.stop(events)
@@ -176,37 +158,9 @@ fn bulk(way: Way, events: u64) -> Sample {
         until(|| router.has_subscribers::<Large>()).await;
         let stopwatch = Stopwatch::start();
         for number in 0..events {
-            router.notify(Large { number, bytes: Bytes(vec![1; LARGE]) }).await.expect("it is taken");
+            router.notify(Large::numbered(number)).await.expect("it is taken");
         }
         arrivals.all().await;
         stopwatch.stop(events)
     })
-}
-
-impl Serialize for Bytes {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_bytes(&self.0)
-    }
-}
-
-impl<'de> Deserialize<'de> for Bytes {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Visitor;
-        impl serde::de::Visitor<'_> for Visitor {
-            type Value = Bytes;
-
-            fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                formatter.write_str("bytes")
-            }
-
-            fn visit_bytes<E>(self, bytes: &[u8]) -> Result<Bytes, E> {
-                Ok(Bytes(bytes.to_vec()))
-            }
-
-            fn visit_byte_buf<E>(self, bytes: Vec<u8>) -> Result<Bytes, E> {
-                Ok(Bytes(bytes))
-            }
-        }
-        deserializer.deserialize_byte_buf(Visitor)
-    }
 }

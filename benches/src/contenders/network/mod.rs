@@ -1,6 +1,8 @@
 //! Events between routers, over TCP on loopback: directly, and by something in the middle that is a process of its own.
 
+mod codec;
 mod edri;
+mod event;
 mod hub;
 mod nats;
 mod raw;
@@ -21,5 +23,5 @@ const SMALL: usize = 64;
 const LARGE: usize = 1024 * 1024;
 
 pub(super) fn contenders() -> Vec<Contender> {
-    [raw::contenders(), edri::contenders(), nats::contenders()].into_iter().flatten().collect()
+    [codec::contenders(), raw::contenders(), edri::contenders(), nats::contenders()].into_iter().flatten().collect()
 }

@@ -1,4 +1,4 @@
-//! tokio's TCP with lengths in front of what is sent, and 64 KiB written at a time.
+//! tokio's TCP with lengths in front of bytes that nobody encodes or decodes, and 64 KiB written at a time.
 
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -18,18 +18,18 @@ use crate::{
 
 pub(super) fn contenders() -> Vec<Contender> {
     vec![
-        Contender::new(Scenario::LinkDirect, "raw", |events| tell(events, SMALL)).base(),
+        Contender::new(Scenario::LinkDirect, "raw-bytes", |events| tell(events, SMALL)),
         // One hop, where others have two.
-        Contender::new(Scenario::LinkHub, "raw-one-hop", |events| tell(events, SMALL)).base(),
+        Contender::new(Scenario::LinkHub, "raw-bytes-one-hop", |events| tell(events, SMALL)),
         Contender::new(Scenario::LinkAsk, "raw", ask).base(),
-        Contender::new(Scenario::LinkBulk, "raw", |events| tell(events, LARGE)).base(),
+        Contender::new(Scenario::LinkBulk, "raw-bytes", |events| tell(events, LARGE)),
     ]
 }
 
 /// Written, and read, at a time.
-const BATCH: usize = 64 * 1024;
+pub(super) const BATCH: usize = 64 * 1024;
 
-async fn pair() -> (TcpStream, TcpStream) {
+pub(super) async fn pair() -> (TcpStream, TcpStream) {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("it listens");
     let address = listener.local_addr().expect("it has an address");
     let (near, far) = tokio::join!(TcpStream::connect(address), listener.accept());
