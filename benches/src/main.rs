@@ -37,6 +37,9 @@ fn main() -> ExitCode {
     if arguments.switch_child {
         contenders::network::run_switch();
     }
+    if arguments.echo_child {
+        contenders::network::run_echo();
+    }
     let contenders: Vec<Arc<Contender>> = contenders::all().into_iter().map(Arc::new).collect();
 
     if let Some(name) = &arguments.child {

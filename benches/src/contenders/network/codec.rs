@@ -1,6 +1,5 @@
 //! What a program would write by hand: tokio's TCP, tokio-util's frames with lengths, and postcard, flushed at 64 KiB.
 
-use bytes::{Bytes, BytesMut};
 use futures_util::{SinkExt, StreamExt as _};
 use serde::{Serialize, de::DeserializeOwned};
 use tokio::net::TcpStream;
@@ -48,12 +47,13 @@ fn tell<E: Serialize + DeserializeOwned + Send + 'static>(
         let mut frames = FramedWrite::new(near, LengthDelimitedCodec::new());
         frames.set_backpressure_boundary(BATCH);
         let stopwatch = Stopwatch::start();
-        let mut encoded = BytesMut::with_capacity(BATCH);
+        let mut encoded = Vec::new();
         for number in 0..events {
+            encoded.clear();
             encoded = postcard::to_extend(&make(number), encoded).expect("it is encoded");
-            frames.feed(encoded.split().freeze()).await.expect("it is written");
+            frames.feed(&encoded[..]).await.expect("it is written");
         }
-        SinkExt::<Bytes>::flush(&mut frames).await.expect("it is written");
+        SinkExt::<&[u8]>::flush(&mut frames).await.expect("it is written");
         arrivals.all().await;
         stopwatch.stop(events)
     })

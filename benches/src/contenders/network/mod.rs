@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use crate::contender::Contender;
 
-pub(crate) use hub::run_switch;
+pub(crate) use hub::{run_echo, run_switch};
 
 /// How long whatever is set up may take until it is.
 const SET_UP: Duration = Duration::from_secs(30);

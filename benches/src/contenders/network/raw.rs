@@ -5,7 +5,7 @@ use tokio::{
     net::{TcpListener, TcpStream},
 };
 
-use super::{LARGE, SMALL};
+use super::{LARGE, SMALL, hub::Hub};
 use crate::{
     contender::Contender,
     drive::{self, AskerInTurn},
@@ -22,6 +22,7 @@ pub(super) fn contenders() -> Vec<Contender> {
         // One hop, where others have two.
         Contender::new(Scenario::LinkHub, "raw-bytes-one-hop", |events| tell(events, SMALL)),
         Contender::new(Scenario::LinkAsk, "raw", ask).base(),
+        Contender::new(Scenario::LinkAsk, "raw-process", ask_process),
         Contender::new(Scenario::LinkBulk, "raw-bytes", |events| tell(events, LARGE)),
     ]
 }
@@ -90,15 +91,27 @@ impl AskerInTurn for Asks {
 
 fn ask(requests: u64) -> Sample {
     on_two_workers_with_io(async move {
-        let (near, mut far) = pair().await;
-        tokio::spawn(async move {
-            while let Ok(number) = far.read_u64_le().await {
-                let answer = Work::None.answer(Request { number });
-                if far.write_u64_le(answer).await.is_err() {
-                    return;
-                }
-            }
-        });
+        let (near, far) = pair().await;
+        tokio::spawn(answer(far));
         drive::ask(requests, Asks(near)).await
     })
+}
+
+/// The same with a process at the other end, so that each hop is to another, as it is by something in the middle.
+fn ask_process(requests: u64) -> Sample {
+    on_two_workers_with_io(async move {
+        let echo = Hub::echo();
+        let near = TcpStream::connect(echo.address).await.expect("it connects");
+        near.set_nodelay(true).expect("it does not wait");
+        drive::ask(requests, Asks(near)).await
+    })
+}
+
+pub(super) async fn answer(mut stream: TcpStream) {
+    while let Ok(number) = stream.read_u64_le().await {
+        let answer = Work::None.answer(Request { number });
+        if stream.write_u64_le(answer).await.is_err() {
+            return;
+        }
+    }
 }
