@@ -19,6 +19,9 @@ struct Unfinished {
     left: u32,
 }
 
+/// So many times as much memory is taken as is filled, where there is no room for a part: what is long is moved that seldom.
+const AHEAD: usize = 4;
+
 /// How many queues an end has: four lanes, each with one that is metered and one that is not.
 pub(crate) const QUEUES: usize = 8;
 
@@ -59,6 +62,7 @@ impl Parts {
                         unfinished.left, part.left
                     )));
                 }
+                unfinished.make_room(part);
                 unfinished.bytes.extend_from_slice(part.bytes);
                 unfinished.left = part.left;
             }
@@ -69,6 +73,16 @@ impl Parts {
         let finished = slot.take().map(|unfinished| unfinished.bytes);
         self.announced -= finished.as_ref().map_or(0, |bytes| bytes.len() as u64);
         Ok(finished)
+    }
+}
+
+impl Unfinished {
+    fn make_room(&mut self, part: &Part<'_>) {
+        let (there, comes) = (self.bytes.len(), part.bytes.len());
+        if self.bytes.capacity() < there + comes {
+            let all = there + comes + part.left as usize;
+            self.bytes.reserve_exact(all.min(AHEAD * (there + comes)) - there);
+        }
     }
 }
 

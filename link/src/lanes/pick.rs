@@ -1,6 +1,7 @@
 use std::convert::Infallible;
 use std::time::Instant;
 
+use bytes::Bytes;
 use edri_event::Priority;
 
 use super::queue::{Late, Queue, What};
@@ -93,6 +94,18 @@ impl Lanes {
         write: impl FnOnce(&mut Vec<u8>) -> Result<(Option<LeftAt>, usize), E>,
     ) -> Result<(), E> {
         self.queues[place.index()].push(what, deadline, write)
+    }
+
+    /// Appends one whose payload is not copied: see [`Queue::push_apart`].
+    pub(crate) fn push_apart(
+        &mut self,
+        place: Place,
+        what: What,
+        deadline: Option<Instant>,
+        body: Bytes,
+        write: impl FnOnce(&mut Vec<u8>) -> Option<LeftAt>,
+    ) {
+        self.queues[place.index()].push_apart(what, deadline, body, write);
     }
 
     /// Appends a message without a deadline; `write` tells how long its payload is.
@@ -223,7 +236,7 @@ mod tests {
             while let Some((taken, _)) = queue.take() {
                 left.push(match taken {
                     Taken::Short(bytes) => bytes.to_vec(),
-                    Taken::Long(bytes) => bytes.to_vec(),
+                    Taken::Long(message) => message.to_bytes().to_vec(),
                 });
             }
             let expected = (0..4).flat_map(|call| {

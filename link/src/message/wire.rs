@@ -145,6 +145,31 @@ pub(crate) fn put_event<E>(
     circumstances: &Circumstances,
     write: impl FnOnce(&mut Vec<u8>) -> Result<(), E>,
 ) -> Result<(Option<LeftAt>, usize), E> {
+    let left_at = put_opening(out, opening, to, circumstances);
+    let length = put_payload(out, write)?;
+    Ok((left_at, length))
+}
+
+/// Appends all of an event that comes before a payload of that length.
+pub(crate) fn put_event_before(
+    out: &mut Vec<u8>,
+    opening: Opening,
+    to: Interest,
+    circumstances: &Circumstances,
+    length: usize,
+) -> Option<LeftAt> {
+    let left_at = put_opening(out, opening, to, circumstances);
+    put_number(out, length as u64);
+    left_at
+}
+
+#[inline]
+fn put_opening(
+    out: &mut Vec<u8>,
+    opening: Opening,
+    to: Interest,
+    circumstances: &Circumstances,
+) -> Option<LeftAt> {
     let start = out.len();
     match opening {
         Opening::Notify => out.push(NOTIFY),
@@ -162,11 +187,34 @@ pub(crate) fn put_event<E>(
     if let Opening::Open { grant, .. } = opening {
         put_number(out, grant);
     }
-    let length = put_payload(out, write)?;
-    Ok((left_at, length))
+    left_at
 }
 
+#[inline]
 fn put_circumstances(out: &mut Vec<u8>, start: usize, circumstances: &Circumstances) -> Option<LeftAt> {
+    let Circumstances {
+        id,
+        key: None,
+        priority,
+        deadline: None,
+        trace: None,
+        origin: None,
+        reports: Reports::Unwanted,
+        redelivered: false,
+        idempotent: _,
+    } = circumstances
+    else {
+        return put_rare_circumstances(out, start, circumstances);
+    };
+    // As most are.
+    out.push(if id.is_some() { ID } else { 0 } | (*priority as u8) << PRIORITY_SHIFT);
+    if let Some(id) = id {
+        put_number(out, id.get());
+    }
+    None
+}
+
+fn put_rare_circumstances(out: &mut Vec<u8>, start: usize, circumstances: &Circumstances) -> Option<LeftAt> {
     let Circumstances { id, key, priority, deadline, trace, origin, reports, redelivered, idempotent: _ } =
         circumstances;
     let first = if origin.is_some() { MORE } else { *priority as u8 };

@@ -1,8 +1,10 @@
 use std::cell::Cell;
 
+use bytes::Bytes;
 use edri_event::{CodecError, EventId, Meta, Wire};
 
 use super::departure::Departures;
+use super::payload::{LONG, Payload};
 
 thread_local! {
     static SCRATCH: Cell<Scratch> = const { Cell::new(Scratch { bytes: Vec::new(), of: None }) };
@@ -17,8 +19,8 @@ struct Scratch {
     of: Option<EventId>,
 }
 
-/// What has taken more than this, in bytes, is given back.
-const KEPT: usize = 64 * 1024;
+/// What has taken more than this, in bytes, is given back, or goes along with the event.
+const KEPT: usize = LONG;
 
 /// Calls `with` with the bytes of an event. If it was sent from here, and has an identity, they stay there for the next
 /// exit: no other event has that.
@@ -29,7 +31,7 @@ pub(super) fn encoded<E, T>(
     wire: Wire<E>,
     event: &E,
     meta: &Meta,
-    with: impl FnOnce(&[u8]) -> T,
+    with: impl FnOnce(Payload<'_>) -> T,
 ) -> Result<T, CodecError> {
     // Taken out: what encodes is the code of others, and may send events itself.
     let mut scratch = SCRATCH.take();
@@ -40,7 +42,10 @@ pub(super) fn encoded<E, T>(
         wire.encode(event, &mut scratch.bytes)?;
         scratch.of = identity;
     }
-    let done = with(&scratch.bytes);
+    if scratch.bytes.len() > LONG {
+        return Ok(with(Payload::Long(&Bytes::from(scratch.bytes))));
+    }
+    let done = with(Payload::Short(&scratch.bytes));
     if scratch.bytes.capacity() <= KEPT {
         SCRATCH.set(scratch);
     }

@@ -63,6 +63,10 @@ impl<M: Message, P: Send + 'static> Deliver<P> for ToInbox<M, P> {
         self.inbox.push_many(lane, parcels, self.wrap)
     }
 
+    fn line_up(&self, parcels: &mut VecDeque<P>, lane: Priority, waker: &Waker) -> Option<Ticket> {
+        self.inbox.park_many(lane, parcels, waker, self.wrap).map(Ticket)
+    }
+
     fn replay(&self, parcels: &mut VecDeque<P>, lane: Priority) {
         self.inbox.push_past(lane, parcels.drain(..).map(self.wrap));
     }

@@ -23,5 +23,8 @@ const SMALL: usize = 64;
 const LARGE: usize = 1024 * 1024;
 
 pub(super) fn contenders() -> Vec<Contender> {
-    [codec::contenders(), raw::contenders(), edri::contenders(), nats::contenders()].into_iter().flatten().collect()
+    [codec::contenders(), raw::contenders(), edri::contenders(), nats::contenders()]
+        .into_iter()
+        .flatten()
+        .collect()
 }
