@@ -49,6 +49,20 @@ impl<T> Lanes<T> {
         }
     }
 
+    /// All of them, in order.
+    #[inline]
+    pub(crate) fn push_all(&mut self, lane: Priority, items: impl Iterator<Item = T>) {
+        let into = match lane {
+            Priority::Normal => &mut self.normal,
+            Priority::High => &mut self.urgent().high,
+            Priority::Control => &mut self.urgent().control,
+        };
+        let before = into.len();
+        into.extend(items);
+        let more = into.len() - before;
+        self.len += more;
+    }
+
     /// The next in turn: control before high before normal, but every fourth turn begins with high and every
     /// sixteenth with normal, so that no lane starves.
     pub(crate) fn pop(&mut self) -> Option<T> {

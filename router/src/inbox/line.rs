@@ -40,7 +40,7 @@ impl<T> WaitingLine<T> {
     pub(super) fn join_all(&mut self, lane: Priority, parked: impl ExactSizeIterator<Item = Parked<T>>) {
         self.len += parked.len();
         let lanes = self.lanes.get_or_insert_with(|| Box::new(Lanes::new()));
-        parked.for_each(|parked| lanes.push(lane, parked));
+        lanes.push_all(lane, parked);
     }
 
     /// Up to so many who are to be let in next, if they are all of normal priority and nobody else stands there.
@@ -86,6 +86,11 @@ impl<T> WaitingLine<T> {
 
 /// Tickets rise along each lane.
 fn find<T>(lane: &VecDeque<Parked<T>>, ticket: u64) -> Option<usize> {
+    // As a rule all of them stand in one lane, and nobody has left: no need to look for it.
+    let place = usize::try_from(ticket.checked_sub(lane.front()?.ticket)?).ok()?;
+    if lane.get(place).is_some_and(|parked| parked.ticket == ticket) {
+        return Some(place);
+    }
     lane.binary_search_by_key(&ticket, |parked| parked.ticket).ok()
 }
 

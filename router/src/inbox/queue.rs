@@ -80,9 +80,7 @@ impl<T> Queue<T> {
         }
         let room = self.settings.capacity.get() - state.lanes.len() - state.in_hand;
         let accepted = room.min(items.len());
-        for item in items.drain(..accepted) {
-            state.lanes.push(lane, make(item));
-        }
+        state.lanes.push_all(lane, items.drain(..accepted).map(&mut make));
         let woken = self.accepted(&mut state, lane, accepted);
         drop(state);
         wake(woken);
@@ -131,7 +129,7 @@ impl<T> Queue<T> {
             return;
         }
         let before = state.lanes.len();
-        items.for_each(|item| state.lanes.push(lane, item));
+        state.lanes.push_all(lane, items);
         let taken = state.lanes.len() - before;
         if taken > 0 {
             let woken = self.accepted(&mut state, lane, taken);
