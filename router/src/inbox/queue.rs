@@ -447,3 +447,6 @@ fn wake(woken: Option<Waker>) {
         waker.wake();
     }
 }
+
+#[cfg(test)]
+mod tests;
