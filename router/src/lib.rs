@@ -80,7 +80,7 @@ pub use border::{
     Addressee, Answered, Arrival, Arriving, Back, Border, ConsumerId, Demand, Departure, Departures,
     Description, Direct, EncodedEnd, EncodedReceiver, EncodedSender, Exit, Horizon, InFlight, Load, Payload,
     Place, Ref, Role, Run, Shareable, ShareableEvent, ShareableNotification, ShareableRequest,
-    ShareableTunnel, Unsent, Way,
+    ShareableTunnel, Unsent, Way, long_buffer, long_bytes,
 };
 pub use context::Context;
 pub use dead_letter::{DeadLetter, DeadLetterCounts, DeadLetterOffice, Loss, Reason, Undelivered};

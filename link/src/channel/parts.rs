@@ -1,3 +1,5 @@
+use edri_router::long_buffer;
+
 use super::frames::Part;
 use crate::violation::Violation;
 use crate::wire::Limits;
@@ -21,6 +23,9 @@ struct Unfinished {
 
 /// So many times as much memory is taken as is filled, where there is no room for a part: what is long is moved that seldom.
 const AHEAD: usize = 4;
+
+/// Where the first part has so many bytes, memory is used that there is already.
+const LONG: usize = 16 * 1024;
 
 /// How many queues an end has: four lanes, each with one that is metered and one that is not.
 pub(crate) const QUEUES: usize = 8;
@@ -53,7 +58,7 @@ impl Parts {
                     )));
                 }
                 self.announced += total;
-                *slot = Some(Unfinished { bytes: part.bytes.to_vec(), left: part.left });
+                *slot = Some(Unfinished::begin(part));
             }
             Some(unfinished) => {
                 if length + u64::from(part.left) != u64::from(unfinished.left) {
@@ -77,6 +82,12 @@ impl Parts {
 }
 
 impl Unfinished {
+    fn begin(part: &Part<'_>) -> Self {
+        let mut bytes = if part.bytes.len() >= LONG { long_buffer() } else { Vec::new() };
+        bytes.extend_from_slice(part.bytes);
+        Self { bytes, left: part.left }
+    }
+
     fn make_room(&mut self, part: &Part<'_>) {
         let (there, comes) = (self.bytes.len(), part.bytes.len());
         if self.bytes.capacity() < there + comes {
