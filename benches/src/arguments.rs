@@ -44,6 +44,10 @@ pub(crate) struct Arguments {
     /// Be a switch, for the contenders that need one
     #[arg(long, hide = true)]
     pub(crate) switch_child: bool,
+
+    /// Answer what comes over TCP, for the contender that needs it
+    #[arg(long, hide = true)]
+    pub(crate) echo_child: bool,
 }
 
 impl Arguments {

@@ -39,6 +39,9 @@ pub fn run(others: Vec<Contender>) -> ExitCode {
     if arguments.switch_child {
         contenders::network::run_switch();
     }
+    if arguments.echo_child {
+        contenders::network::run_echo();
+    }
     let contenders: Vec<Arc<Contender>> = contenders::all().into_iter().chain(others).map(Arc::new).collect();
 
     if let Some(name) = &arguments.child {

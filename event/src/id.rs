@@ -40,6 +40,14 @@ impl EventId {
         })
     }
 
+    /// The identity with that number, which another process gave; none has 0.
+    pub const fn from_number(number: u64) -> Option<Self> {
+        match NonZeroU64::new(number) {
+            Some(number) => Some(Self(number)),
+            None => None,
+        }
+    }
+
     /// The number behind it.
     pub const fn get(self) -> u64 {
         self.0.get()

@@ -5,6 +5,7 @@ use edri_event::RouterId;
 
 use crate::channel::Came;
 use crate::drive::Machine;
+use crate::membership::NetworkCame;
 use crate::wire::{
     Frame, Identity, LENGTH, LOWEST_CHANNEL_KIND, Reader, Relay, Token, as_relay, split, write,
 };
@@ -117,9 +118,9 @@ impl Opens for Came {
     }
 }
 
-impl Opens for NetworkEvent {
+impl Opens for NetworkCame {
     fn opens(&self) -> bool {
-        matches!(self, Self::Joined { .. })
+        matches!(self, Self::Event(NetworkEvent::Joined { .. }))
     }
 }
 

@@ -63,6 +63,9 @@ pub enum WriteError<E> {
     NotWritten(E),
 }
 
+/// A payload that is longer than this is not copied, in bytes.
+const LONG: usize = 16 * 1024;
+
 impl<E> From<TooLong> for WriteError<E> {
     fn from(TooLong { length, limit }: TooLong) -> Self {
         Self::NotSent(SendError::TooLong { length, limit })
@@ -113,7 +116,16 @@ impl Line<'_> {
         payload: Bytes,
     ) -> Result<(), SendError> {
         self.channel.check_length(payload.len())?;
-        unwritten(self.notify_with(to, &circumstances, copy(&payload)))
+        if payload.len() <= LONG {
+            return unwritten(self.notify_with(to, &circumstances, copy(&payload)));
+        }
+        if !self.wanted.listens(to) {
+            return Err(self.unwanted());
+        }
+        if !self.has_room(circumstances.priority) {
+            return Err(self.full());
+        }
+        Ok(self.channel.notify_long(to, &circumstances, payload)?)
     }
 
     /// The same for one that `write` appends to what waits to be sent, so that it takes no memory of its own.
@@ -127,7 +139,7 @@ impl Line<'_> {
         circumstances: &Circumstances,
         write: impl FnOnce(&mut Vec<u8>) -> Result<(), E>,
     ) -> Result<(), WriteError<E>> {
-        if !self.wanted.wants(to, Role::Subscriber) && !self.wanted.wants(to, Role::Observer) {
+        if !self.wanted.listens(to) {
             return Err(self.unwanted().into());
         }
         if !self.has_room(circumstances.priority) {

@@ -20,14 +20,16 @@ impl Permits {
         Self { permit, known: ByNumber::default() }
     }
 
+    /// Whether it may send everything.
+    #[inline]
+    pub(crate) fn are_all(&self) -> bool {
+        self.permit == Permit::All
+    }
+
     /// The event, if it may be sent; whoever waits for what becomes of another is told.
     #[inline]
     pub(crate) fn check(&mut self, event: Event, offered: &Offered, channel: &mut Channel) -> Option<Event> {
-        if self.permit == Permit::All || self.covers(&event, offered) {
-            Some(event)
-        } else {
-            refuse(&event, channel)
-        }
+        if self.are_all() || self.covers(&event, offered) { Some(event) } else { refuse(&event, channel) }
     }
 
     fn covers(&mut self, event: &Event, offered: &Offered) -> bool {

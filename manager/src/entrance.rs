@@ -374,6 +374,10 @@ impl<M: Manager, E: Event + Sync> Deliver<Envelope<E>> for InlineNotification<M,
         self.inbox.deliver_many(parcels, lane)
     }
 
+    fn line_up(&self, parcels: &mut VecDeque<Envelope<E>>, lane: Priority, waker: &Waker) -> Option<Ticket> {
+        self.inbox.line_up(parcels, lane, waker)
+    }
+
     fn replay(&self, parcels: &mut VecDeque<Envelope<E>>, lane: Priority) {
         self.inbox.replay(parcels, lane);
     }

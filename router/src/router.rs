@@ -201,7 +201,7 @@ impl Router {
         let name = subscription_name(R::name());
         let office = DeadLetterOffice::new(self, Arc::clone(&name));
         let (inbox, receiver) = Inbox::reporting(InboxSettings::default(), office);
-        let to = ToInbox::new(name, inbox, std::convert::identity);
+        let to = ToInbox::plain_to(name, inbox);
         let source = Source { router: self.downgrade(), past: Self::past_answers };
         Subscription::new(receiver, self.attach_observer(Arc::new(to)), source)
     }

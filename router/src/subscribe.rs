@@ -102,7 +102,7 @@ impl<'r, E: Notification> Subscribe<'r, E> {
         let Self { router, name, settings, group, from, .. } = self;
         let name = name.unwrap_or_else(|| subscription_name(E::name()));
         let (inbox, receiver) = Inbox::reporting(settings, DeadLetterOffice::new(router, Arc::clone(&name)));
-        let to = Arc::new(ToInbox::new(name, inbox, std::convert::identity));
+        let to = Arc::new(ToInbox::plain_to(name, inbox));
         let (registration, past): (_, fn(&Router, Replay) -> _) = match group {
             None => (router.attach_subscriber(to), Router::past),
             Some(group) => (router.attach_to_group(group, to), |_, _| None),

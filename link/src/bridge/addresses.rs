@@ -18,6 +18,8 @@ pub(super) struct Addresses {
     next: u64,
     /// Those whose interest is gone.
     retired: usize,
+    /// The one that was asked for last, and its interest: most events go where the one before went.
+    last: Option<(u64, Interest)>,
 }
 
 struct Address {
@@ -41,6 +43,7 @@ impl Addresses {
 
     /// Its interest is gone.
     pub(super) fn retire(&mut self, address: u64) {
+        self.last = None;
         if let Some(known) = self.all.get_mut(&address)
             && !known.is_retired
         {
@@ -65,9 +68,20 @@ impl Addresses {
 
     /// The interest that it is, or another one that is as good.
     #[inline]
-    pub(super) fn find(&self, address: u64) -> Option<Interest> {
+    pub(super) fn find(&mut self, address: u64) -> Option<Interest> {
+        match self.last {
+            Some((last, interest)) if last == address => Some(interest),
+            _ => self.look_up(address),
+        }
+    }
+
+    fn look_up(&mut self, address: u64) -> Option<Interest> {
         let known = self.all.get(&address)?;
-        if known.is_retired { self.another(known) } else { Some(known.interest) }
+        if known.is_retired {
+            return self.another(known);
+        }
+        self.last = Some((address, known.interest));
+        Some(known.interest)
     }
 
     #[cold]

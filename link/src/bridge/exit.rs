@@ -2,7 +2,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Waker};
 
 use edri_event::Priority;
-use edri_router::{DeadLetterOffice, Delivery, Departure, Departures, InboxSettings, Loss, Ticket, Wait};
+use edri_router::{
+    DeadLetterOffice, Delivery, Departure, Departures, InboxSettings, Loss, Payload, Ticket, Wait,
+};
 use futures_util::task::AtomicWaker;
 
 use super::lane::{Lane, Then};
@@ -61,7 +63,7 @@ impl edri_router::Exit for Exit {
     fn depart(
         &self,
         departure: &mut Option<Departure>,
-        payload: &[u8],
+        payload: Payload<'_>,
         lane: Priority,
         wait: Wait<'_>,
     ) -> Delivery {

@@ -3,8 +3,10 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
+use bytes::Bytes;
 use edri_router::{
-    DeadLetterOffice, Delivery, Departure, Departures, InboxSettings, Loss, Overflow, Reason, Ticket, Wait,
+    DeadLetterOffice, Delivery, Departure, Departures, InboxSettings, Loss, Overflow, Payload, Reason,
+    Ticket, Wait,
 };
 
 /// What waits for a link in one lane, bounded in count and in bytes.
@@ -52,7 +54,7 @@ struct State {
 struct InLine {
     ticket: Ticket,
     departure: Departure,
-    payload: Box<[u8]>,
+    payload: Bytes,
     sender: Waker,
 }
 
@@ -88,7 +90,7 @@ impl Lane {
     pub(super) fn push(
         &self,
         departure: &mut Option<Departure>,
-        payload: &[u8],
+        payload: Payload<'_>,
         wait: Wait<'_>,
         office: &DeadLetterOffice,
     ) -> (Delivery, Then) {
@@ -108,7 +110,7 @@ impl Lane {
                 let Some(departure) = departure.take() else { return (Delivery::Gone, Then::Nothing) };
                 let ticket = Ticket::new(state.next_ticket);
                 state.next_ticket += 1;
-                let (payload, sender) = (payload.into(), waker.clone());
+                let (payload, sender) = (payload.to_bytes(), waker.clone());
                 state.line.push_back(InLine { ticket, departure, payload, sender });
                 self.occupied.0.store(true, Ordering::Release);
                 (Delivery::Waiting(ticket), state.wake())
@@ -116,12 +118,12 @@ impl Lane {
             (Overflow::Reject, _) => (Delivery::Rejected, Then::Nothing),
             (Overflow::DropNewest, _) => {
                 drop(state);
-                lose(departure.take(), payload, office);
+                lose(departure.take(), &payload, office);
                 (Delivery::Dropped, Then::Nothing)
             }
             (Overflow::DropOldest, _) => {
                 let Some(departure) = departure.take() else { return (Delivery::Gone, Then::Nothing) };
-                let oldest = state.waiting.take_first(|departure, payload| (departure, payload.to_vec()));
+                let oldest = state.waiting.take_first(|departure, payload| (departure, payload.to_bytes()));
                 let then = self.keep(&mut state, departure, payload);
                 drop(state);
                 // In the task's hand it is on its way.
@@ -177,7 +179,7 @@ impl Lane {
     }
 
     /// Takes an event out of the line, if it is still there.
-    pub(super) fn leave_line(&self, ticket: Ticket) -> Option<(Departure, Box<[u8]>)> {
+    pub(super) fn leave_line(&self, ticket: Ticket) -> Option<(Departure, Bytes)> {
         let mut state = self.lock();
         let place = state.line.iter().position(|waiting| waiting.ticket == ticket)?;
         let left = state.line.remove(place)?;
@@ -250,7 +252,7 @@ impl Lane {
     }
 
     #[inline]
-    fn keep(&self, state: &mut State, departure: Departure, payload: &[u8]) -> Then {
+    fn keep(&self, state: &mut State, departure: Departure, payload: Payload<'_>) -> Then {
         state.waiting.push(departure, payload);
         self.occupied.0.store(true, Ordering::Release);
         state.wake()
@@ -262,7 +264,7 @@ impl Lane {
         while may(self, state)
             && let Some(InLine { departure, payload, sender, .. }) = state.line.pop_front()
         {
-            state.waiting.push(departure, &payload);
+            state.waiting.push(departure, Payload::Long(&payload));
             woken.push(sender);
         }
         woken

@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use edri_event::{Failure, Meta, Priority};
-use edri_router::{Back, DeadLetterOffice, Departure, Loss, Reason, Router, Shareable};
+use edri_router::{Back, DeadLetterOffice, Departure, Loss, Payload, Reason, Router, Shareable};
 
 use super::addresses::Addresses;
 use super::calls::Calls;
@@ -87,10 +87,10 @@ impl Outgoing {
         if !hand.departures.is_empty() {
             // Where there is nothing to say, nothing is begun.
             let line = &mut toward.line();
-            while let Some((departure, _)) = hand.departures.first()
+            while let Some(departure) = hand.departures.first()
                 && has_room_for(departure, lane, line)
             {
-                let send = |departure, payload: &[u8]| self.send(departure, payload, lane, line, pumps);
+                let send = |departure, payload: Payload<'_>| self.send(departure, payload, lane, line, pumps);
                 hand.departures.take_first(send);
                 self.exit.lane(lane).sent(&hand);
                 happened = Happened::Something;
@@ -107,7 +107,7 @@ impl Outgoing {
     fn send(
         &mut self,
         departure: Departure,
-        payload: &[u8],
+        payload: Payload<'_>,
         lane: Priority,
         line: &mut Line<'_>,
         pumps: &mut Pumps,
@@ -123,7 +123,7 @@ impl Outgoing {
                 Back::Answer(answered) => {
                     circumstances.idempotent =
                         matches!(&event, Shareable::Request(event) if event.is_idempotent());
-                    match line.request_with(interest, &circumstances, put(payload)) {
+                    match line.request_with(interest, &circumstances, put(&payload)) {
                         Ok(call) => {
                             let progress = meta.progress().cloned();
                             self.calls.await_answer(call, event, answered, progress);
@@ -133,7 +133,7 @@ impl Outgoing {
                     }
                 }
                 Back::Tunnel(end, in_flight) => {
-                    let payload = Bytes::copy_from_slice(payload);
+                    let payload = payload.to_bytes();
                     match line.open_tunnel(interest, circumstances, payload, TUNNEL_WINDOW) {
                         Ok(tunnel) => {
                             pumps.opening(tunnel, end, in_flight);
@@ -143,7 +143,7 @@ impl Outgoing {
                     }
                 }
                 Back::Outcome(outcome) => {
-                    let observed = write_observed(payload, *outcome);
+                    let observed = write_observed(&payload, *outcome);
                     match line.notify(interest, circumstances, observed) {
                         // Whoever observed there does so no more.
                         Ok(()) | Err(SendError::Unwanted) => Ok(()),
@@ -151,8 +151,13 @@ impl Outgoing {
                     }
                 }
                 _ => {
-                    let sent = line.notify_with(interest, &circumstances, put(payload));
-                    sent.map_err(|error| (not_sent(error), Back::Nothing))
+                    let sent = match payload {
+                        Payload::Long(payload) => line.notify(interest, circumstances, payload.clone()),
+                        Payload::Short(payload) => {
+                            line.notify_with(interest, &circumstances, put(payload)).map_err(not_sent)
+                        }
+                    };
+                    sent.map_err(|error| (error, Back::Nothing))
                 }
             },
         };
@@ -164,7 +169,7 @@ impl Outgoing {
                 other => Reason::Failed(other.into()),
             };
             let lost = Departure::new(event, to, meta, back);
-            lost.discard(payload, Loss::unhandled(reason), &self.office);
+            lost.discard(&payload, Loss::unhandled(reason), &self.office);
         }
     }
 
@@ -204,8 +209,8 @@ impl Outgoing {
     pub(super) fn end(&mut self, reason: &Reason) {
         for (lane, mut hand) in LANES.into_iter().zip(std::mem::take(&mut self.hands)) {
             loop {
-                let discard = |departure: Departure, payload: &[u8]| {
-                    departure.discard(payload, Loss::unhandled(reason.clone()), &self.office);
+                let discard = |departure: Departure, payload: Payload<'_>| {
+                    departure.discard(&payload, Loss::unhandled(reason.clone()), &self.office);
                 };
                 while hand.departures.take_first(discard).is_some() {}
                 self.exit.lane(lane).take(&mut hand);
@@ -245,6 +250,7 @@ fn not_sent(error: WriteError<Infallible>) -> SendError {
     }
 }
 
+#[inline]
 fn circumstances(meta: &Meta, priority: Priority) -> Circumstances {
     Circumstances {
         id: meta.id(),

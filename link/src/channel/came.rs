@@ -65,6 +65,18 @@ impl CameQueue {
         self.0.pop_front()
     }
 
+    /// Notifications that came together, if they are next.
+    #[inline]
+    pub(super) fn pop_notices(&mut self) -> Option<Notices> {
+        match self.0.front()? {
+            Came::Event(_) => None,
+            Came::Notices(_) => match self.0.pop_front()? {
+                Came::Notices(notices) => Some(notices),
+                Came::Event(_) => None,
+            },
+        }
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -153,10 +165,11 @@ mod tests {
         let mut queue = queue();
         assert_eq!(queue.pop_event(), Some(Event::Informed));
         assert!(matches!(queue.pop_event(), Some(Event::Notification { .. })));
-        let Some(Came::Notices(left)) = queue.pop() else { panic!("the second is missing") };
+        let Some(left) = queue.pop_notices() else { panic!("the second is missing") };
         let mut numbers = 2..;
         left.for_each(|notice| check(notice, numbers.next().unwrap()));
         assert_eq!(numbers.next(), Some(3));
+        assert!(queue.pop_notices().is_none(), "something else comes first");
         assert!(matches!(queue.pop(), Some(Came::Event(Event::Resumed))));
     }
 }

@@ -1,3 +1,5 @@
+use edri_router::long_buffer;
+
 use super::frames::Part;
 use crate::violation::Violation;
 use crate::wire::Limits;
@@ -18,6 +20,12 @@ struct Unfinished {
     bytes: Vec<u8>,
     left: u32,
 }
+
+/// So many times as much memory is taken as is filled, where there is no room for a part: what is long is moved that seldom.
+const AHEAD: usize = 4;
+
+/// Where the first part has so many bytes, memory is used that there is already.
+const LONG: usize = 16 * 1024;
 
 /// How many queues an end has: four lanes, each with one that is metered and one that is not.
 pub(crate) const QUEUES: usize = 8;
@@ -50,7 +58,7 @@ impl Parts {
                     )));
                 }
                 self.announced += total;
-                *slot = Some(Unfinished { bytes: part.bytes.to_vec(), left: part.left });
+                *slot = Some(Unfinished::begin(part));
             }
             Some(unfinished) => {
                 if length + u64::from(part.left) != u64::from(unfinished.left) {
@@ -59,6 +67,7 @@ impl Parts {
                         unfinished.left, part.left
                     )));
                 }
+                unfinished.make_room(part);
                 unfinished.bytes.extend_from_slice(part.bytes);
                 unfinished.left = part.left;
             }
@@ -69,6 +78,22 @@ impl Parts {
         let finished = slot.take().map(|unfinished| unfinished.bytes);
         self.announced -= finished.as_ref().map_or(0, |bytes| bytes.len() as u64);
         Ok(finished)
+    }
+}
+
+impl Unfinished {
+    fn begin(part: &Part<'_>) -> Self {
+        let mut bytes = if part.bytes.len() >= LONG { long_buffer() } else { Vec::new() };
+        bytes.extend_from_slice(part.bytes);
+        Self { bytes, left: part.left }
+    }
+
+    fn make_room(&mut self, part: &Part<'_>) {
+        let (there, comes) = (self.bytes.len(), part.bytes.len());
+        if self.bytes.capacity() < there + comes {
+            let all = there + comes + part.left as usize;
+            self.bytes.reserve_exact(all.min(AHEAD * (there + comes)) - there);
+        }
     }
 }
 

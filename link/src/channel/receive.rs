@@ -1,6 +1,7 @@
 use std::time::Instant;
 
 use bytes::Bytes;
+use edri_router::long_bytes;
 
 use super::arrivals::Arrival;
 use super::came::Notices;
@@ -48,7 +49,7 @@ impl Channel {
                 if self.arrived(part.number, part.bytes.len(), now)?
                     && let Some(message) = self.parts.add(&part)?
                 {
-                    let message = Bytes::from(message);
+                    let message = long_bytes(message);
                     self.handle_messages(&message, &message, now)?;
                 }
             }

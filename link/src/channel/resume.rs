@@ -192,7 +192,7 @@ impl Channel {
                 Ok(ChannelFrame::Messages { messages, .. }) => take(messages, made),
                 Ok(ChannelFrame::Part(_)) => {
                     if let Some((_, message)) = long.next_if(|(last, _)| *last == number) {
-                        take(message, made);
+                        take(&message.to_bytes(), made);
                     }
                 }
                 _ => {}

@@ -7,7 +7,8 @@ use crate::call::{CallId, IncomingCall, Request, Stage};
 use crate::interest::Interest;
 use crate::lanes::{Lane, Late, Place, What};
 use crate::message::{
-    AnswerError, BESIDE, Circumstances, Ending, Message, Opening, put_answer, put_event, put_item,
+    AnswerError, BESIDE, Circumstances, Ending, Message, Opening, put_answer, put_event, put_event_before,
+    put_item,
 };
 use crate::tunnel::{Tunnel, TunnelId};
 
@@ -63,6 +64,22 @@ impl Channel {
     ) -> Result<(), E> {
         let what = What::Plain;
         self.push_event_message(what, Opening::Notify, to, circumstances, write)
+    }
+
+    /// The same for a payload that is long, and is not copied.
+    pub(crate) fn notify_long(
+        &mut self,
+        to: Interest,
+        circumstances: &Circumstances,
+        payload: Bytes,
+    ) -> Result<(), TooLong> {
+        self.check_length(payload.len())?;
+        let place = Place::Metered(Lane::of(circumstances.priority));
+        let length = payload.len();
+        self.lanes.push_apart(place, What::Plain, circumstances.deadline, payload, |out| {
+            put_event_before(out, Opening::Notify, to, circumstances, length)
+        });
+        Ok(())
     }
 
     /// A request, under a number that this end has not used in this channel. One that may be asked again elsewhere is

@@ -1,17 +1,15 @@
 use std::collections::VecDeque;
 use std::time::Instant;
 
-use bytes::Bytes;
-
 use super::arrivals::Arrivals;
-use super::came::{Came, CameQueue};
+use super::came::{Came, CameQueue, Notices};
 use super::kept::Kept;
 use super::pace::Pace;
 use super::parts::Parts;
 use super::window::{Allowance, Grants};
 use crate::call::Calls;
 use crate::event::Event;
-use crate::lanes::{Lanes, Place};
+use crate::lanes::{Lanes, Long, Place};
 use crate::tunnel::Tunnels;
 use crate::wire::Limits;
 
@@ -37,7 +35,7 @@ pub(crate) struct Channel {
     /// How many frames were written again because they had been lost.
     pub(super) resent: u64,
     /// The long messages whose last parts are not acknowledged: the numbers of those, and all of them.
-    pub(super) long: VecDeque<(u64, Bytes)>,
+    pub(super) long: VecDeque<(u64, Long)>,
     /// Nothing numbered is made any more.
     pub(super) finished: bool,
     // What comes in.
@@ -143,6 +141,12 @@ impl Channel {
     #[inline]
     pub(crate) fn poll_came(&mut self) -> Option<Came> {
         self.events.pop()
+    }
+
+    /// Notifications that came together, if they are next.
+    #[inline]
+    pub(crate) fn poll_notices(&mut self) -> Option<Notices> {
+        self.events.pop_notices()
     }
 
     /// Something else that the program is to learn, after what came before.

@@ -1,7 +1,5 @@
 use std::time::Instant;
 
-use bytes::Bytes;
-
 use super::frames::{
     Acknowledge, FRAME_OVERHEAD, Resume, head_of_messages, head_of_part, write_acknowledge, write_messages,
     write_resume,
@@ -138,7 +136,7 @@ impl Channel {
         let (allowances, announced, most) =
             (&self.allowances, self.parts_announced, self.ends.peer.reassembly);
         let may_go = |place: Place, queue: &Queue| match queue.partial() {
-            Some(partial) => partial.sent > 0 || announced + partial.bytes.len() as u64 <= most.into(),
+            Some(partial) => partial.sent > 0 || announced + partial.message.len() as u64 <= most.into(),
             None => match place {
                 Place::Metered(lane) => allowances[lane as usize].is_open(),
                 Place::Free(_) => true,
@@ -278,7 +276,7 @@ impl Channel {
     fn begin_long(&mut self, place: Place, most: usize, now: Instant) {
         let queue = self.lanes.queue(place);
         let cost = queue.first().map(|first| first.cost).unwrap_or_default();
-        let Some((Taken::Long(mut bytes), Some(particulars))) = queue.take() else { return };
+        let Some((Taken::Long(mut message), Some(particulars))) = queue.take() else { return };
         if self.is_dropped(&particulars, now) {
             return;
         }
@@ -286,32 +284,30 @@ impl Channel {
             self.allowances[lane as usize].spend(cost);
         }
         if let Some((deadline, left_at)) = particulars.deadline {
-            // Nobody else has it yet, so that it is not copied.
-            let mut written = Vec::from(bytes);
-            left_at.write(&mut written, 0, deadline, now);
-            bytes = written.into();
+            message.write_left(left_at, deadline, now);
         }
-        if bytes.len() <= most {
-            let head = head_of_messages(self.kept.next(), bytes.len());
-            self.kept.made_apart(head, bytes, now);
+        if message.len() <= most {
+            let mut head = head_of_messages(self.kept.next(), message.len());
+            let body = message.piece(0, message.len(), &mut head);
+            self.kept.made_apart(head, body, now);
             self.was_sent(&particulars.what);
         } else {
             // Its first part goes when there is room for all of it at the other end.
-            self.lanes.queue(place).set_partial(Partial { bytes, sent: 0, particulars });
+            self.lanes.queue(place).set_partial(Partial { message, sent: 0, particulars });
         }
     }
 
     fn make_part(&mut self, place: Place, most: usize, now: Instant) {
         let Some(mut partial) = self.lanes.queue(place).take_partial() else { return };
-        let length = partial.bytes.len();
+        let length = partial.message.len();
         if partial.sent == 0 {
             self.parts_announced += length as u64;
         }
         let end = length.min(partial.sent + most);
         let left = u32::try_from(length - end).unwrap_or(u32::MAX);
         let number = self.kept.next();
-        let body: Bytes = partial.bytes.slice(partial.sent..end);
-        let head = head_of_part(number, place.index() as u8, left, body.len());
+        let mut head = head_of_part(number, place.index() as u8, left, end - partial.sent);
+        let body = partial.message.piece(partial.sent, end, &mut head);
         self.kept.made_apart(head, body, now);
         if end < length {
             partial.sent = end;
@@ -319,7 +315,7 @@ impl Channel {
         } else {
             self.parts_announced -= length as u64;
             self.was_sent(&partial.particulars.what);
-            self.long.push_back((number, partial.bytes));
+            self.long.push_back((number, partial.message));
         }
     }
 

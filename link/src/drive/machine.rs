@@ -4,7 +4,7 @@ use crate::channel::Came;
 use crate::closed::Closed;
 use crate::endpoint::Endpoint;
 use crate::event::Event;
-use crate::membership::{Membership, NetworkEvent};
+use crate::membership::{Membership, NetworkCame, NetworkEvent};
 
 /// A state machine that a driver runs.
 pub(crate) trait Machine: Send + Unpin {
@@ -82,7 +82,7 @@ impl Machine for Endpoint {
 }
 
 impl Machine for Membership {
-    type Event = NetworkEvent;
+    type Event = NetworkCame;
 
     fn receive(&mut self, bytes: &[u8], now: Instant) {
         Self::receive(self, bytes, now);
@@ -93,8 +93,8 @@ impl Machine for Membership {
     }
 
     #[inline]
-    fn poll_event(&mut self) -> Option<NetworkEvent> {
-        Self::poll_event(self)
+    fn poll_event(&mut self) -> Option<NetworkCame> {
+        self.poll_came()
     }
 
     fn next_timeout(&self) -> Option<Instant> {
@@ -128,9 +128,9 @@ impl Machine for Membership {
         Self::is_closed(self)
     }
 
-    fn end(event: &NetworkEvent) -> Option<&Closed> {
-        match event {
-            NetworkEvent::Closed(closed) => Some(closed),
+    fn end(came: &NetworkCame) -> Option<&Closed> {
+        match came {
+            NetworkCame::Event(NetworkEvent::Closed(closed)) => Some(closed),
             _ => None,
         }
     }

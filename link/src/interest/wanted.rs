@@ -147,6 +147,14 @@ impl Wanted {
         self.theirs.get(&interest).is_some_and(|theirs| !theirs.differs && theirs.role == role)
     }
 
+    /// Whether notifications are wanted under a number, or answers.
+    #[inline]
+    pub(crate) fn listens(&self, interest: Interest) -> bool {
+        self.theirs
+            .get(&interest)
+            .is_some_and(|theirs| !theirs.differs && matches!(theirs.role, Role::Subscriber | Role::Observer))
+    }
+
     /// What it is that is wanted under a number, and by which group.
     pub(crate) fn find(&self, interest: Interest) -> Option<(&Arc<Schema>, Option<&Arc<str>>)> {
         let theirs = self.theirs.get(&interest).filter(|theirs| !theirs.differs)?;

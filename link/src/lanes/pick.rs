@@ -1,6 +1,7 @@
 use std::convert::Infallible;
 use std::time::Instant;
 
+use bytes::Bytes;
 use edri_event::Priority;
 
 use super::queue::{Late, Queue, What};
@@ -95,6 +96,18 @@ impl Lanes {
         self.queues[place.index()].push(what, deadline, write)
     }
 
+    /// Appends one whose payload is not copied: see [`Queue::push_apart`].
+    pub(crate) fn push_apart(
+        &mut self,
+        place: Place,
+        what: What,
+        deadline: Option<Instant>,
+        body: Bytes,
+        write: impl FnOnce(&mut Vec<u8>) -> Option<LeftAt>,
+    ) {
+        self.queues[place.index()].push_apart(what, deadline, body, write);
+    }
+
     /// Appends a message without a deadline; `write` tells how long its payload is.
     pub(crate) fn push_encoded(
         &mut self,
@@ -164,7 +177,10 @@ impl Lanes {
 mod tests {
     use super::*;
     use crate::call::CallId;
+    use crate::interest::Interest;
+    use crate::lanes::Particulars;
     use crate::lanes::Taken;
+    use crate::message::{Circumstances, Opening, put_event, put_event_before};
 
     fn push(lanes: &mut Lanes, place: Place, call: u64, bytes: &[u8]) {
         lanes.push_encoded(place, What::Request(CallId::new(call)), |out| {
@@ -223,7 +239,7 @@ mod tests {
             while let Some((taken, _)) = queue.take() {
                 left.push(match taken {
                     Taken::Short(bytes) => bytes.to_vec(),
-                    Taken::Long(bytes) => bytes.to_vec(),
+                    Taken::Long(message) => message.to_bytes().to_vec(),
                 });
             }
             let expected = (0..4).flat_map(|call| {
@@ -263,5 +279,44 @@ mod tests {
         });
         assert_eq!(failed, Err("the codec fails"));
         assert!(queue.is_empty() && queue.cost() == 0 && queue.take().is_none());
+    }
+
+    #[test]
+    fn a_payload_that_is_not_copied_is_sent_as_one_that_is_in_pieces_of_any_length() {
+        let payload: Vec<u8> = (0..10_000_u32).map(|number| number as u8).collect();
+        let circumstances = Circumstances { deadline: Some(Instant::now()), ..Circumstances::default() };
+        let (to, deadline) = (Interest::from_number(7), circumstances.deadline);
+        let mut queue = Queue::default();
+        let written = queue.push(What::Plain, deadline, |out| {
+            put_event(out, Opening::Notify, to, &circumstances, |out| {
+                out.extend_from_slice(&payload);
+                Ok::<_, Infallible>(())
+            })
+        });
+        assert_eq!(written, Ok(()));
+        queue.push_apart(What::Plain, deadline, payload.clone().into(), |out| {
+            put_event_before(out, Opening::Notify, to, &circumstances, payload.len())
+        });
+        let mut taken = || match queue.take() {
+            Some((Taken::Long(message), Some(Particulars { deadline: Some((deadline, left_at)), .. }))) => {
+                (message, deadline, left_at)
+            }
+            other => panic!("{other:?}"),
+        };
+        let ((mut copied, ..), (mut shared, deadline, left_at)) = (taken(), taken());
+        for message in [&mut copied, &mut shared] {
+            message.write_left(left_at, deadline, deadline - std::time::Duration::from_secs(1));
+        }
+        let whole = copied.to_bytes();
+        assert_eq!((shared.len(), shared.to_bytes()), (whole.len(), whole.clone()));
+        for length in [1, 3, 15, 16, 17, 4_096, 20_000] {
+            let mut pieces = Vec::new();
+            for from in (0..whole.len()).step_by(length) {
+                let rest = shared.piece(from, (from + length).min(whole.len()), &mut pieces);
+                pieces.extend_from_slice(&rest);
+            }
+            assert_eq!(pieces, whole);
+        }
+        assert!(queue.is_empty() && queue.cost() == 0);
     }
 }

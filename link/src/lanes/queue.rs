@@ -5,7 +5,7 @@ use bytes::Bytes;
 
 use crate::call::{CallId, IncomingCall};
 use crate::channel::Cost;
-use crate::message::LeftAt;
+use crate::message::{BESIDE, LeftAt};
 use crate::tunnel::TunnelId;
 
 /// One queue: messages as they will be sent, one after the other, so that what is frequent takes no memory of its own.
@@ -35,7 +35,14 @@ pub(crate) struct Particulars {
     pub(crate) what: What,
     pub(crate) deadline: Option<(Instant, LeftAt)>,
     /// The message, if it is too long to be copied about.
-    long: Option<Bytes>,
+    long: Option<Long>,
+}
+
+/// A long message: how it begins, and the rest.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Long {
+    head: Vec<u8>,
+    body: Bytes,
 }
 
 /// What a message is, where that has to be known when its turn has come.
@@ -66,7 +73,7 @@ pub(crate) enum Late {
 /// A long message that is being sent in parts.
 #[derive(Debug)]
 pub(crate) struct Partial {
-    pub(crate) bytes: Bytes,
+    pub(crate) message: Long,
     /// How much of it has been sent.
     pub(crate) sent: usize,
     pub(crate) particulars: Particulars,
@@ -86,7 +93,7 @@ pub(crate) struct First {
 #[derive(Debug)]
 pub(crate) enum Taken<'a> {
     Short(&'a [u8]),
-    Long(Bytes),
+    Long(Long),
 }
 
 /// Longer messages than this are kept apart. Every frame has room for one that is not longer.
@@ -114,13 +121,30 @@ impl Queue {
         };
         let length = self.bytes.len() - start;
         let deadline = deadline.zip(left_at);
-        let long = (length > SHORT).then(|| Bytes::from(self.bytes.split_off(start)));
+        let long = (length > SHORT).then(|| Long::whole(self.bytes.split_off(start)));
         let particular = long.is_some() || what != What::Plain || deadline.is_some();
         if particular {
             self.particulars.push_back(Particulars { what, deadline, long });
         }
         self.enter(length, Cost::of(payload), particular);
         Ok(())
+    }
+
+    /// Appends one whose payload is `body`, after what `write` writes. It is not copied.
+    pub(crate) fn push_apart(
+        &mut self,
+        what: What,
+        deadline: Option<Instant>,
+        body: Bytes,
+        write: impl FnOnce(&mut Vec<u8>) -> Option<LeftAt>,
+    ) {
+        let mut head = Vec::with_capacity(BESIDE);
+        let left_at = write(&mut head);
+        let payload = body.len();
+        let length = head.len() + payload;
+        let long = Some(Long { head, body });
+        self.particulars.push_back(Particulars { what, deadline: deadline.zip(left_at), long });
+        self.enter(length, Cost::of(payload), true);
     }
 
     /// Appends one that is encoded when its turn has come.
@@ -202,7 +226,7 @@ impl Queue {
     /// What waits, in [cost](crate::Cost), and what of a long message is still to be sent.
     #[inline]
     pub(crate) fn cost(&self) -> u64 {
-        self.cost + self.partial.as_ref().map_or(0, |partial| (partial.bytes.len() - partial.sent) as u64)
+        self.cost + self.partial.as_ref().map_or(0, |partial| (partial.message.len() - partial.sent) as u64)
     }
 
     #[inline]
@@ -213,12 +237,12 @@ impl Queue {
     /// Empties it: what waits, in order, with the one that is being sent in parts first.
     pub(crate) fn drain(&mut self, mut each: impl FnMut(&[u8], Option<&Particulars>)) {
         if let Some(partial) = self.partial.take() {
-            each(&partial.bytes, Some(&partial.particulars));
+            each(&partial.message.to_bytes(), Some(&partial.particulars));
         }
         while let Some((taken, particulars)) = self.take() {
             match taken {
                 Taken::Short(bytes) => each(bytes, particulars.as_ref()),
-                Taken::Long(bytes) => each(&bytes, particulars.as_ref()),
+                Taken::Long(message) => each(&message.to_bytes(), particulars.as_ref()),
             }
         }
         self.clear();
@@ -252,5 +276,38 @@ impl Queue {
             self.bytes.drain(..self.taken);
             self.taken = 0;
         }
+    }
+}
+
+impl Long {
+    fn whole(message: Vec<u8>) -> Self {
+        Self { head: Vec::new(), body: message.into() }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.head.len() + self.body.len()
+    }
+
+    /// Writes what is left until its deadline.
+    pub(crate) fn write_left(&mut self, left_at: LeftAt, deadline: Instant, now: Instant) {
+        if !self.head.is_empty() {
+            return left_at.write(&mut self.head, 0, deadline, now);
+        }
+        // Nobody else has it yet, so that it is not copied.
+        let mut written = Vec::from(std::mem::take(&mut self.body));
+        left_at.write(&mut written, 0, deadline, now);
+        self.body = written.into();
+    }
+
+    /// A piece of it: what of it is copied to the end of `out`, and the rest.
+    pub(crate) fn piece(&self, from: usize, to: usize, out: &mut Vec<u8>) -> Bytes {
+        let head = self.head.len();
+        out.extend_from_slice(&self.head[from.min(head)..to.min(head)]);
+        self.body.slice(from.max(head) - head..to.max(head) - head)
+    }
+
+    /// All of it.
+    pub(crate) fn to_bytes(&self) -> Bytes {
+        if self.head.is_empty() { self.body.clone() } else { [&self.head[..], &self.body].concat().into() }
     }
 }

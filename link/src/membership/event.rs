@@ -1,4 +1,5 @@
 use super::state::MemberId;
+use crate::channel::Notices;
 use crate::closed::Closed;
 use crate::event::Event;
 use crate::wire::{Interest, Peer};
@@ -66,6 +67,13 @@ pub enum NetworkEvent {
     },
     /// The membership has ended; nothing follows.
     Closed(Closed),
+}
+
+/// The same, where notifications that came together stay together.
+#[derive(Debug)]
+pub(crate) enum NetworkCame {
+    Event(NetworkEvent),
+    Notices { member: MemberId, notices: Notices },
 }
 
 /// Why a member is gone.

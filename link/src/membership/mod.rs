@@ -27,5 +27,6 @@ mod send;
 mod state;
 mod transmit;
 
+pub(crate) use event::NetworkCame;
 pub use event::{MemberGone, NetworkEvent};
 pub use state::{MemberId, Membership};

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use edri_event::RouterId;
 
-use super::event::NetworkEvent;
+use super::event::{NetworkCame, NetworkEvent};
 use crate::channel::Channel;
 use crate::connection::Connection;
 use crate::event::Event;
@@ -169,6 +169,21 @@ impl Membership {
             self.ready.pop_front();
         }
         None
+    }
+
+    /// The same, where notifications that came together are handed out together: also those that are not consumed here. Those
+    /// of a member that may not send everything are looked at one by one.
+    pub(crate) fn poll_came(&mut self) -> Option<NetworkCame> {
+        if self.events.is_empty()
+            && let Some(id) = self.ready.front().copied()
+            && let Some(member) = self.members.get_mut(&id)
+            && member.permits.are_all()
+            && let Some(channel) = &mut member.channel
+            && let Some(notices) = channel.poll_notices()
+        {
+            return Some(NetworkCame::Notices { member: id, notices });
+        }
+        self.poll_event().map(NetworkCame::Event)
     }
 
     /// This router consumes events of this schema from here on; as a member of a group, if there is one. See

@@ -57,7 +57,8 @@ impl Membership {
 
     /// One relay to a member; it gets its next turn after all others.
     fn write_to(&mut self, id: MemberId, out: &mut Vec<u8>, now: Instant) {
-        let most = Self::room_in_relay(self.relay_to(id)).min(TURN);
+        let room = Self::room_in_relay(self.relay_to(id));
+        let most = if self.talking.is_empty() { room } else { room.min(TURN) };
         let Some(member) = self.members.get_mut(&id) else { return };
         member.is_talking = false;
         let Some(number) = member.number else { return };

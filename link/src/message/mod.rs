@@ -2,12 +2,14 @@
 //!
 //! ```text
 //! wire            every kind of message, encoded and decoded
+//! beside          what travels beside an event, encoded and decoded
 //! bytes           numbers and payloads in them
 //! circumstances   what travels beside an event
 //! outcome         how a request ends, and how a direction of a tunnel does
 //! death           how the worker ended that had a request
 //! ```
 
+mod beside;
 mod bytes;
 mod circumstances;
 mod death;
@@ -16,11 +18,12 @@ mod golden;
 mod outcome;
 mod wire;
 
+pub(crate) use beside::LeftAt;
 pub(crate) use bytes::{Cursor, Malformed, put_number};
 pub use circumstances::{Circumstances, Reports};
 pub use death::Death;
 pub(crate) use outcome::cut;
 pub use outcome::{AnswerError, Ending};
 pub(crate) use wire::{
-    BESIDE, LeftAt, Message, Notice, Opening, Party, Route, put_answer, put_event, put_item,
+    BESIDE, Message, Notice, Opening, Party, Route, put_answer, put_event, put_event_before, put_item,
 };

@@ -1,9 +1,10 @@
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use edri_event::{Origin, Priority, Progress, RouterId, TraceContext, TraceFlags};
+use edri_event::Progress;
 
+use super::beside::{LeftAt, circumstances, put_circumstances};
 use super::bytes::{Cursor, Malformed, put_number, put_payload};
-use super::circumstances::{Circumstances, Reports};
+use super::circumstances::Circumstances;
 use super::outcome::{AnswerError, Ending};
 use crate::wire::{Interest, put};
 
@@ -94,18 +95,6 @@ const GRANT: u8 = 9;
 const END: u8 = 10;
 const STOP: u8 = 11;
 
-const ID: u8 = 0x01;
-const KEY: u8 = 0x02;
-const LEFT: u8 = 0x04;
-const TRACE: u8 = 0x08;
-const REPORTS: u8 = 0x10;
-const REDELIVERED: u8 = 0x20;
-const PRIORITY_SHIFT: u8 = 6;
-
-/// In the place of the priority: that is in the byte that follows, with more flags.
-const MORE: u8 = 3;
-const ORIGIN: u8 = 0x01;
-
 /// A notification: as what it is wanted, what travels beside it, and its payload.
 pub(crate) type Notice<'a> = (Interest, Circumstances, &'a [u8]);
 
@@ -120,21 +109,6 @@ pub(crate) enum Opening {
     Open { tunnel: u64, grant: u64 },
 }
 
-/// Where in an encoded event the time is that is left until its deadline: to be written when it is sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct LeftAt(u16);
-
-impl LeftAt {
-    /// Writes what is left into the event that begins at `start`.
-    pub(crate) fn write(self, out: &mut [u8], start: usize, deadline: Instant, now: Instant) {
-        let at = start + usize::from(self.0);
-        if let Some(place) = out.get_mut(at..at + size_of::<u64>()) {
-            let left = deadline.saturating_duration_since(now).as_micros();
-            place.copy_from_slice(&u64::try_from(left).unwrap_or(u64::MAX).to_le_bytes());
-        }
-    }
-}
-
 /// Appends an event, with no time left; where that is to be written, if it has a deadline; and the length of the payload
 /// that `write` appended. What was appended before an error stays.
 #[inline]
@@ -145,6 +119,31 @@ pub(crate) fn put_event<E>(
     circumstances: &Circumstances,
     write: impl FnOnce(&mut Vec<u8>) -> Result<(), E>,
 ) -> Result<(Option<LeftAt>, usize), E> {
+    let left_at = put_opening(out, opening, to, circumstances);
+    let length = put_payload(out, write)?;
+    Ok((left_at, length))
+}
+
+/// Appends all of an event that comes before a payload of that length.
+pub(crate) fn put_event_before(
+    out: &mut Vec<u8>,
+    opening: Opening,
+    to: Interest,
+    circumstances: &Circumstances,
+    length: usize,
+) -> Option<LeftAt> {
+    let left_at = put_opening(out, opening, to, circumstances);
+    put_number(out, length as u64);
+    left_at
+}
+
+#[inline]
+fn put_opening(
+    out: &mut Vec<u8>,
+    opening: Opening,
+    to: Interest,
+    circumstances: &Circumstances,
+) -> Option<LeftAt> {
     let start = out.len();
     match opening {
         Opening::Notify => out.push(NOTIFY),
@@ -162,92 +161,7 @@ pub(crate) fn put_event<E>(
     if let Opening::Open { grant, .. } = opening {
         put_number(out, grant);
     }
-    let length = put_payload(out, write)?;
-    Ok((left_at, length))
-}
-
-fn put_circumstances(out: &mut Vec<u8>, start: usize, circumstances: &Circumstances) -> Option<LeftAt> {
-    let Circumstances { id, key, priority, deadline, trace, origin, reports, redelivered, idempotent: _ } =
-        circumstances;
-    let first = if origin.is_some() { MORE } else { *priority as u8 };
-    let flags = |set: bool, flag: u8| if set { flag } else { 0 };
-    out.push(
-        flags(id.is_some(), ID)
-            | flags(key.is_some(), KEY)
-            | flags(deadline.is_some(), LEFT)
-            | flags(trace.is_some(), TRACE)
-            | flags(*reports == Reports::Wanted, REPORTS)
-            | flags(*redelivered, REDELIVERED)
-            | first << PRIORITY_SHIFT,
-    );
-    if origin.is_some() {
-        out.push(ORIGIN | (*priority as u8) << PRIORITY_SHIFT);
-    }
-    if let Some(id) = id {
-        put_number(out, id.get());
-    }
-    if let Some(key) = key {
-        put_number(out, key.get());
-    }
-    let left_at = deadline.map(|_| {
-        let at = LeftAt(u16::try_from(out.len() - start).unwrap_or(u16::MAX));
-        out.extend_from_slice(&[0; size_of::<u64>()]);
-        at
-    });
-    if let Some(trace) = trace {
-        out.extend_from_slice(&trace.trace_id().to_le_bytes());
-        out.extend_from_slice(&trace.span_id().to_le_bytes());
-        out.push(trace.flags().bits());
-    }
-    if let Some(Origin { router, hops }) = origin {
-        out.extend_from_slice(&router.to_bits().to_le_bytes());
-        out.push(*hops);
-    }
     left_at
-}
-
-#[inline]
-fn circumstances(cursor: &mut Cursor<'_>, now: Option<Instant>) -> Result<Circumstances, Malformed> {
-    let flags = cursor.byte()?;
-    let more =
-        if flags >> PRIORITY_SHIFT == MORE { cursor.byte()? } else { flags & (MORE << PRIORITY_SHIFT) };
-    let priority = match more >> PRIORITY_SHIFT {
-        0 => Priority::Normal,
-        1 => Priority::High,
-        2 => Priority::Control,
-        unknown => return Err(Malformed::UnknownPriority(unknown)),
-    };
-    let mut circumstances = Circumstances { priority, ..Circumstances::default() };
-    if flags & !(MORE << PRIORITY_SHIFT) == 0 && more & ORIGIN == 0 {
-        return Ok(circumstances);
-    }
-    if flags & ID != 0 {
-        circumstances.id = Some(cursor.value()?);
-    }
-    if flags & KEY != 0 {
-        circumstances.key = Some(cursor.value()?);
-    }
-    if flags & LEFT != 0 {
-        let left = Duration::from_micros(u64::from_le_bytes(cursor.array()?));
-        // A deadline beyond all clocks is none.
-        circumstances.deadline = now.and_then(|now| now.checked_add(left));
-    }
-    if flags & TRACE != 0 {
-        let trace = u128::from_le_bytes(cursor.array()?);
-        let span = u64::from_le_bytes(cursor.array()?);
-        let flags = TraceFlags::from_bits(cursor.byte()?);
-        // Of those that no sender writes.
-        circumstances.trace = Some(TraceContext::new(trace, span, flags).ok_or(Malformed::Value)?);
-    }
-    if more & ORIGIN != 0 {
-        let router = RouterId::from_bits(u128::from_le_bytes(cursor.array()?));
-        circumstances.origin = Some(Origin { router, hops: cursor.byte()? });
-    }
-    if flags & REPORTS != 0 {
-        circumstances.reports = Reports::Wanted;
-    }
-    circumstances.redelivered = flags & REDELIVERED != 0;
-    Ok(circumstances)
 }
 
 impl<'a> Message<'a> {
@@ -421,10 +335,13 @@ impl Route {
 
 #[cfg(test)]
 mod tests {
-    use edri_event::{EventId, Key};
+    use std::time::Duration;
+
+    use edri_event::{EventId, Key, Origin, Priority, RouterId, TraceContext, TraceFlags};
     use proptest::prelude::*;
 
     use super::*;
+    use crate::message::Reports;
 
     proptest! {
         #[test]

@@ -2,9 +2,11 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::task::{Context, Poll};
 
+use bytes::Bytes;
 use edri_event::Meta;
 
 use super::ends::EncodedEnd;
+use super::payload::{LONG, Payload};
 use super::place::InFlight;
 use super::shareable::{Shareable, ShareableEvent as _};
 use crate::dead_letter::{DeadLetterOffice, Loss};
@@ -78,13 +80,18 @@ impl Departure {
     }
 }
 
-/// Events on their way out, one after the other, with their bytes in one piece of memory: none takes any of its own.
+/// Events on their way out, one after the other, with their bytes in one piece of memory: none takes any of its own, but
+/// for the long ones.
 #[derive(Default)]
 pub struct Departures {
     queue: VecDeque<(Departure, usize)>,
     bytes: Vec<u8>,
     /// Where those of the first begin.
     start: usize,
+    /// Those of the long ones, in their order.
+    long: VecDeque<Bytes>,
+    /// How many bytes those have together.
+    long_bytes: usize,
 }
 
 /// Bytes of those that are gone are kept in front of the others until there are so many of them, and more than of the others.
@@ -106,13 +113,18 @@ impl Departures {
     /// How many bytes they have together.
     #[inline]
     pub fn bytes(&self) -> usize {
-        self.bytes.len() - self.start
+        self.bytes.len() - self.start + self.long_bytes
     }
 
     /// Adds one with its bytes.
     #[inline]
-    pub fn push(&mut self, departure: Departure, payload: &[u8]) {
-        self.bytes.extend_from_slice(payload);
+    pub fn push(&mut self, departure: Departure, payload: Payload<'_>) {
+        if payload.len() > LONG {
+            self.long_bytes += payload.len();
+            self.long.push_back(payload.to_bytes());
+        } else {
+            self.bytes.extend_from_slice(&payload);
+        }
         self.queue.push_back((departure, payload.len()));
     }
 
@@ -128,7 +140,12 @@ impl Departures {
         let before = self.bytes.len();
         match write(&mut self.bytes) {
             Ok(()) => {
-                self.queue.push_back((departure(), self.bytes.len() - before));
+                let length = self.bytes.len() - before;
+                if length > LONG {
+                    self.long_bytes += length;
+                    self.long.push_back(self.bytes.split_off(before).into());
+                }
+                self.queue.push_back((departure(), length));
                 Ok(())
             }
             Err(error) => {
@@ -140,23 +157,32 @@ impl Departures {
 
     /// Adds all of `others`, in order, which is empty then.
     pub fn append(&mut self, others: &mut Self) {
+        if self.is_empty() {
+            return std::mem::swap(self, others);
+        }
         self.bytes.extend_from_slice(&others.bytes[others.start..]);
         self.queue.append(&mut others.queue);
+        self.long.append(&mut others.long);
+        self.long_bytes += others.long_bytes;
         others.clear();
     }
 
-    /// The first, with its bytes.
+    /// The first.
     #[inline]
-    pub fn first(&self) -> Option<(&Departure, &[u8])> {
-        let (departure, length) = self.queue.front()?;
-        Some((departure, &self.bytes[self.start..self.start + length]))
+    pub fn first(&self) -> Option<&Departure> {
+        self.queue.front().map(|(departure, _)| departure)
     }
 
     /// Takes the first, and does something with it and its bytes.
     #[inline]
-    pub fn take_first<T>(&mut self, with: impl FnOnce(Departure, &[u8]) -> T) -> Option<T> {
+    pub fn take_first<T>(&mut self, with: impl FnOnce(Departure, Payload<'_>) -> T) -> Option<T> {
         let (departure, length) = self.queue.pop_front()?;
-        let done = with(departure, &self.bytes[self.start..self.start + length]);
+        if length > LONG {
+            let payload = self.long.pop_front()?;
+            self.long_bytes -= length;
+            return Some(with(departure, Payload::Long(&payload)));
+        }
+        let done = with(departure, Payload::Short(&self.bytes[self.start..self.start + length]));
         self.start += length;
         if self.queue.is_empty() {
             self.bytes.clear();
@@ -178,6 +204,8 @@ impl Departures {
         self.queue.clear();
         self.bytes.clear();
         self.start = 0;
+        self.long.clear();
+        self.long_bytes = 0;
     }
 }
 

@@ -4,6 +4,7 @@ use std::task::{Context, Poll, Waker};
 use edri_event::Priority;
 
 use super::departure::{Departure, Departures};
+use super::payload::Payload;
 use crate::dead_letter::Loss;
 use crate::route::{Delivery, Ticket, Wait};
 
@@ -14,7 +15,7 @@ pub trait Exit: Send + Sync {
     fn depart(
         &self,
         departure: &mut Option<Departure>,
-        payload: &[u8],
+        payload: Payload<'_>,
         lane: Priority,
         wait: Wait<'_>,
     ) -> Delivery;

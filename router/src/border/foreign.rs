@@ -294,7 +294,7 @@ fn waits(mut waiting: InLine) -> Option<Arriving<()>> {
 /// Whether the place has taken it, or it is lost there.
 fn pass(place: &Place, departure: Departure, payload: &[u8], lane: Priority, waiting: &mut InLine) -> bool {
     let mut departure = Some(departure);
-    match place.exit.depart(&mut departure, payload, lane, Wait::Woken(Waker::noop())) {
+    match place.exit.depart(&mut departure, payload.into(), lane, Wait::Woken(Waker::noop())) {
         Delivery::Waiting(ticket) => waiting.stand(&place.exit, ticket),
         Delivery::Full | Delivery::Rejected => {
             if let Some(refused) = departure {
@@ -414,7 +414,7 @@ impl Drop for Standing {
 /// If it was not taken: whoever waits for it is gone with it.
 fn stand(place: &Place, departure: Departure, payload: &[u8], lane: Priority) -> Result<Standing, Delivery> {
     let mut standing = Standing(InLine::default());
-    match place.exit.depart(&mut Some(departure), payload, lane, Wait::Woken(Waker::noop())) {
+    match place.exit.depart(&mut Some(departure), payload.into(), lane, Wait::Woken(Waker::noop())) {
         Delivery::Accepted | Delivery::Displaced | Delivery::Dropped => Ok(standing),
         Delivery::Waiting(ticket) => {
             standing.0.stand(&place.exit, ticket);

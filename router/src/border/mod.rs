@@ -11,6 +11,8 @@
 //! place        somebody on the other side, as he stands on a route here
 //! outlet       the place as a subscriber, a responder, an acceptor
 //! departure    one event on its way out, and many of them
+//! payload      its bytes
+//! lent         memory for long ones
 //! exit         where they wait to be carried away
 //! scratch      where they are encoded
 //! arrival      what comes beside an event that came in
@@ -31,7 +33,9 @@ mod ends;
 mod exit;
 mod foreign;
 mod horizon;
+mod lent;
 mod outlet;
+mod payload;
 mod place;
 mod run;
 mod scratch;
@@ -49,6 +53,8 @@ pub use ends::{EncodedEnd, EncodedReceiver, EncodedSender, Unsent};
 pub use exit::Exit;
 pub(crate) use exit::InLine;
 pub use horizon::Horizon;
+pub use lent::{long_buffer, long_bytes};
+pub use payload::Payload;
 pub use place::{InFlight, Load, Place};
 pub use run::{Addressee, Run};
 pub use seam::Border;

@@ -238,7 +238,7 @@ impl<T: Tunnel> Deliver<Opening<T>> for Outlet<Opening<T>> {
         let end = EncodedEnd::new(tunnel, there(T::receive_wire()), there(T::send_wire()));
         let back = Back::Tunnel(end, InFlight::new(&self.place.load));
         let mut departure = Some(self.departure(typed::tunnel::<T>(), beside, back));
-        let delivery = self.place.exit.depart(&mut departure, &payload, lane, wait);
+        let delivery = self.place.exit.depart(&mut departure, payload[..].into(), lane, wait);
         if let Some(Departure { back: Back::Tunnel(end, _), .. }) = departure {
             *parcel = end.into_end().map(|tunnel| Opening { event, meta, tunnel });
         }

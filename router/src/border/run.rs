@@ -180,6 +180,11 @@ fn give<E: Notification>(
     if !taker.deliver_many(parcels, lane) {
         return false;
     }
+    if !parcels.is_empty()
+        && let Some(last) = taker.line_up(parcels, lane, Waker::noop())
+    {
+        waiting.stand(taker, last);
+    }
     while let Some(next) = parcels.pop_front() {
         let mut parcel = Some(next);
         match taker.deliver(&mut parcel, lane, Wait::Woken(Waker::noop())) {

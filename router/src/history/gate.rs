@@ -58,6 +58,11 @@ where
         self.to.deliver_many(parcels, lane)
     }
 
+    fn line_up(&self, parcels: &mut VecDeque<Envelope<E>>, lane: Priority, waker: &Waker) -> Option<Ticket> {
+        parcels.retain(|envelope| !self.is_past(envelope));
+        self.to.line_up(parcels, lane, waker)
+    }
+
     fn replay(&self, parcels: &mut VecDeque<Envelope<E>>, lane: Priority) {
         self.to.replay(parcels, lane);
     }

@@ -1,4 +1,5 @@
 use std::collections::VecDeque;
+use std::collections::vec_deque::Drain;
 
 use edri_event::Priority;
 
@@ -48,6 +49,20 @@ impl<T> Lanes<T> {
         }
     }
 
+    /// All of them, in order.
+    #[inline]
+    pub(crate) fn push_all(&mut self, lane: Priority, items: impl Iterator<Item = T>) {
+        let into = match lane {
+            Priority::Normal => &mut self.normal,
+            Priority::High => &mut self.urgent().high,
+            Priority::Control => &mut self.urgent().control,
+        };
+        let before = into.len();
+        into.extend(items);
+        let more = into.len() - before;
+        self.len += more;
+    }
+
     /// The next in turn: control before high before normal, but every fourth turn begins with high and every
     /// sixteenth with normal, so that no lane starves.
     pub(crate) fn pop(&mut self) -> Option<T> {
@@ -66,6 +81,16 @@ impl<T> Lanes<T> {
         }?;
         self.len -= 1;
         Some(item)
+    }
+
+    /// Up to so many of the normal lane, in order, if no other has anything.
+    pub(crate) fn pop_normal(&mut self, most: usize) -> Option<Drain<'_, T>> {
+        if self.urgent_len() > 0 {
+            return None;
+        }
+        let many = most.min(self.normal.len());
+        self.len -= many;
+        Some(self.normal.drain(..many))
     }
 
     /// The one that has waited longest in the lowest lane that is not empty.
@@ -140,6 +165,18 @@ mod tests {
         }
         let order: Vec<_> = std::iter::from_fn(|| lanes.pop()).collect();
         assert_eq!(order, [4, 2, 5, 1, 3]);
+    }
+
+    #[test]
+    fn many_of_the_normal_lane_go_together_only_where_no_other_has_anything() {
+        let mut lanes = Lanes::new();
+        (1..=5).for_each(|item| lanes.push(Priority::Normal, item));
+        lanes.push(Priority::High, 9);
+        assert!(lanes.pop_normal(2).is_none());
+        assert_eq!(lanes.pop(), Some(9));
+        assert_eq!(lanes.pop_normal(2).unwrap().collect::<Vec<_>>(), [1, 2]);
+        assert_eq!(lanes.pop_normal(9).unwrap().collect::<Vec<_>>(), [3, 4, 5]);
+        assert_eq!((lanes.len(), lanes.pop()), (0, None));
     }
 
     #[test]

@@ -1,4 +1,5 @@
 use std::collections::VecDeque;
+use std::collections::vec_deque::Drain;
 use std::task::Waker;
 
 use edri_event::Priority;
@@ -33,6 +34,20 @@ impl<T> WaitingLine<T> {
     pub(super) fn join(&mut self, parked: Parked<T>) {
         self.lanes.get_or_insert_with(|| Box::new(Lanes::new())).push(parked.lane, parked);
         self.len += 1;
+    }
+
+    /// All of them do, in order.
+    pub(super) fn join_all(&mut self, lane: Priority, parked: impl ExactSizeIterator<Item = Parked<T>>) {
+        self.len += parked.len();
+        let lanes = self.lanes.get_or_insert_with(|| Box::new(Lanes::new()));
+        lanes.push_all(lane, parked);
+    }
+
+    /// Up to so many who are to be let in next, if they are all of normal priority and nobody else stands there.
+    pub(super) fn next_many(&mut self, most: usize) -> Option<Drain<'_, Parked<T>>> {
+        let next = self.lanes.as_mut()?.pop_normal(most)?;
+        self.len -= next.len();
+        Some(next)
     }
 
     /// The next to be let in.
@@ -71,6 +86,11 @@ impl<T> WaitingLine<T> {
 
 /// Tickets rise along each lane.
 fn find<T>(lane: &VecDeque<Parked<T>>, ticket: u64) -> Option<usize> {
+    // As a rule all of them stand in one lane, and nobody has left: no need to look for it.
+    let place = usize::try_from(ticket.checked_sub(lane.front()?.ticket)?).ok()?;
+    if lane.get(place).is_some_and(|parked| parked.ticket == ticket) {
+        return Some(place);
+    }
     lane.binary_search_by_key(&ticket, |parked| parked.ticket).ok()
 }
 
@@ -94,6 +114,20 @@ mod tests {
         let order: Vec<_> = std::iter::from_fn(|| line.next()).map(|parked| parked.item).collect();
         assert_eq!(order, [3, 5, 1, 4, 0, 2]);
         assert!(line.is_empty() && !line.is_urgent());
+    }
+
+    #[test]
+    fn many_are_let_in_together_unless_one_of_a_higher_lane_stands_there() {
+        use Priority::{High, Normal};
+        let mut line = line(&[Normal, Normal]);
+        let more = (2..6).map(|ticket| Parked { ticket, lane: Normal, item: ticket, sender: None });
+        line.join_all(Normal, more.collect::<Vec<_>>().into_iter());
+        let many: Vec<_> = line.next_many(3).unwrap().map(|parked| parked.item).collect();
+        assert_eq!((many, line.len()), (vec![0, 1, 2], 3));
+        line.join(Parked { ticket: 6, lane: High, item: 6, sender: None });
+        assert!(line.next_many(9).is_none());
+        let order: Vec<_> = std::iter::from_fn(|| line.next()).map(|parked| parked.item).collect();
+        assert_eq!(order, [6, 3, 4, 5]);
     }
 
     #[test]

@@ -80,13 +80,45 @@ impl<T> Queue<T> {
         }
         let room = self.settings.capacity.get() - state.lanes.len() - state.in_hand;
         let accepted = room.min(items.len());
-        for item in items.drain(..accepted) {
-            state.lanes.push(lane, make(item));
-        }
+        state.lanes.push_all(lane, items.drain(..accepted).map(&mut make));
         let woken = self.accepted(&mut state, lane, accepted);
         drop(state);
         wake(woken);
         true
+    }
+
+    /// Parks all of `items`, in order, if there is no room and the policy is to wait: the ticket of the last, whose
+    /// sender is all of theirs. Otherwise they all stay.
+    pub(crate) fn park_many<I>(
+        &self,
+        lane: Priority,
+        items: &mut VecDeque<I>,
+        sender: &Waker,
+        mut make: impl FnMut(I) -> T,
+    ) -> Option<u64> {
+        if items.is_empty() || self.settings.overflow != Overflow::Wait {
+            return None;
+        }
+        let mut state = self.state.lock();
+        if state.phase != Phase::Open || state.parked.is_empty() && self.has_room(&mut state) {
+            return None;
+        }
+        let first = state.next_ticket;
+        state.next_ticket += items.len() as u64;
+        let last = state.next_ticket - 1;
+        let mut ticket = first;
+        let all = items.drain(..).map(|item| {
+            let sender = (ticket == last).then(|| sender.clone());
+            let parked = Parked { ticket, lane, item: make(item), sender };
+            ticket += 1;
+            parked
+        });
+        state.parked.join_all(lane, all);
+        self.hints.parked.store(true, Ordering::Relaxed);
+        if lane != Priority::Normal {
+            self.hints.urgent.store(true, Ordering::Relaxed);
+        }
+        Some(last)
     }
 
     /// Takes all of `items`, in order, beyond the capacity if need be: what came before the live events cannot wait
@@ -97,7 +129,7 @@ impl<T> Queue<T> {
             return;
         }
         let before = state.lanes.len();
-        items.for_each(|item| state.lanes.push(lane, item));
+        state.lanes.push_all(lane, items);
         let taken = state.lanes.len() - before;
         if taken > 0 {
             let woken = self.accepted(&mut state, lane, taken);
@@ -263,6 +295,13 @@ impl<T> Queue<T> {
     }
 
     fn admit_parked(&self, state: &mut State<T>, woken: &mut Vec<Waker>) {
+        if self.has_room(state) {
+            let room = self.settings.capacity.get() - state.lanes.len() - state.in_hand;
+            let admitted = state.let_in(room, woken);
+            if admitted > 0 {
+                woken.extend(self.accepted(state, Priority::Normal, admitted));
+            }
+        }
         while self.has_room(state)
             && let Some(parked) = state.parked.next()
         {
@@ -408,3 +447,6 @@ fn wake(woken: Option<Waker>) {
         waker.wake();
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -128,6 +128,16 @@ impl<M: Message> Inbox<M> {
         self.queue.push_many(lane, items, make)
     }
 
+    pub(crate) fn park_many<I>(
+        &self,
+        lane: Priority,
+        items: &mut VecDeque<I>,
+        sender: &Waker,
+        make: impl FnMut(I) -> M,
+    ) -> Option<u64> {
+        self.queue.park_many(lane, items, sender, make)
+    }
+
     /// Takes all of it, beyond the capacity if need be.
     pub(crate) fn push_past(&self, lane: Priority, past: impl Iterator<Item = M>) {
         self.queue.push_past(lane, past);

@@ -2,7 +2,7 @@ use std::collections::VecDeque;
 use std::task::Waker;
 
 use super::lanes::Lanes;
-use super::line::WaitingLine;
+use super::line::{Parked, WaitingLine};
 use super::outcome::Tally;
 use super::waits::Waits;
 
@@ -99,6 +99,18 @@ impl<T> State<T> {
 
     pub(super) fn next_idle_for_more(&mut self) -> Option<Waker> {
         if self.lanes.len() > 0 { self.next_idle() } else { None }
+    }
+
+    /// Moves up to so many events from the line into their lane, if they are all of normal priority and no others stand
+    /// there, and collects their senders. How many.
+    pub(super) fn let_in(&mut self, most: usize, senders: &mut Vec<Waker>) -> usize {
+        let Some(many) = self.parked.next_many(most) else { return 0 };
+        let before = self.lanes.len();
+        for Parked { lane, item, sender, .. } in many {
+            self.lanes.push(lane, item);
+            senders.extend(sender);
+        }
+        self.lanes.len() - before
     }
 
     /// Whether an event above normal priority waits, in a lane or in line.

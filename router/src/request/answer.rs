@@ -175,7 +175,7 @@ impl<R: Request> Observed<R> {
         };
         let back = Back::Outcome(Box::new(outcome));
         let mut departure = Some(place.departure(event, self.meta.clone(), back));
-        match place.exit.depart(&mut departure, request, R::PRIORITY, wait) {
+        match place.exit.depart(&mut departure, request[..].into(), R::PRIORITY, wait) {
             Delivery::Waiting(ticket) => told.afar.stand(&place.exit, ticket),
             Delivery::Gone => {}
             _ => {

@@ -24,6 +24,14 @@ pub trait Deliver<P>: Send + Sync {
     /// Overflow policies are not applied: the rest is for [`deliver`](Self::deliver), one by one.
     fn deliver_many(&self, parcels: &mut VecDeque<P>, lane: Priority) -> bool;
 
+    /// Has all of them stand in line, in order, where there is no room and the policy is to wait: the ticket of the last, who
+    /// is woken by `waker` when it has been taken in, as are then all before it. Of what is left in place nothing stands in
+    /// line: it is for [`deliver`](Self::deliver), one by one.
+    fn line_up(&self, parcels: &mut VecDeque<P>, lane: Priority, waker: &Waker) -> Option<Ticket> {
+        let _ = (parcels, lane, waker);
+        None
+    }
+
     /// Hands over the past, in order, before anything that comes live. What is left of it is dropped.
     ///
     /// An inbox takes all of it, beyond its capacity if need be: it is bounded already. Others take what they have

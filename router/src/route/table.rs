@@ -214,7 +214,7 @@ mod tests {
             let responder = router.respond(|_: Ask| async { Ok(()) });
             let observer = router.responses::<Ask>();
             let (inbox, _openings) = Inbox::new(InboxSettings::default());
-            let acceptor = ToInbox::new("acceptor".into(), inbox, std::convert::identity);
+            let acceptor = ToInbox::plain_to("acceptor".into(), inbox);
             let acceptor = router.attach_acceptor::<Pipe>(Arc::new(acceptor));
             assert_eq!(routes(&router), [true; 3]);
             drop(responder);

@@ -1,4 +1,6 @@
+use std::any::Any;
 use std::collections::VecDeque;
+use std::convert::identity;
 use std::sync::Arc;
 use std::task::Waker;
 
@@ -14,13 +16,23 @@ use crate::request::{Asked, Reply, RequestError};
 pub struct ToInbox<M: Message, P> {
     inbox: Inbox<M>,
     wrap: fn(P) -> M,
+    /// Parcels are messages, and `wrap` does nothing: many are moved without a call for each.
+    is_plain: bool,
     name: Arc<str>,
 }
 
 impl<M: Message, P> ToInbox<M, P> {
     /// Parcels become messages of `inbox` through `wrap`, which must be cheap: it runs under the inbox's lock.
     pub fn new(name: Arc<str>, inbox: Inbox<M>, wrap: fn(P) -> M) -> Self {
-        Self { inbox, wrap, name }
+        Self { inbox, wrap, is_plain: false, name }
+    }
+
+    /// The same parcels as the inbox's messages, where they are.
+    fn plain<'p>(&self, parcels: &'p mut VecDeque<P>) -> Option<&'p mut VecDeque<M>>
+    where
+        P: 'static,
+    {
+        if self.is_plain { (parcels as &mut dyn Any).downcast_mut() } else { None }
     }
 
     #[inline]
@@ -31,6 +43,13 @@ impl<M: Message, P> ToInbox<M, P> {
                 unreachable!("a queue makes an event at most once, and is offered none that is not there")
             }
         })
+    }
+}
+
+impl<M: Message> ToInbox<M, M> {
+    /// Parcels are messages of `inbox` as they are.
+    pub fn plain_to(name: Arc<str>, inbox: Inbox<M>) -> Self {
+        Self { inbox, wrap: identity, is_plain: true, name }
     }
 }
 
@@ -60,7 +79,18 @@ impl<M: Message, P: Send + 'static> Deliver<P> for ToInbox<M, P> {
     }
 
     fn deliver_many(&self, parcels: &mut VecDeque<P>, lane: Priority) -> bool {
-        self.inbox.push_many(lane, parcels, self.wrap)
+        match self.plain(parcels) {
+            Some(messages) => self.inbox.push_many(lane, messages, |message| message),
+            None => self.inbox.push_many(lane, parcels, self.wrap),
+        }
+    }
+
+    fn line_up(&self, parcels: &mut VecDeque<P>, lane: Priority, waker: &Waker) -> Option<Ticket> {
+        let last = match self.plain(parcels) {
+            Some(messages) => self.inbox.park_many(lane, messages, waker, |message| message),
+            None => self.inbox.park_many(lane, parcels, waker, self.wrap),
+        };
+        last.map(Ticket)
     }
 
     fn replay(&self, parcels: &mut VecDeque<P>, lane: Priority) {

@@ -14,7 +14,8 @@ use tokio::{
 
 use super::{
     LARGE, SET_UP,
-    edri::{self, Asks, Large, Way},
+    edri::{self, Asks, Way},
+    event::Large,
     raw,
 };
 use crate::{
@@ -113,7 +114,7 @@ fn with_edri(way: Way, beside: Beside, priority: Priority, requests: u64) -> Sam
             let mut large = there.subscribe_with::<Large>(InboxSettings::with_capacity(16));
             tokio::spawn(async move {
                 while let Some(event) = large.recv().await {
-                    assert_eq!(event.len(), LARGE);
+                    assert_eq!(event.bytes.0.len(), LARGE);
                     came.fetch_add(1, Ordering::Relaxed);
                 }
             });

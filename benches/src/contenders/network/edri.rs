@@ -7,7 +7,11 @@ use edri::{
 use serde::{Deserialize, Serialize};
 use tokio::time::{sleep, timeout};
 
-use super::{LARGE, SET_UP, hub::Hub};
+use super::{
+    LARGE, SET_UP,
+    event::{Large, Small},
+    hub::Hub,
+};
 use crate::{
     contender::Contender,
     drive::{self, AskerInTurn, Teller},
@@ -36,34 +40,6 @@ pub(super) enum Way {
     Direct,
     Switch,
 }
-
-/// As long as a small one is.
-#[derive(edri::event::Notification, Serialize, Deserialize)]
-#[notification(shareable)]
-struct Small {
-    number: u64,
-    padding: ([u8; 30], [u8; 30]),
-}
-
-#[derive(edri::event::Notification, Serialize, Deserialize)]
-#[notification(shareable)]
-pub(super) struct Large {
-    number: u64,
-    bytes: Bytes,
-}
-
-impl Large {
-    pub(super) fn numbered(number: u64) -> Self {
-        Self { number, bytes: Bytes(vec![1; LARGE]) }
-    }
-
-    pub(super) fn len(&self) -> usize {
-        self.bytes.0.len()
-    }
-}
-
-/// Bytes that are copied as a whole, and not one by one.
-struct Bytes(Vec<u8>);
 
 #[derive(edri::event::Request, Serialize, Deserialize)]
 #[request(response = u64, shareable)]
@@ -130,15 +106,11 @@ fn count(router: &Router, mut tally: Tally) {
     });
 }
 
-fn small(number: u64) -> Small {
-    Small { number, padding: ([1; 30], [1; 30]) }
-}
-
 struct Notifier(Router);
 
 impl Teller for Notifier {
     async fn tell(&mut self, event: Event) {
-        self.0.notify(small(event.number)).await.expect("it is taken");
+        self.0.notify(Small::numbered(event.number)).await.expect("it is taken");
     }
 }
 
@@ -149,7 +121,7 @@ async fn one_by_one(events: u64, router: Router, arrivals: Arrivals) -> Sample {
 async fn in_batches(events: u64, router: Router, arrivals: Arrivals) -> Sample {
     let stopwatch = Stopwatch::start();
     for first in (0..events).step_by(BATCH) {
-        router.notify_all((first..first + BATCH as u64).map(small)).await.expect("they are taken");
+        router.notify_all((first..first + BATCH as u64).map(Small::numbered)).await.expect("they are taken");
     }
     arrivals.all().await;
     stopwatch.stop(events)
@@ -191,7 +163,7 @@ fn bulk(way: Way, events: u64) -> Sample {
         let mut large = joined.there.router().subscribe_with::<Large>(InboxSettings::with_capacity(16));
         tokio::spawn(async move {
             while let Some(event) = large.recv().await {
-                assert_eq!(event.len(), LARGE);
+                assert_eq!(event.bytes.0.len(), LARGE);
                 tally.count(&Event::numbered(event.number));
             }
         });
@@ -204,32 +176,4 @@ fn bulk(way: Way, events: u64) -> Sample {
         arrivals.all().await;
         stopwatch.stop(events)
     })
-}
-
-impl Serialize for Bytes {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_bytes(&self.0)
-    }
-}
-
-impl<'de> Deserialize<'de> for Bytes {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Visitor;
-        impl serde::de::Visitor<'_> for Visitor {
-            type Value = Bytes;
-
-            fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                formatter.write_str("bytes")
-            }
-
-            fn visit_bytes<E>(self, bytes: &[u8]) -> Result<Bytes, E> {
-                Ok(Bytes(bytes.to_vec()))
-            }
-
-            fn visit_byte_buf<E>(self, bytes: Vec<u8>) -> Result<Bytes, E> {
-                Ok(Bytes(bytes))
-            }
-        }
-        deserializer.deserialize_byte_buf(Visitor)
-    }
 }

@@ -1,4 +1,4 @@
-//! What stands in the middle: a process that is killed when a run is over.
+//! What stands in the middle, or at the other end: a process that is killed when a run is over.
 
 use std::{
     env,
@@ -12,7 +12,7 @@ use std::{
 use edri::connector::switch::{Switch, SwitchSettings};
 use tokio::runtime::Builder;
 
-use super::SET_UP;
+use super::{SET_UP, raw};
 
 /// A child that ends with this.
 pub(super) struct Hub {
@@ -23,8 +23,17 @@ pub(super) struct Hub {
 impl Hub {
     /// EDRI's switch: this program once more.
     pub(super) fn switch() -> Self {
+        Self::this("--switch-child")
+    }
+
+    /// What answers as plainly as can be: this program once more.
+    pub(super) fn echo() -> Self {
+        Self::this("--echo-child")
+    }
+
+    fn this(role: &str) -> Self {
         let mut child = Command::new(program())
-            .args(["--switch-child"])
+            .args([role])
             .stdout(Stdio::piped())
             .spawn()
             .expect("the program edri-benches is built");
@@ -82,6 +91,20 @@ pub(crate) fn run_switch() -> ! {
         let switch =
             Switch::new(SwitchSettings::new(["127.0.0.1:0"])).start().await.expect("the switch starts");
         println!("{}", switch.addresses()[0]);
+        std::future::pending().await
+    })
+}
+
+/// Whatever answers numbers, until it is killed.
+pub(crate) fn run_echo() -> ! {
+    let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime for whatever answers");
+    runtime.block_on(async {
+        let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.expect("it listens");
+        println!("{}", listener.local_addr().expect("it has an address"));
+        while let Ok((stream, _)) = listener.accept().await {
+            stream.set_nodelay(true).expect("it does not wait");
+            raw::answer(stream).await;
+        }
         std::future::pending().await
     })
 }

@@ -1,7 +1,9 @@
 //! Events between routers, over TCP on loopback: directly, and by something in the middle that is a process of its own.
 
 mod beside;
+mod codec;
 mod edri;
+mod event;
 mod hub;
 mod nats;
 mod raw;
@@ -10,7 +12,7 @@ use std::time::Duration;
 
 use crate::contender::Contender;
 
-pub(crate) use hub::run_switch;
+pub(crate) use hub::{run_echo, run_switch};
 
 /// How long whatever is set up may take until it is.
 const SET_UP: Duration = Duration::from_secs(30);
@@ -22,7 +24,7 @@ const SMALL: usize = 64;
 const LARGE: usize = 1024 * 1024;
 
 pub(super) fn contenders() -> Vec<Contender> {
-    [raw::contenders(), edri::contenders(), nats::contenders(), beside::contenders()]
+    [codec::contenders(), raw::contenders(), edri::contenders(), nats::contenders(), beside::contenders()]
         .into_iter()
         .flatten()
         .collect()

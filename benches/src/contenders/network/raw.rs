@@ -1,11 +1,11 @@
-//! tokio's TCP with lengths in front of what is sent, and 64 KiB written at a time.
+//! tokio's TCP with lengths in front of bytes that nobody encodes or decodes, and 64 KiB written at a time.
 
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{TcpListener, TcpStream},
 };
 
-use super::{LARGE, SMALL};
+use super::{LARGE, SMALL, hub::Hub};
 use crate::{
     contender::Contender,
     drive::{self, AskerInTurn},
@@ -18,16 +18,17 @@ use crate::{
 
 pub(super) fn contenders() -> Vec<Contender> {
     vec![
-        Contender::new(Scenario::LinkDirect, "raw", |events| tell(events, SMALL)).base(),
+        Contender::new(Scenario::LinkDirect, "raw-bytes", |events| tell(events, SMALL)),
         // One hop, where others have two.
-        Contender::new(Scenario::LinkHub, "raw-one-hop", |events| tell(events, SMALL)).base(),
+        Contender::new(Scenario::LinkHub, "raw-bytes-one-hop", |events| tell(events, SMALL)),
         Contender::new(Scenario::LinkAsk, "raw", ask).base(),
-        Contender::new(Scenario::LinkBulk, "raw", |events| tell(events, LARGE)).base(),
+        Contender::new(Scenario::LinkAsk, "raw-process", ask_process),
+        Contender::new(Scenario::LinkBulk, "raw-bytes", |events| tell(events, LARGE)),
     ]
 }
 
 /// Written, and read, at a time.
-const BATCH: usize = 64 * 1024;
+pub(super) const BATCH: usize = 64 * 1024;
 
 pub(super) async fn pair() -> (TcpStream, TcpStream) {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("it listens");
@@ -94,14 +95,26 @@ fn ask(requests: u64) -> Sample {
 
 /// Somebody who answers, and who is to ask.
 pub(super) async fn asks() -> Asks {
-    let (near, mut far) = pair().await;
-    tokio::spawn(async move {
-        while let Ok(number) = far.read_u64_le().await {
-            let answer = Work::None.answer(Request { number });
-            if far.write_u64_le(answer).await.is_err() {
-                return;
-            }
-        }
-    });
+    let (near, far) = pair().await;
+    tokio::spawn(answer(far));
     Asks(near)
+}
+
+/// The same with a process at the other end, so that each hop is to another, as it is by something in the middle.
+fn ask_process(requests: u64) -> Sample {
+    on_two_workers_with_io(async move {
+        let echo = Hub::echo();
+        let near = TcpStream::connect(echo.address).await.expect("it connects");
+        near.set_nodelay(true).expect("it does not wait");
+        drive::ask(requests, Asks(near)).await
+    })
+}
+
+pub(super) async fn answer(mut stream: TcpStream) {
+    while let Ok(number) = stream.read_u64_le().await {
+        let answer = Work::None.answer(Request { number });
+        if stream.write_u64_le(answer).await.is_err() {
+            return;
+        }
+    }
 }

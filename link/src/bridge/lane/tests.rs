@@ -45,7 +45,8 @@ impl Bed {
     fn push(&self, number: u64, wait: Wait<'_>) -> (Delivery, Then, bool) {
         let departure = Departure::new(self.event.clone(), number, Meta::new(), Back::Nothing);
         let mut departure = Some(departure);
-        let (delivery, then) = self.lane.push(&mut departure, &number.to_le_bytes(), wait, &self.office);
+        let (delivery, then) =
+            self.lane.push(&mut departure, Payload::Short(&number.to_le_bytes()), wait, &self.office);
         (delivery, then, departure.is_some())
     }
 
@@ -59,10 +60,9 @@ impl Bed {
     fn take(&self, hand: &mut Hand) -> Vec<u64> {
         self.lane.take(hand);
         let mut taken = Vec::new();
-        while let Some((to, number)) = hand
-            .departures
-            .take_first(|departure, payload| (departure.to, u64::from_le_bytes(payload.try_into().unwrap())))
-        {
+        while let Some((to, number)) = hand.departures.take_first(|departure, payload| {
+            (departure.to, u64::from_le_bytes(payload[..].try_into().unwrap()))
+        }) {
             assert_eq!(to, number);
             taken.push(number);
         }
@@ -130,7 +130,7 @@ fn a_lane_is_bounded_in_bytes_and_takes_one_event_of_any_size() {
     let bed = Bed::new(1_000, Overflow::Reject);
     let large = || {
         let mut departure = Some(Departure::new(bed.event.clone(), 0, Meta::new(), Back::Nothing));
-        bed.lane.push(&mut departure, &vec![0; 3 * MOST_BYTES], Wait::Never, &bed.office).0
+        bed.lane.push(&mut departure, Payload::Short(&vec![0; 3 * MOST_BYTES]), Wait::Never, &bed.office).0
     };
     assert!(matches!(large(), Delivery::Accepted));
     assert!(matches!(large(), Delivery::Rejected));
@@ -180,7 +180,7 @@ proptest! {
                     for number in next..next + 3 {
                         let departure =
                             Departure::new(bed.event.clone(), number, Meta::new(), Back::Nothing);
-                        many.push(departure, &number.to_le_bytes());
+                        many.push(departure, Payload::Short(&number.to_le_bytes()));
                     }
                     prop_assert!(bed.lane.push_many(&mut many).0);
                     let taken = 3 - many.len() as u64;

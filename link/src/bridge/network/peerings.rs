@@ -9,6 +9,7 @@ use super::bells::{Bell, Bells};
 use crate::bridge::offers::Offers;
 use crate::bridge::peering::Peering;
 use crate::bridge::toward::ToMember;
+use crate::channel::Notices;
 use crate::drive::Happened;
 use crate::event::Event;
 use crate::line::Nowhere;
@@ -152,6 +153,31 @@ impl Peerings {
         (member, event): (MemberId, Event),
         now: Instant,
     ) {
+        self.hear(membership, offers, (member, now), |peering, toward, offers| {
+            peering.learn(toward, offers, event);
+        });
+    }
+
+    /// Notifications came from a member, many together.
+    pub(super) fn notices(
+        &mut self,
+        membership: &mut Membership,
+        offers: &mut Offers,
+        (member, notices): (MemberId, Notices),
+        now: Instant,
+    ) {
+        self.hear(membership, offers, (member, now), |peering, toward, offers| {
+            peering.notices(toward, offers, notices);
+        });
+    }
+
+    fn hear(
+        &mut self,
+        membership: &mut Membership,
+        offers: &mut Offers,
+        (member, now): (MemberId, Instant),
+        what: impl FnOnce(&mut Peering, &mut ToMember<'_>, &mut Offers),
+    ) {
         let Some(number) = self.numbers.get(&member).copied() else { return };
         if self.hearing != Some(number) {
             self.flush(membership, offers, now);
@@ -159,7 +185,7 @@ impl Peerings {
         }
         let Self { all, nowhere, due, asked, .. } = self;
         if let Some(one) = all.get_mut(&number) {
-            one.peering.learn(&mut ToMember { membership, member, now, nowhere }, offers, event);
+            what(&mut one.peering, &mut ToMember { membership, member, now, nowhere }, offers);
             *asked |= one.peering.take_asked();
             one.is_due(number, due);
         }

@@ -19,7 +19,7 @@ use crate::closed::Closed;
 use crate::drive::{self, Happened};
 use crate::event::Event;
 use crate::interest::{Interest, Mismatch};
-use crate::membership::{MemberGone, MemberId, Membership, NetworkEvent};
+use crate::membership::{MemberGone, MemberId, Membership, NetworkCame, NetworkEvent};
 use crate::message::Ending;
 use crate::settings::Settings;
 use crate::wire::Peer;
@@ -239,7 +239,13 @@ impl Program {
 }
 
 impl drive::Program<Membership> for Program {
-    fn learn(&mut self, membership: &mut Membership, event: NetworkEvent, now: Instant) {
+    fn learn(&mut self, membership: &mut Membership, came: NetworkCame, now: Instant) {
+        let event = match came {
+            NetworkCame::Notices { member, notices } => {
+                return self.peerings.notices(membership, &mut self.offers, (member, notices), now);
+            }
+            NetworkCame::Event(event) => event,
+        };
         match event {
             NetworkEvent::Joined { switch } => self.joined(switch),
             NetworkEvent::Informed => self.informed(),
