@@ -22,5 +22,5 @@ pub use death::Death;
 pub(crate) use outcome::cut;
 pub use outcome::{AnswerError, Ending};
 pub(crate) use wire::{
-    BESIDE, LeftAt, Message, Notice, Opening, Party, Route, put_answer, put_event, put_item,
+    BESIDE, LeftAt, Message, Notice, Opening, Party, Route, put_answer, put_durable, put_event, put_item,
 };
