@@ -166,7 +166,7 @@ impl Peering {
         let outgoing = self.outgoing.poll(toward, &mut self.pumps, due);
         let mut happened = incoming.or(outgoing);
         if let Some(durable) = &mut self.durable
-            && (due.0.has(Source::Durable) || durable.is_stuck())
+            && (due.0.has(Source::Durable) || durable.is_due())
         {
             happened = happened.or(durable.poll(toward, &due.1.context(Source::Durable)));
         }

@@ -250,9 +250,9 @@ mod tests {
         })
     }
 
-    fn full() -> Circumstances {
+    fn full(id: EventId) -> Circumstances {
         Circumstances {
-            id: Some(EventId::fresh()),
+            id: Some(id),
             key: Some(Key::of("k")),
             priority: Priority::Control,
             trace: TraceContext::new(5, 6, TraceFlags::from_bits(1)),
@@ -264,8 +264,9 @@ mod tests {
     #[test]
     fn a_record_is_read_as_it_was_written_and_split_by_what_its_events_are() {
         let (one, other) = (schema("one"), schema("other"));
+        let full = full(EventId::fresh());
         let mut builder = RecordBuilder::default();
-        builder.push(&one, &full(), Some(77), b"first");
+        builder.push(&one, &full, Some(77), b"first");
         builder.push(&other, &Circumstances::default(), None, b"");
         builder.push(&one, &Circumstances::default(), None, b"third");
         assert_eq!(builder.len(), 3);
@@ -273,7 +274,7 @@ mod tests {
         assert!(builder.is_empty());
         let mut record = Record::decode(&bytes).unwrap();
         assert_eq!((record.before, record.after(), record.schemas.len()), (40, 43, 2));
-        assert_eq!((record.notices[0].circumstances, record.notices[0].deadline), (full(), Some(77)));
+        assert_eq!((record.notices[0].circumstances, record.notices[0].deadline), (full, Some(77)));
         assert_eq!(Bytes::from(record.encode()), bytes);
         let lost = record.split_by(|schema| schema == 0);
         assert_eq!(lost.iter().map(|notice| notice.schema).collect::<Vec<_>>(), [1]);

@@ -89,7 +89,7 @@ mod tests {
     use edri_event::RouterId;
 
     use super::*;
-    use crate::wire::Token;
+    use crate::wire::{FEATURES, Token};
 
     fn hello() -> Hello {
         let identity = Identity::new(RouterId::from_bits(1), "there");

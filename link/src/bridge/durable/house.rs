@@ -49,8 +49,6 @@ pub(super) struct House {
     router: Router,
     seam: Arc<Seam>,
     inbox: InboxSettings,
-    /// How long is waited for what a destination wanted before it started anew.
-    rejoin: Duration,
     window: u32,
     shop: Shop,
     horizon: Horizon,
@@ -113,7 +111,6 @@ impl Durable {
             router: router.clone(),
             seam,
             inbox: link.inbox,
-            rejoin: link.rejoin.unwrap_or_default(),
             window: link.limits.window,
             shop: Shop {
                 router: router.clone(),
@@ -209,6 +206,14 @@ impl Durable {
             let _ = task.await;
         }
         Ok(self.0.0.shop.book.close().await?)
+    }
+
+    /// Nothing is said any more, as by a program that was killed.
+    #[cfg(test)]
+    pub(super) fn freeze(&self) {
+        let table = self.0.0.table();
+        table.keeps.values().for_each(|keep| keep.freeze());
+        table.receipts.values().for_each(|receipt| receipt.freeze());
     }
 
     pub(super) fn house(&self) -> &Arc<House> {
@@ -324,12 +329,13 @@ impl House {
 
     /// It takes it back.
     pub(super) fn taken_back(&self, keep: &Keep, schema: &Schema) {
-        keep.state().wants.taken_back(schema, Instant::now());
+        let within = TAKEN_BACK.min(self.shop.settings.resubscribe);
+        keep.state().wants.taken_back(schema, Instant::now() + within);
         keep.task.notify_one();
     }
 
     pub(super) fn informed(&self, keep: &Keep) {
-        keep.informed(Instant::now() + self.rejoin);
+        keep.informed(Instant::now() + self.shop.settings.resubscribe);
     }
 
     fn put_on_route(&self, keep: &Keep, number: u32, schema: Schema, hops: u32) {
@@ -412,6 +418,10 @@ impl House {
 
 /// What is beside a word in a message, at the most.
 const BESIDE: usize = 512;
+
+/// An event that is taken back by a router that is there may be so because the router is about to stop, and then it is kept: it
+/// is waited for so long.
+const TAKEN_BACK: Duration = Duration::from_secs(10);
 
 /// A log that cannot be opened is tried again after so long.
 const AGAIN: Duration = Duration::from_secs(1);

@@ -46,6 +46,8 @@ pub(super) struct Carrier {
     number: u64,
     /// How long a word may be there.
     pub(super) limit: usize,
+    /// How many bytes may be on their way.
+    window: u32,
 }
 
 impl Carrier {
@@ -92,11 +94,21 @@ impl Keep {
         }
     }
 
+    /// Its log is open.
+    pub(super) fn open(&self, mut outbox: Outbox, events: u64) {
+        let mut state = self.state();
+        if let Some(link) = state.link {
+            outbox.begin(link.window.into());
+        }
+        state.outbox = outbox;
+        state.events = events;
+    }
+
     /// A link carries it from here on, and nothing of what was said before counts. A word there may be so long, and so many
     /// bytes may be on their way.
     pub(super) fn begin(&self, number: u64, limit: usize, window: u32) {
         let mut state = self.state();
-        state.link = Some(Carrier { number, limit });
+        state.link = Some(Carrier { number, limit, window });
         state.out.clear();
         state.outbox.begin(window.into());
         drop(state);
@@ -164,6 +176,12 @@ impl Keep {
     pub(super) fn say(&self, word: &Word) {
         self.state().out.push_back(word.encode());
         self.carrier.wake();
+    }
+
+    #[cfg(test)]
+    pub(super) fn freeze(&self) {
+        let mut state = self.state();
+        (state.link, state.out) = (None, VecDeque::new());
     }
 
     /// Takes nothing more; what waits is still stored.

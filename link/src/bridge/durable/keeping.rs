@@ -208,12 +208,7 @@ enum Came {
 
 impl Keeping {
     pub(super) fn new(keep: Arc<Keep>, shop: Shop, log: Log) -> Self {
-        let mut state = keep.state();
-        let link = state.link.is_some();
-        state.outbox = log.outbox();
-        state.events = log.events.1 - log.events.0;
-        drop(state);
-        debug_assert!(!link, "it is carried when it is open");
+        keep.open(log.outbox(), log.events.1 - log.events.0);
         keep.progress.send_replace(Progress { stored: log.last, acknowledged: log.first, is_over: false });
         Self {
             keep,

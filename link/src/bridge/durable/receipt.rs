@@ -134,6 +134,12 @@ impl Receipt {
         }
     }
 
+    #[cfg(test)]
+    pub(super) fn freeze(&self) {
+        let mut state = self.state();
+        (state.link, state.out) = (None, VecDeque::new());
+    }
+
     /// Nothing more is taken in; what is handled is still written down.
     pub(super) fn close(&self) {
         self.state().is_closing = true;

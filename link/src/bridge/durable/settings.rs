@@ -31,6 +31,7 @@ pub struct DurableSettings {
     pub(super) events: u64,
     pub(super) destinations: usize,
     pub(super) keep: Duration,
+    pub(super) resubscribe: Duration,
     pub(super) interrupted: Interrupted,
     pub(super) opener: Arc<Opener>,
 }
@@ -47,6 +48,7 @@ impl DurableSettings {
             events: 1_000_000,
             destinations: 64,
             keep: Duration::from_secs(24 * 3600),
+            resubscribe: Duration::from_secs(60),
             interrupted: Interrupted::DeadLetter,
             opener: Arc::new(|folder, settings| Box::pin(Journal::open(folder, settings))),
         }
@@ -72,6 +74,13 @@ impl DurableSettings {
     /// of this program: a day unless told otherwise. Then it becomes dead letters.
     pub fn keep_for(self, keep: Duration) -> Self {
         Self { keep, ..self }
+    }
+
+    /// How long a destination that is there may take until it wants again what it wanted before: a minute unless told otherwise,
+    /// counted from when it has come back. Until then what is kept for it waits, in order; then what it does not want
+    /// becomes dead letters.
+    pub fn resubscribe_within(self, time: Duration) -> Self {
+        Self { resubscribe: time, ..self }
     }
 
     /// What becomes of events that were handed over here when this router was killed, and are not known to be handled:
@@ -149,6 +158,7 @@ impl fmt::Debug for DurableSettings {
             .field("events", &self.events)
             .field("destinations", &self.destinations)
             .field("keep", &self.keep)
+            .field("resubscribe", &self.resubscribe)
             .field("interrupted", &self.interrupted)
             .finish_non_exhaustive()
     }

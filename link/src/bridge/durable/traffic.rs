@@ -25,8 +25,8 @@ pub(in crate::bridge) struct Traffic {
     wants: HashMap<Interest, Schema>,
     /// What it has taken back, if it is still there when that is looked at.
     taken_back: Vec<Schema>,
-    /// There was no room for more.
-    is_stuck: bool,
+    /// There is something to be said, or to be looked at, and nobody rings for it.
+    is_due: bool,
 }
 
 impl Traffic {
@@ -39,7 +39,7 @@ impl Traffic {
             receipt: None,
             wants: HashMap::new(),
             taken_back: Vec::new(),
-            is_stuck: false,
+            is_due: false,
         }
     }
 
@@ -49,6 +49,7 @@ impl Traffic {
         if peer.is_durable() {
             self.peer = Some(peer.clone());
             (self.link, self.keep, self.receipt) = self.durable.house().connect(peer);
+            self.is_due = true;
         }
     }
 
@@ -87,6 +88,7 @@ impl Traffic {
         let Some(schema) = self.wants.remove(&interest) else { return false };
         if !self.wants.values().any(|other| *other == schema) {
             self.taken_back.push(schema);
+            self.is_due = true;
         }
         true
     }
@@ -128,9 +130,9 @@ impl Traffic {
         }
     }
 
-    /// Whether there was something that the link had no room for.
-    pub(in crate::bridge) fn is_stuck(&self) -> bool {
-        self.is_stuck
+    /// Whether there is something to be said, or to be looked at, and nobody rings for it.
+    pub(in crate::bridge) fn is_due(&self) -> bool {
+        self.is_due
     }
 
     /// Says what is to be said, as far as there is room.
@@ -145,31 +147,31 @@ impl Traffic {
                 interest.into_iter().for_each(|(interest, _)| toward.differs(*interest, ours.clone()));
             }
         }
-        self.is_stuck = false;
+        self.is_due = false;
         let link = self.link;
         let mut line = toward.line();
         while let Some(receipt) = &self.receipt {
             if !line.has_room_for_durable() {
-                self.is_stuck = true;
+                self.is_due = true;
                 return happened;
             }
             let Some(word) = receipt.next_word(link, cx) else { break };
             if line.durable(&word).is_err() {
                 receipt.unsaid(link, word);
-                self.is_stuck = true;
+                self.is_due = true;
                 return happened;
             }
             happened = Happened::Something;
         }
         while let Some(keep) = &self.keep {
             if !line.has_room_for_durable() {
-                self.is_stuck = true;
+                self.is_due = true;
                 return happened;
             }
             let Some(word) = keep.next_word(link, cx) else { break };
             if line.durable(&word).is_err() {
                 keep.unsaid(link, word);
-                self.is_stuck = true;
+                self.is_due = true;
                 return happened;
             }
             happened = Happened::Something;

@@ -1,6 +1,5 @@
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::time::Instant;
 
@@ -39,10 +38,6 @@ pub(super) enum Wanted {
 /// So many kinds of event are kept for a destination at most.
 const MOST: usize = 1024;
 
-/// An event that is taken back by a router that is there may be so because the router is about to stop, and then it is kept: it
-/// is waited for so long.
-const TAKEN_BACK: Duration = Duration::from_secs(10);
-
 impl Wants {
     /// It was wanted when the destination was there last.
     pub(super) fn remember(&mut self, schema: Schema) -> Option<u32> {
@@ -74,10 +69,10 @@ impl Wants {
         Some((number, true))
     }
 
-    /// It is taken back.
-    pub(super) fn taken_back(&mut self, schema: &Schema, now: Instant) {
+    /// It is taken back, and waited for until then.
+    pub(super) fn taken_back(&mut self, schema: &Schema, until: Instant) {
         if let Some(want) = self.all.get_mut(schema) {
-            want.said = Said::Before { until: Some(now + TAKEN_BACK) };
+            want.said = Said::Before { until: Some(until) };
         }
     }
 
@@ -149,6 +144,8 @@ impl Wants {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::wire::Role;
 
@@ -165,11 +162,12 @@ mod tests {
         assert_eq!(wants.remember(schema("b")), Some(1));
         assert_eq!((wants.find(&schema("a")), wants.find(&schema("b"))), (Wanted::Now, Wanted::Perhaps));
         wants.informed(now + Duration::from_secs(60));
-        wants.taken_back(&schema("a"), now);
-        assert_eq!(wants.next_forgotten(), Some(now + TAKEN_BACK));
+        let soon = now + Duration::from_secs(10);
+        wants.taken_back(&schema("a"), soon);
+        assert_eq!(wants.next_forgotten(), Some(soon));
         // It was about to stop.
         wants.pause();
-        assert_eq!((wants.next_forgotten(), wants.forget(now + TAKEN_BACK).len()), (None, 0));
+        assert_eq!((wants.next_forgotten(), wants.forget(soon).len()), (None, 0));
         assert_eq!(wants.wanted(schema("a")), Some((0, false)));
         wants.informed(now + Duration::from_secs(60));
         let gone = wants.forget(now + Duration::from_secs(60));
