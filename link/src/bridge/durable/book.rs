@@ -142,6 +142,11 @@ impl Book {
         });
     }
 
+    /// Ready when all that was written before is on the disk.
+    pub(super) async fn sync(&self) -> Result<(), JournalError> {
+        self.journal.sync().await
+    }
+
     pub(super) async fn close(&self) -> Result<(), JournalError> {
         self.journal.close().await
     }

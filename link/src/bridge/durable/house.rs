@@ -152,7 +152,8 @@ impl Durable {
         for stored in waiting {
             stored.await.map_err(|_| DurableError::Closed)?;
         }
-        Ok(())
+        // For whom it is, too.
+        Ok(self.0.0.shop.book.sync().await?)
     }
 
     /// Ready when all that was sent before has been handled by its destinations, or is a dead letter. That takes as long as they are
@@ -266,8 +267,8 @@ impl House {
         }
         let keep = self.add_keep(table, router);
         let log = RouterId::fresh().to_bits() as u64;
-        self.shop.book.note(&Entry::Destination { router, name: name.to_owned(), log });
-        let task = tokio::spawn(begin_to_keep(Arc::clone(&keep), self.shop.clone(), log));
+        let entry = Entry::Destination { router, name: name.to_owned(), log };
+        let task = tokio::spawn(begin_to_keep(Arc::clone(&keep), self.shop.clone(), log, entry));
         table.tasks.retain(|task| !task.is_finished());
         table.tasks.push(task);
         Some(keep)
@@ -426,12 +427,28 @@ const TAKEN_BACK: Duration = Duration::from_secs(10);
 /// A log that cannot be opened is tried again after so long.
 const AGAIN: Duration = Duration::from_secs(1);
 
-/// Begins with a destination for which nothing was kept before.
-async fn begin_to_keep(keep: Arc<Keep>, shop: Shop, log: u64) {
+/// Begins with a destination for which nothing was kept before: that something is, is on the disk before anything is.
+async fn begin_to_keep(keep: Arc<Keep>, shop: Shop, log: u64, entry: Entry) {
     let folder = log_folder(&shop.settings, keep.router, log);
     loop {
-        let trouble = match Log::open(&shop.settings, log, folder.clone()).await {
-            Ok(log) => return Keeping::new(keep, shop, log).run().await,
+        let noted = match shop.book.write(&entry) {
+            Ok(pending) => pending.await.map(drop),
+            Err(error) => Err(error),
+        };
+        let opened = match noted {
+            Ok(()) => Log::open(&shop.settings, log, folder.clone()).await,
+            Err(error) => Err(OpenError::Journal(error)),
+        };
+        let trouble = match opened {
+            Ok(log) => {
+                // What was wanted meanwhile was of somebody unknown.
+                let wants = keep.state().wants.all();
+                let router = keep.router;
+                wants
+                    .into_iter()
+                    .for_each(|schema| shop.book.note(&Entry::Wants { router, schema, hops: 0 }));
+                return Keeping::new(keep, shop, log).run().await;
+            }
             Err(OpenError::Journal(error)) => error.to_string(),
             Err(OpenError::Record(error)) => error.to_string(),
         };

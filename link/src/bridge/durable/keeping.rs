@@ -456,7 +456,7 @@ impl Keeping {
                 (Vec::new(), self.released_events, self.released_events)
             }
         };
-        let state = self.keep.state();
+        let mut state = self.keep.state();
         let wanted: Vec<_> = schemas.iter().map(|schema| state.wants.find(schema)).collect();
         let limit = state.link.map_or(usize::MAX, |link| link.limit);
         let is_first = number == state.outbox.acknowledged() + 1;

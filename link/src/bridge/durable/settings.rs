@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use edri_event::RouterId;
 use edri_journal::{Journal, JournalError, Recovered, Settings as JournalSettings, WhenFull};
+use edri_router::Router;
 
 use super::error::DurableError;
 use super::folder::identity_in;
@@ -100,6 +101,14 @@ impl DurableSettings {
         identity_in(&self.folder)
     }
 
+    /// A router that the folder belongs to.
+    ///
+    /// # Errors
+    /// As [`router_id`](Self::router_id).
+    pub fn router(&self) -> Result<Router, DurableError> {
+        self.router_id().map(Router::with_id)
+    }
+
     /// Where it is kept.
     pub fn folder(&self) -> &Path {
         &self.folder
@@ -148,6 +157,12 @@ impl DurableSettings {
 }
 
 const LEAST_BYTES: u64 = 1 << 20;
+
+impl<T: Into<PathBuf>> From<T> for DurableSettings {
+    fn from(folder: T) -> Self {
+        Self::in_folder(folder)
+    }
+}
 
 impl fmt::Debug for DurableSettings {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {

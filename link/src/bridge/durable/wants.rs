@@ -11,11 +11,14 @@ pub(super) struct Wants {
     all: HashMap<Arc<Schema>, Want>,
     /// What has a number, which is never given to anything else.
     numbers: Vec<Arc<Schema>>,
+    /// Until when that is waited for which it has not said again; nothing before all that it wanted when it connected is known.
+    informed_until: Option<Instant>,
 }
 
 struct Want {
     number: u32,
     said: Said,
+    is_on_route: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -39,20 +42,22 @@ pub(super) enum Wanted {
 const MOST: usize = 1024;
 
 impl Wants {
-    /// It was wanted when the destination was there last.
+    /// It was wanted when the destination was there last. Its number, to be put on a route under.
     pub(super) fn remember(&mut self, schema: Schema) -> Option<u32> {
-        self.add(schema, Said::Before { until: None }).map(|(number, _)| number)
+        self.add(schema, Said::Before { until: None }, true).map(|(number, _)| number)
     }
 
-    /// It is wanted: under which number, and whether that is new. Nothing if there is no room for more.
+    /// It is wanted: under which number, and whether it is to be put on a route. Nothing if there is no room for more.
     pub(super) fn wanted(&mut self, schema: Schema) -> Option<(u32, bool)> {
-        self.add(schema, Said::Now)
+        self.add(schema, Said::Now, true)
     }
 
-    fn add(&mut self, schema: Schema, said: Said) -> Option<(u32, bool)> {
+    fn add(&mut self, schema: Schema, said: Said, is_on_route: bool) -> Option<(u32, bool)> {
         if let Some(want) = self.all.get_mut(&schema) {
             want.said = said;
-            return Some((want.number, false));
+            let was_on_route = want.is_on_route;
+            want.is_on_route |= is_on_route;
+            return Some((want.number, is_on_route && !was_on_route));
         }
         let known = self.numbers.iter().position(|known| **known == schema);
         let (number, schema) = match known {
@@ -65,8 +70,8 @@ impl Wants {
             }
         };
         let number = u32::try_from(number).unwrap_or(u32::MAX);
-        self.all.insert(schema, Want { number, said });
-        Some((number, true))
+        self.all.insert(schema, Want { number, said, is_on_route });
+        Some((number, is_on_route))
     }
 
     /// It is taken back, and waited for until then.
@@ -78,11 +83,13 @@ impl Wants {
 
     /// The destination is lost, or is there anew: what it wants it has yet to say.
     pub(super) fn begin(&mut self) {
+        self.informed_until = None;
         self.all.values_mut().for_each(|want| want.said = Said::Before { until: None });
     }
 
     /// All that it wanted when it connected is known; what else it wanted before it may want soon.
     pub(super) fn informed(&mut self, until: Instant) {
+        self.informed_until = Some(until);
         for want in self.all.values_mut() {
             if want.said == (Said::Before { until: None }) {
                 want.said = Said::Before { until: Some(until) };
@@ -92,6 +99,7 @@ impl Wants {
 
     /// The destination cannot be reached for now: nothing is waited for until all that it wants is known again.
     pub(super) fn pause(&mut self) {
+        self.informed_until = None;
         for want in self.all.values_mut() {
             if let Said::Before { until } = &mut want.said {
                 *until = None;
@@ -115,11 +123,20 @@ impl Wants {
         self.all.values().filter_map(until).min()
     }
 
-    pub(super) fn find(&self, schema: &Schema) -> Wanted {
+    /// What becomes of something that was kept. Of what is not known at all its destination was lost before that could be
+    /// written down.
+    pub(super) fn find(&mut self, schema: &Schema) -> Wanted {
         match self.all.get(schema).map(|want| want.said) {
             Some(Said::Now) => Wanted::Now,
             Some(Said::Before { .. }) => Wanted::Perhaps,
-            None => Wanted::Never,
+            None if self.numbers.iter().any(|known| **known == *schema) => Wanted::Never,
+            None => {
+                let until = self.informed_until;
+                match self.add(schema.clone(), Said::Before { until }, false) {
+                    Some(_) => Wanted::Perhaps,
+                    None => Wanted::Never,
+                }
+            }
         }
     }
 
@@ -130,6 +147,11 @@ impl Wants {
 
     pub(super) fn number(&self, schema: &Schema) -> Option<u32> {
         self.all.get(schema).map(|want| want.number)
+    }
+
+    /// All of them.
+    pub(super) fn all(&self) -> Vec<Schema> {
+        self.all.keys().map(|schema| Schema::clone(schema)).collect()
     }
 
     /// Of all of them.
@@ -177,5 +199,8 @@ mod tests {
         );
         assert_eq!(wants.find(&schema("b")), Wanted::Never);
         assert_eq!(wants.wanted(schema("b")), Some((1, true)), "its number is its own");
+        // One of which nothing was written down.
+        assert_eq!(wants.find(&schema("c")), Wanted::Perhaps);
+        assert_eq!(wants.wanted(schema("c")), Some((2, true)));
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -35,6 +36,8 @@ pub(super) struct Process {
     pub(super) settings: Settings,
     pub(super) disk: Disk,
     pub(super) link: Option<Link>,
+    /// How many dead letters were noted in this life.
+    noted: Arc<AtomicU64>,
 }
 
 /// How a program is started.
@@ -62,7 +65,15 @@ impl<'a> Start<'a> {
         settings.rejoin = None;
         let durable = runtime.block_on(Durable::open(&router, durable, &settings)).unwrap();
         settings.durable = Some(durable.clone());
-        Process { runtime: Some(runtime), router, durable, settings, disk: self.disk, link: None }
+        Process {
+            runtime: Some(runtime),
+            router,
+            durable,
+            settings,
+            disk: self.disk,
+            link: None,
+            noted: Arc::default(),
+        }
     }
 }
 
@@ -89,12 +100,13 @@ impl Process {
     }
 
     pub(super) fn note_letters(&self, letters: &Letters) {
-        let (router, letters) = (self.router.clone(), Arc::clone(letters));
+        let (router, letters, noted) = (self.router.clone(), Arc::clone(letters), Arc::clone(&self.noted));
         let mut lost = router.dead_letters::<Order>();
         self.runtime.as_ref().unwrap().spawn(async move {
             while let Some(lost) = lost.recv().await {
                 let reason = lost.letter.reason.clone();
                 letters.lock().unwrap().entry(lost.event.number).or_default().push(reason);
+                noted.fetch_add(1, Ordering::Relaxed);
             }
         });
     }
@@ -109,6 +121,13 @@ impl Process {
 
     pub(super) fn synced(&self) {
         self.run(self.durable.synced()).unwrap();
+    }
+
+    /// Ends it, with how many dead letters were told in this life and not noted: they died with it.
+    pub(super) fn with_letters(self, end: impl FnOnce(Self) -> Disk) -> (Disk, u64) {
+        let (router, noted) = (self.router.clone(), Arc::clone(&self.noted));
+        let disk = end(self);
+        (disk, router.dead_letter_counts().total() - noted.load(Ordering::Relaxed))
     }
 
     /// As SIGKILL, and the power.

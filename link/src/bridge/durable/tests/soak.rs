@@ -1,13 +1,13 @@
 //! Both ends are killed and stopped at any time, and the books balance.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use edri_journal::testing::{Disk, Loss};
 use edri_router::Reason;
 use tempfile::tempdir;
 
-use super::process::{Came, Letters, Start, link, numbers, until};
+use super::process::{Came, Letters, Process, Start, link, numbers, until};
 
 /// Numbers that are the same for the same seed: xorshift64*.
 struct Dice(u64);
@@ -33,7 +33,9 @@ fn run(seed: u64) {
     link(&mut source, &mut there);
     until("it is known what is wanted", || source.router.has_subscribers::<super::Order>());
     source.synced();
-    let (mut next, mut synced) = (0, BTreeSet::new());
+    let (mut next, mut synced, mut story) = (0, BTreeSet::new(), Vec::new());
+    // Dead letters that nobody has read when their program is killed die with it.
+    let mut died = 0;
     for _ in 0..12 {
         let many = dice.below(400);
         source.notify(next..next + many);
@@ -48,9 +50,12 @@ fn run(seed: u64) {
             1 => Loss::Nothing,
             _ => Loss::ByChance(dice.below(1_000)),
         };
-        match dice.below(5) {
+        let fate = dice.below(5);
+        story.push((next, fate, loss));
+        match fate {
             0 => {
-                let disk = source.kill(loss);
+                let (disk, untold) = source.with_letters(|source| source.kill(loss));
+                died += untold;
                 source = Start::new(folders[0].path(), disk).go();
                 source.note_letters(&letters);
             }
@@ -66,7 +71,8 @@ fn run(seed: u64) {
                 there.consume(&came, None);
             }
             3 => {
-                let disk = source.stop();
+                let (disk, untold) = source.with_letters(Process::stop);
+                died += untold;
                 // All that was sent is on the disk when it has stopped in order.
                 synced.extend(0..next);
                 source = Start::new(folders[0].path(), disk).go();
@@ -80,11 +86,18 @@ fn run(seed: u64) {
     }
     link(&mut source, &mut there);
     source.run(source.durable.delivered()).unwrap();
-    until("all has come or is a letter", || {
+    let missing = || {
         let (letters, came) = (letters.lock().unwrap(), numbers(&came));
         let came: BTreeSet<_> = came.into_iter().collect();
-        synced.iter().all(|number| came.contains(number) || letters.contains_key(number))
-    });
+        let is_missing = |number: &&u64| !came.contains(number) && !letters.contains_key(number);
+        synced.iter().filter(is_missing).copied().collect::<Vec<_>>()
+    };
+    let began = Instant::now();
+    while missing().len() as u64 > died {
+        let what = (missing(), source.durable.status(), source.router.dead_letter_counts(), &story);
+        assert!(began.elapsed() < Duration::from_secs(5), "seed {seed}: missing {what:#?}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
     let came = numbers(&came);
     assert!(came.is_sorted_by(|one, next| one < next), "seed {seed}: twice, or out of order: {came:?}");
     for (number, reasons) in letters.lock().unwrap().iter() {
