@@ -67,20 +67,21 @@ async fn switch(address: SocketAddr) -> io::Result<Child> {
 /// The lines between routers and their switch.
 pub(crate) struct Lines {
     proxies: Vec<Proxy>,
-    dice: u64,
+    dice: Dice,
 }
 
 impl Lines {
     pub(crate) fn new(proxies: Vec<Proxy>, seed: u64) -> Self {
-        Self { proxies, dice: seed }
+        Self { proxies, dice: Dice::new(seed) }
     }
 
     /// One fault after the other until the storm is over; how many.
     pub(crate) async fn blow(mut self, mut storm: watch::Receiver<bool>) -> (Self, u64) {
         let mut faults = 0;
         while !*storm.borrow_and_update() {
+            let dice = &mut self.dice;
             let (proxy, fault, lasts) =
-                (self.throw(self.proxies.len() as u64), self.throw(4), 100 + self.throw(900));
+                (dice.throw(self.proxies.len() as u64), dice.throw(4), 100 + dice.throw(900));
             let proxy = &self.proxies[proxy as usize];
             let calm = Weather::default();
             let weather = match fault {
@@ -102,11 +103,20 @@ impl Lines {
         }
         (self, faults)
     }
+}
+
+/// Numbers that are the same for the same seed.
+pub(crate) struct Dice(u64);
+
+impl Dice {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self(seed)
+    }
 
     /// SplitMix64: a number below `sides`.
-    fn throw(&mut self, sides: u64) -> u64 {
-        self.dice = self.dice.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut bits = self.dice;
+    pub(crate) fn throw(&mut self, sides: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut bits = self.0;
         bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         (bits ^ (bits >> 31)) % sides

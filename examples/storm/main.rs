@@ -9,6 +9,9 @@
 //!                   guests ────────────▶          ──▶ proxy ──▶ consumer      the switch, each consumer
 //! ```
 //!
+//! Beside them a producer and a consumer are killed again and again, and go on where they stopped: what they send is on their
+//! disks. What was on the producer's has to be handled once and in order, or to be told as lost.
+//!
 //! The exit code is 0 if the books balance.
 
 #![allow(clippy::print_stdout, reason = "an example shows what it does")]
@@ -17,10 +20,12 @@ mod consumer;
 mod events;
 mod faults;
 mod guests;
+mod lasting;
 mod proxy;
 
 use std::error::Error;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -35,6 +40,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 use crate::consumer::{Consumer, Tally};
 use crate::events::{Double, Tick};
 use crate::faults::{Hub, Lines};
+use crate::lasting::Lasting;
 use crate::proxy::Proxy;
 
 /// A network under a storm, whose books have to balance.
@@ -57,6 +63,10 @@ struct Arguments {
     /// How many join and leave, one after the other, each second
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(0..=10))]
     guests: u64,
+    /// How many events a second go from a producer that is killed again and again to a consumer that is, both of which keep
+    /// what must last on the disk; 0 for none
+    #[arg(long, default_value_t = 2_000)]
+    lasting: u64,
     /// The same faults in the same order
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -70,6 +80,12 @@ enum Role {
     /// A consumer
     #[command(hide = true)]
     Consumer { name: String, address: String },
+    /// A producer that keeps what it sends
+    #[command(hide = true)]
+    DurableProducer { address: String, folder: PathBuf, rate: u64 },
+    /// A consumer that knows what it has handled
+    #[command(hide = true)]
+    DurableConsumer { address: String, folder: PathBuf, rate: u64 },
 }
 
 /// How long it may take until all has arrived when the storm is over.
@@ -88,6 +104,14 @@ async fn main() -> Result<ExitCode, Box<dyn Error>> {
             consumer::run(&name, &address).await?;
             Ok(ExitCode::SUCCESS)
         }
+        Some(Role::DurableProducer { address, folder, rate }) => {
+            lasting::produce(&address, &folder, rate).await?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Some(Role::DurableConsumer { address, folder, .. }) => {
+            lasting::consume(&address, &folder).await?;
+            Ok(ExitCode::SUCCESS)
+        }
         None => storm(arguments).await,
     }
 }
@@ -102,7 +126,7 @@ fn connector(address: &str, name: &str) -> Connector {
 }
 
 async fn storm(arguments: Arguments) -> Result<ExitCode, Box<dyn Error>> {
-    let Arguments { seconds, rate, kill_every, consumers, guests, seed, .. } = arguments;
+    let Arguments { seconds, rate, kill_every, consumers, guests, lasting, seed, .. } = arguments;
     let hub = Hub::start().await?;
     let switch = hub.address();
     let near = Proxy::start(switch).await?;
@@ -113,6 +137,9 @@ async fn storm(arguments: Arguments) -> Result<ExitCode, Box<dyn Error>> {
         all.push(Consumer::start(&format!("consumer-{number}"), proxy.address())?);
         proxies.push(proxy);
     }
+    let (from, to) = (Proxy::start(switch).await?, Proxy::start(switch).await?);
+    let durable = (lasting > 0).then(|| Lasting::start(from.address(), to.address(), lasting)).transpose()?;
+    proxies.extend([from, to]);
     let producer = connector(&proxies[0].address().to_string(), "producer");
     let connections = producer.connections();
     let app = App::new().connector(producer).start().await?;
@@ -132,6 +159,7 @@ async fn storm(arguments: Arguments) -> Result<ExitCode, Box<dyn Error>> {
     let dripping = tokio::spawn(guests::drip(router.clone(), storm.clone()));
     let asking = tokio::spawn(ask(router.clone(), storm.clone()));
     let visiting = tokio::spawn(guests::visit(switch, guests, storm.clone()));
+    let lasting = durable.map(|durable| tokio::spawn(durable.die(storm.clone(), seed, CALM)));
     let lines = Lines::new(proxies, seed);
     let blowing = tokio::spawn(lines.blow(storm.clone()));
     let killing = tokio::spawn(hub.die_every(Duration::from_millis(kill_every), storm));
@@ -174,6 +202,11 @@ async fn storm(arguments: Arguments) -> Result<ExitCode, Box<dyn Error>> {
         }
         println!("{} got {tally:?}", consumer.name);
         balanced &= tally == Tally { got: sent, missing: 0, again: 0 };
+    }
+    if let Some(lasting) = lasting {
+        let outcome = lasting.await??;
+        println!("what lasts: {outcome:?}");
+        balanced &= outcome.missing == 0 && outcome.again == 0 && outcome.synced > 0;
     }
     println!("lost here: {:?}", router.dead_letter_counts());
     println!("{}", if balanced { "the books balance" } else { "THE BOOKS DO NOT BALANCE" });

@@ -92,7 +92,7 @@ struct Batch {
 
 /// A record has so many bytes, about, unless one of its events is larger; and so many events.
 const RECORD: usize = 8 * 1024;
-const EVENTS: u64 = 256;
+const EVENTS: u64 = 64;
 
 /// One that is larger than this has a record of its own.
 const LARGE: usize = 4 * 1024;

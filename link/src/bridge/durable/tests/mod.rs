@@ -140,7 +140,7 @@ fn what_a_destination_had_when_it_was_killed_is_a_dead_letter_at_its_source_and_
         );
         assert!(!came[before.len()..].contains(number), "{number} came after it was a letter");
     }
-    assert!(!letters.is_empty() && letters.len() < 300);
+    assert!(!letters.is_empty());
     assert_eq!(source.durable.status().interrupted, letters.len() as u64);
     assert_eq!(source.router.dead_letter_counts().interrupted, letters.len() as u64);
 }
