@@ -73,6 +73,8 @@ pub(crate) async fn produce(
     let durable = DurableSettings::in_folder(folder.join("producer"));
     let router = durable.router()?;
     let mut lost = router.subscribe_with::<Undelivered<Entry>>(InboxSettings::with_capacity(1 << 20));
+    // So that the router knows the type before it learns what of it is lost.
+    router.has_subscribers::<Entry>();
     let mut letters = Chronicle::open(folder, "lost")?;
     tokio::spawn(async move {
         while let Some(lost) = lost.recv().await {

@@ -102,6 +102,8 @@ impl Process {
     pub(super) fn note_letters(&self, letters: &Letters) {
         let (router, letters, noted) = (self.router.clone(), Arc::clone(letters), Arc::clone(&self.noted));
         let mut lost = router.dead_letters::<Order>();
+        // So that the router knows the type, though nothing of it was sent in this life.
+        router.has_subscribers::<Order>();
         self.runtime.as_ref().unwrap().spawn(async move {
             while let Some(lost) = lost.recv().await {
                 let reason = lost.letter.reason.clone();

@@ -36,6 +36,8 @@ fn run(seed: u64) {
     let (mut next, mut synced, mut story) = (0, BTreeSet::new(), Vec::new());
     // Dead letters that nobody has read when their program is killed die with it.
     let mut died = 0;
+    // The first that this life of the source has sent.
+    let mut born = 0;
     for _ in 0..12 {
         let many = dice.below(400);
         source.notify(next..next + many);
@@ -56,6 +58,7 @@ fn run(seed: u64) {
             0 => {
                 let (disk, untold) = source.with_letters(|source| source.kill(loss));
                 died += untold;
+                born = next;
                 source = Start::new(folders[0].path(), disk).go();
                 source.note_letters(&letters);
             }
@@ -74,7 +77,8 @@ fn run(seed: u64) {
                 let (disk, untold) = source.with_letters(Process::stop);
                 died += untold;
                 // All that was sent is on the disk when it has stopped in order.
-                synced.extend(0..next);
+                synced.extend(born..next);
+                born = next;
                 source = Start::new(folders[0].path(), disk).go();
                 source.note_letters(&letters);
             }
