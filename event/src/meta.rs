@@ -159,6 +159,12 @@ impl Meta {
         self.rare().hold = Some(hold);
     }
 
+    /// Whether something is [held](Self::set_hold).
+    #[inline]
+    pub fn is_held(&self) -> bool {
+        self.rare.0.as_ref().is_some_and(|rare| rare.hold.is_some())
+    }
+
     /// The identity; local events that nobody needs to tell apart have none.
     pub const fn id(&self) -> Option<EventId> {
         self.id

@@ -109,7 +109,9 @@ pub(crate) async fn produce(
             () = sleep(pause) => {}
         }
     }
-    durable.delivered().await?;
+    while timeout(Duration::from_secs(10), durable.delivered()).await.is_err() {
+        eprintln!("what lasts has not all been handled yet: {:?}", durable.status());
+    }
     println!("delivered");
     // Whoever reads the letters is a task of its own.
     sleep(Duration::from_millis(500)).await;

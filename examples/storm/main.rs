@@ -40,7 +40,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 use crate::consumer::{Consumer, Tally};
 use crate::events::{Double, Tick};
 use crate::faults::{Hub, Lines};
-use crate::lasting::Lasting;
+use crate::lasting::{Lasting, Outcome};
 use crate::proxy::Proxy;
 
 /// A network under a storm, whose books have to balance.
@@ -205,8 +205,10 @@ async fn storm(arguments: Arguments) -> Result<ExitCode, Box<dyn Error>> {
     }
     if let Some(lasting) = lasting {
         let outcome = lasting.await??;
-        println!("what lasts: {outcome:?}");
-        balanced &= outcome.missing == 0 && outcome.again == 0 && outcome.synced > 0;
+        let Outcome { kills, synced, handled, lost, missing, again } = outcome;
+        println!("what lasts: {kills} kills; of {synced} on the disk for sure {missing} are missing");
+        println!("what lasts: {handled} handled, {again} of them again or late; {lost} were told as lost");
+        balanced &= missing == 0 && again == 0 && synced > 0;
     }
     println!("lost here: {:?}", router.dead_letter_counts());
     println!("{}", if balanced { "the books balance" } else { "THE BOOKS DO NOT BALANCE" });

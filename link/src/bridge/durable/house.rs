@@ -125,6 +125,9 @@ impl Durable {
             table: Mutex::new(Table { marks: known.marks, ..Table::default() }),
             routes: Mutex::default(),
         });
+        // What is known here is introduced before anything is wanted: otherwise that would be on a route twice.
+        let border = router.attach_border(Arc::clone(&house.seam) as Arc<dyn Border>);
+        house.table().border = Some(border);
         for (router, destination, log) in logs {
             let keep = house.add_keep(&mut house.table(), router);
             keep.side.name(&destination.name.into());
@@ -135,8 +138,6 @@ impl Durable {
             let task = tokio::spawn(Keeping::new(Arc::clone(&keep), house.shop.clone(), log).run());
             house.table().tasks.push(task);
         }
-        let border = router.attach_border(Arc::clone(&house.seam) as Arc<dyn Border>);
-        house.table().border = Some(border);
         Ok(Self(Arc::new(Alive(house))))
     }
 

@@ -88,6 +88,21 @@ fn a_source_that_was_killed_goes_on_where_it_stopped_and_sends_while_nobody_is_t
 }
 
 #[test]
+fn what_a_router_knew_before_its_folder_was_opened_goes_out_once() {
+    let (folders, came) = (folders(), Came::default());
+    let (source, mut there) = pair(&folders, &came);
+    source.notify(0..10);
+    source.run(source.durable.delivered()).unwrap();
+    let disk = source.kill(Loss::Everything);
+    let start = Start::new(folders[0].path(), disk);
+    let mut source = start.go_with(|router| drop(router.has_subscribers::<Order>()));
+    source.notify(10..20);
+    link(&mut source, &mut there);
+    source.run(source.durable.delivered()).unwrap();
+    assert_eq!(numbers(&came), (0..20).collect::<Vec<_>>());
+}
+
+#[test]
 fn a_source_that_is_killed_while_its_destination_lives_loses_and_doubles_nothing() {
     let (folders, came) = (folders(), Came::default());
     let (mut source, mut there) = pair(&folders, &came);

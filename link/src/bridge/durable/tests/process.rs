@@ -55,11 +55,17 @@ impl<'a> Start<'a> {
     }
 
     pub(super) fn go(self) -> Process {
+        self.go_with(|_| ())
+    }
+
+    /// With something that is done before the folder is opened.
+    pub(super) fn go_with(self, before: impl FnOnce(&Router)) -> Process {
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let durable = (self.durable)(DurableSettings::in_folder(self.folder).on(self.disk.clone()));
         let router = Router::with_id(durable.router_id().unwrap());
         router.retain_dead_letters(0);
+        before(&router);
         let mut settings = Settings::network(Identity::new(router.id(), "a program"));
         settings.inbox = self.inbox;
         settings.rejoin = None;
