@@ -94,6 +94,8 @@ pub(crate) enum Scenario {
     LinkAsk,
     /// Large events to another router.
     LinkBulk,
+    /// Small events to another router that outlast both.
+    LinkDurable,
 }
 
 /// What the figures of a scenario count.
@@ -137,6 +139,7 @@ impl Scenario {
         Self::LinkHub,
         Self::LinkAsk,
         Self::LinkBulk,
+        Self::LinkDurable,
     ];
 
     /// The name on the command line and in the results.
@@ -171,6 +174,7 @@ impl Scenario {
             Self::LinkHub => "link-hub",
             Self::LinkAsk => "link-ask",
             Self::LinkBulk => "link-bulk",
+            Self::LinkDurable => "link-durable",
         }
     }
 
@@ -210,6 +214,7 @@ impl Scenario {
             Self::LinkHub => "the same by a process in the middle",
             Self::LinkAsk => "request and answer over TCP, one at a time",
             Self::LinkBulk => "events of 1 MiB over TCP",
+            Self::LinkDurable => "events of 64 bytes over TCP, on the disk at both ends, until all are acknowledged",
         }
     }
 

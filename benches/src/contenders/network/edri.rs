@@ -37,8 +37,8 @@ enum Way {
 /// As long as a small one is.
 #[derive(edri::event::Notification, Serialize, Deserialize)]
 #[notification(shareable)]
-struct Small {
-    number: u64,
+pub(super) struct Small {
+    pub(super) number: u64,
     padding: ([u8; 30], [u8; 30]),
 }
 
@@ -84,7 +84,7 @@ async fn joined(way: Way) -> Joined {
     Joined { here, there, _hub: hub }
 }
 
-async fn until(mut is_so: impl FnMut() -> bool) {
+pub(super) async fn until(mut is_so: impl FnMut() -> bool) {
     let waiting = async {
         while !is_so() {
             sleep(std::time::Duration::from_millis(1)).await;
@@ -108,7 +108,7 @@ fn run<F: Future<Output = Sample> + Send>(
     })
 }
 
-fn count(router: &Router, mut tally: Tally) {
+pub(super) fn count(router: &Router, mut tally: Tally) {
     let mut events = router.subscribe_with::<Small>(InboxSettings::with_capacity(CAPACITY));
     tokio::spawn(async move {
         while let Some(event) = events.recv().await {
@@ -117,7 +117,7 @@ fn count(router: &Router, mut tally: Tally) {
     });
 }
 
-fn small(number: u64) -> Small {
+pub(super) fn small(number: u64) -> Small {
     Small { number, padding: ([1; 30], [1; 30]) }
 }
 

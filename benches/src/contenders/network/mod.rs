@@ -1,5 +1,6 @@
 //! Events between routers, over TCP on loopback: directly, and by something in the middle that is a process of its own.
 
+mod durable;
 mod edri;
 mod hub;
 mod nats;
@@ -21,5 +22,6 @@ const SMALL: usize = 64;
 const LARGE: usize = 1024 * 1024;
 
 pub(super) fn contenders() -> Vec<Contender> {
-    [raw::contenders(), edri::contenders(), nats::contenders()].into_iter().flatten().collect()
+    let all = [raw::contenders(), edri::contenders(), nats::contenders(), durable::contenders()];
+    all.into_iter().flatten().collect()
 }

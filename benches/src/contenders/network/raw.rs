@@ -27,9 +27,9 @@ pub(super) fn contenders() -> Vec<Contender> {
 }
 
 /// Written, and read, at a time.
-const BATCH: usize = 64 * 1024;
+pub(super) const BATCH: usize = 64 * 1024;
 
-async fn pair() -> (TcpStream, TcpStream) {
+pub(super) async fn pair() -> (TcpStream, TcpStream) {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("it listens");
     let address = listener.local_addr().expect("it has an address");
     let (near, far) = tokio::join!(TcpStream::connect(address), listener.accept());
