@@ -214,7 +214,9 @@ impl Scenario {
             Self::LinkHub => "the same by a process in the middle",
             Self::LinkAsk => "request and answer over TCP, one at a time",
             Self::LinkBulk => "events of 1 MiB over TCP",
-            Self::LinkDurable => "events of 64 bytes over TCP, on the disk at both ends, until all are acknowledged",
+            Self::LinkDurable => {
+                "events of 64 bytes over TCP, on the disk at both ends, until all are acknowledged"
+            }
         }
     }
 

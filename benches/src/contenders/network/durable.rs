@@ -32,7 +32,8 @@ pub(super) fn contenders() -> Vec<Contender> {
 fn run(events: u64, together: u64) -> Sample {
     on_two_workers_with_io(async move {
         let folder = TempDir::new().expect("a temporary directory can be made");
-        let settings = |name: &str| DurableSettings::in_folder(folder.path().join(name)).bytes(1 << 30).events(1 << 32);
+        let settings =
+            |name: &str| DurableSettings::in_folder(folder.path().join(name)).bytes(1 << 30).events(1 << 32);
         let listens = Connector::listen(["127.0.0.1:0"]).name("there").durable(settings("there"));
         let connections = listens.connections();
         let router = settings("there").router().expect("the folder can be made");

@@ -224,8 +224,8 @@ impl Durable {
 }
 
 impl House {
-    /// Another router is at the other end of a link, which is given a number: what is kept for it goes there, and what comes from
-    /// there is taken in. Nothing of what is sent to it lasts where there are too many already.
+    /// Another router is at the other end of a link, which is given a number: what is kept for it goes there, if anything is, and
+    /// what comes from there is taken in.
     pub(super) fn connect(self: &Arc<Self>, peer: &Peer) -> (u64, Option<Arc<Keep>>, Option<Arc<Receipt>>) {
         let router = peer.identity.router;
         let mut table = self.table();
@@ -234,22 +234,33 @@ impl House {
         if table.is_closed {
             return (link, None, None);
         }
-        let keep = self.keep_for(&mut table, router, &peer.identity.name);
+        let keep = table.keeps.get(&router).cloned();
         if let Some(keep) = &keep {
-            keep.side.name(&peer.identity.name.as_str().into());
             keep.is_there_anew();
-            keep.begin(link, (peer.limits.message as usize).saturating_sub(BESIDE), peer.limits.window);
+            begin(keep, link, peer);
         }
         let receipt = self.receipt_of(&mut table, router);
         receipt.begin(link);
         (link, keep, Some(receipt))
     }
 
+    /// A destination that nothing was kept for wants something: it is from here on. Not where something is kept for as many
+    /// others as may be.
+    pub(super) fn keep_from_here(self: &Arc<Self>, peer: &Peer, link: u64) -> Option<Arc<Keep>> {
+        let mut table = self.table();
+        if table.is_closed {
+            return None;
+        }
+        let keep = self.keep_for(&mut table, peer.identity.router, &peer.identity.name)?;
+        begin(&keep, link, peer);
+        Some(keep)
+    }
+
     /// A link goes on with nothing under way.
     pub(super) fn carry_on(&self, keep: &Keep, link: u64, peer: &Peer) {
         let is_its = keep.state().link.is_some_and(|carrier| carrier.is(link));
         if is_its {
-            keep.begin(link, (peer.limits.message as usize).saturating_sub(BESIDE), peer.limits.window);
+            begin(keep, link, peer);
         }
     }
 
@@ -416,6 +427,12 @@ impl House {
     fn routes(&self) -> MutexGuard<'_, ()> {
         self.routes.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// What is kept goes over that link from here on.
+fn begin(keep: &Keep, link: u64, peer: &Peer) {
+    keep.side.name(&peer.identity.name.as_str().into());
+    keep.begin(link, (peer.limits.message as usize).saturating_sub(BESIDE), peer.limits.window);
 }
 
 /// What is beside a word in a message, at the most.

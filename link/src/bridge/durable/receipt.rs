@@ -159,7 +159,9 @@ impl Receipt {
         let mut later: Option<tokio::time::Instant> = None;
         let mut unwanted_since = None;
         loop {
-            if let Some(recheck) = self.hold_what_nobody_wants(&desk, &mut unwanted_since) {
+            if marking.is_none()
+                && let Some(recheck) = self.hold_what_nobody_wants(&desk, &mut unwanted_since)
+            {
                 later = Some(later.map_or(recheck, |later| later.min(recheck)));
             }
             let (is_closing, is_behind) = loop {

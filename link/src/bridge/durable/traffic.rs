@@ -3,7 +3,6 @@ use std::sync::Arc;
 use std::task::Context;
 
 use bytes::Bytes;
-use edri_router::ConsumerId;
 
 use super::Durable;
 use super::keep::Keep;
@@ -61,6 +60,7 @@ impl Traffic {
         if let Some(receipt) = &self.receipt {
             receipt.begin(self.link);
         }
+        self.is_due = true;
     }
 
     /// The other router wants something: `false` if that does not last.
@@ -71,11 +71,17 @@ impl Traffic {
         group: Option<&str>,
         consumer: Consumer,
     ) -> bool {
-        let Some(keep) = &self.keep else { return false };
-        let lasts = schema.role == Role::Subscriber
-            && group.is_none()
-            && consumer.id.map(ConsumerId::from_bits).is_none();
-        let lasts = lasts && self.durable.house().wanted(keep, schema, consumer);
+        if schema.role != Role::Subscriber || group.is_some() || consumer.id.is_some() {
+            return false;
+        }
+        let house = self.durable.house();
+        if self.keep.is_none()
+            && let Some(peer) = &self.peer
+        {
+            self.keep = house.keep_from_here(peer, self.link);
+            self.is_due = true;
+        }
+        let lasts = self.keep.as_ref().is_some_and(|keep| house.wanted(keep, schema, consumer));
         if lasts {
             self.wants.insert(interest, schema.clone());
             self.taken_back.retain(|taken_back| taken_back != schema);
