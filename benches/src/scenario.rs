@@ -109,7 +109,7 @@ pub(crate) enum Unit {
 
 impl Scenario {
     /// Every scenario, in the order in which they run.
-    pub(crate) const ALL: [Self; 29] = [
+    pub(crate) const ALL: [Self; 30] = [
         Self::Tell,
         Self::TellBatch,
         Self::Ask,
