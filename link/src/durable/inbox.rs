@@ -408,7 +408,7 @@ mod tests {
         assert_eq!(steps(&mut inbox), [], "nothing was offered");
         inbox.hear(Word::Offer { log: 5, oldest: 1 }).unwrap();
         let wanted = InboxStep::Say(Word::Next { log: 5, next: 4, handled: 0, interrupted: 0, held: 30 });
-        assert_eq!(steps(&mut inbox), [wanted.clone()]);
+        assert_eq!(steps(&mut inbox), std::slice::from_ref(&wanted));
         inbox.hear(record(3)).unwrap();
         inbox.hear(record(5)).unwrap();
         assert_eq!(steps(&mut inbox), [wanted]);
