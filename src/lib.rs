@@ -128,6 +128,9 @@ mod guide {
     #[cfg(feature = "connector")]
     #[doc = include_str!("../docs/src/links.md")]
     mod links {}
+    #[cfg(feature = "connector")]
+    #[doc = include_str!("../docs/src/durable-links.md")]
+    mod durable_links {}
     #[doc = include_str!("../docs/src/promises.md")]
     mod promises {}
     #[doc = include_str!("../docs/src/observing.md")]

@@ -96,6 +96,8 @@ pub enum Scenario {
     LinkBulk,
     /// One request at a time to another router, beside large events.
     LinkAskBesideBulk,
+    /// Small events to another router that outlast both.
+    LinkDurable,
 }
 
 /// What the figures of a scenario count.
@@ -109,7 +111,7 @@ pub enum Unit {
 
 impl Scenario {
     /// Every scenario, in the order in which they run.
-    pub const ALL: [Self; 30] = [
+    pub const ALL: [Self; 31] = [
         Self::Tell,
         Self::TellBatch,
         Self::Ask,
@@ -140,6 +142,7 @@ impl Scenario {
         Self::LinkAsk,
         Self::LinkBulk,
         Self::LinkAskBesideBulk,
+        Self::LinkDurable,
     ];
 
     /// The name on the command line and in the results.
@@ -175,6 +178,7 @@ impl Scenario {
             Self::LinkAsk => "link-ask",
             Self::LinkBulk => "link-bulk",
             Self::LinkAskBesideBulk => "link-ask-beside-bulk",
+            Self::LinkDurable => "link-durable",
         }
     }
 
@@ -216,6 +220,9 @@ impl Scenario {
             Self::LinkBulk => "events of 1 MiB over TCP",
             Self::LinkAskBesideBulk => {
                 "request and answer over TCP, one at a time, while events of 1 MiB go the same way"
+            }
+            Self::LinkDurable => {
+                "events of 64 bytes over TCP, on the disk at both ends, until all are acknowledged"
             }
         }
     }

@@ -39,6 +39,8 @@ pub mod switch;
 #[cfg(feature = "tls")]
 pub mod tls;
 
+pub use edri_link::durable::Interrupted;
+pub use edri_link::{DestinationStatus, Durable, DurableError, DurableSettings, DurableStatus};
 pub use join::{
     Connections, Connector, Neighbour, NeighbourChange, NeighbourChanged, NeighbourKind, Stopped,
 };

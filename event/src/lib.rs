@@ -55,7 +55,7 @@ pub use edri_event_derive::{Notification, Request, Tunnel};
 pub use failure::Failure;
 pub use id::{EventId, RouterId};
 pub use kind::{Event, Notification, Request, Tunnel};
-pub use meta::{Key, Meta};
+pub use meta::{Hold, Key, Meta};
 pub use origin::Origin;
 pub use policy::RoutePolicy;
 pub use priority::Priority;

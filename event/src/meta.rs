@@ -1,3 +1,4 @@
+use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 use std::time::Instant;
@@ -29,6 +30,26 @@ impl Key {
     /// The hash behind it.
     pub const fn get(self) -> u64 {
         self.0
+    }
+}
+
+/// Something that is kept for as long as anybody has to do with an event: it waits in an inbox, or a handler is at it. When
+/// the last is done with it, handled or lost, it is dropped. What a router retains of the past does not count.
+///
+/// Of several events that hold the same, the last counts.
+#[derive(Clone)]
+pub struct Hold(#[expect(dead_code, reason = "it is there to be dropped")] Arc<dyn Send + Sync>);
+
+impl Hold {
+    /// Something whose end is the point of it.
+    pub fn new(something: impl Send + Sync + 'static) -> Self {
+        Self(Arc::new(something))
+    }
+}
+
+impl fmt::Debug for Hold {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Hold(…)")
     }
 }
 
@@ -68,6 +89,7 @@ struct Rare {
     sender: Option<Span>,
     origin: Option<Origin>,
     redelivered: bool,
+    hold: Option<Hold>,
 }
 
 impl Meta {
@@ -130,6 +152,17 @@ impl Meta {
     /// Says that it may have been delivered before.
     pub fn set_redelivered(&mut self) {
         self.rare().redelivered = true;
+    }
+
+    /// Has something dropped when the last who has to do with the event is done with it.
+    pub fn set_hold(&mut self, hold: Hold) {
+        self.rare().hold = Some(hold);
+    }
+
+    /// Whether something is [held](Self::set_hold).
+    #[inline]
+    pub fn is_held(&self) -> bool {
+        self.rare.0.as_ref().is_some_and(|rare| rare.hold.is_some())
     }
 
     /// The identity; local events that nobody needs to tell apart have none.
@@ -209,6 +242,19 @@ mod tests {
         other.set_key(Key::of("tea"));
         assert_eq!(other.origin(), one.origin());
         assert_eq!((one.key(), other.key()), (None, Some(Key::of("tea"))));
+    }
+
+    #[test]
+    fn what_is_held_is_dropped_with_the_last_copy() {
+        let held = Arc::new(());
+        let mut one = Meta::new();
+        one.set_hold(Hold::new(Arc::clone(&held)));
+        let mut other = one.clone();
+        other.set_sequence(1);
+        drop(one);
+        assert_eq!(Arc::strong_count(&held), 2);
+        drop(other);
+        assert_eq!(Arc::strong_count(&held), 1);
     }
 
     #[test]

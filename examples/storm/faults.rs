@@ -68,7 +68,7 @@ async fn switch(place: &Place, address: SocketAddr) -> io::Result<Child> {
 /// The lines between routers and their switch.
 pub(crate) struct Lines {
     lines: Vec<Line>,
-    dice: u64,
+    dice: Dice,
     /// How long a partition lasts.
     partition: Duration,
 }
@@ -83,15 +83,16 @@ const BETWEEN_PARTITIONS: Duration = Duration::from_secs(2);
 
 impl Lines {
     pub(crate) fn new(lines: Vec<Line>, seed: u64, partition: Duration) -> Self {
-        Self { lines, dice: seed, partition }
+        Self { lines, dice: Dice::new(seed), partition }
     }
 
     /// One fault after the other until the storm is over; how many.
     pub(crate) async fn blow(mut self, mut storm: watch::Receiver<bool>) -> io::Result<(Self, u64)> {
         let mut faults = 0;
         while !*storm.borrow_and_update() {
+            let dice = &mut self.dice;
             let (line, fault, lasts) =
-                (self.throw(self.lines.len() as u64), self.throw(4), 100 + self.throw(900));
+                (dice.throw(self.lines.len() as u64), dice.throw(4), 100 + dice.throw(900));
             match &self.lines[line as usize] {
                 Line::Proxy(proxy) => {
                     disturb(proxy, fault, Duration::from_millis(lasts), &mut storm).await;
@@ -113,11 +114,20 @@ impl Lines {
         until(storm, BETWEEN_PARTITIONS).await;
         Ok(())
     }
+}
+
+/// Numbers that are the same for the same seed.
+pub(crate) struct Dice(u64);
+
+impl Dice {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self(seed)
+    }
 
     /// SplitMix64: a number below `sides`.
-    fn throw(&mut self, sides: u64) -> u64 {
-        self.dice = self.dice.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut bits = self.dice;
+    pub(crate) fn throw(&mut self, sides: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut bits = self.0;
         bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         (bits ^ (bits >> 31)) % sides

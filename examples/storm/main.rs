@@ -9,6 +9,9 @@
 //!                   guests ────────────▶          ──▶ proxy ──▶ consumer      the switch, each consumer
 //! ```
 //!
+//! Beside them a producer and a consumer are killed again and again, and go on where they stopped: what they send is on their
+//! disks. What was on the producer's has to be handled once and in order, or to be told as lost.
+//!
 //! With `--namespaces`, on Linux, each program is in a network namespace of its own, and instead of proxies the wires between
 //! them are cut for 12 seconds each, in both directions or in one, or slowed. That takes root and iproute2 (`ip`, `tc`):
 //!
@@ -24,12 +27,14 @@ mod consumer;
 mod events;
 mod faults;
 mod guests;
+mod lasting;
 mod places;
 mod proxy;
 mod wire;
 
 use std::error::Error;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -44,6 +49,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 use crate::consumer::{Consumer, Tally};
 use crate::events::{Double, Tick};
 use crate::faults::{Hub, Line, Lines};
+use crate::lasting::{Lasting, Outcome};
 use crate::places::{Country, MOST_CONSUMERS, Place};
 use crate::proxy::Proxy;
 
@@ -67,10 +73,14 @@ struct Arguments {
     /// How many join and leave, one after the other, each second
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(0..=10))]
     guests: u64,
+    /// How many events a second go from a producer that is killed again and again to a consumer that is, both of which keep
+    /// what must last on the disk; 0 for none
+    #[arg(long, default_value_t = 2_000)]
+    lasting: u64,
     /// The same faults in the same order
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Each program in a network namespace of its own, without guests: takes root and iproute2
+    /// Each program in a network namespace of its own, without guests and without what must last: takes root and iproute2
     #[arg(long)]
     namespaces: bool,
     /// With namespaces: how many seconds a wire is cut, each time
@@ -89,6 +99,12 @@ enum Role {
     /// A consumer
     #[command(hide = true)]
     Consumer { name: String, address: String },
+    /// A producer that keeps what it sends
+    #[command(hide = true)]
+    DurableProducer { address: String, folder: PathBuf, rate: u64 },
+    /// A consumer that knows what it has handled
+    #[command(hide = true)]
+    DurableConsumer { address: String, folder: PathBuf, rate: u64 },
 }
 
 /// How long it may take until all has arrived when the storm is over.
@@ -107,6 +123,14 @@ async fn main() -> Result<ExitCode, Box<dyn Error>> {
         }
         Some(Role::Consumer { name, address }) => {
             consumer::run(&name, &address).await?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Some(Role::DurableProducer { address, folder, rate }) => {
+            lasting::produce(&address, &folder, rate).await?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Some(Role::DurableConsumer { address, folder, .. }) => {
+            lasting::consume(&address, &folder).await?;
             Ok(ExitCode::SUCCESS)
         }
         None if arguments.namespaces && arguments.country.is_none() => apart(arguments.consumers).await,
@@ -159,12 +183,13 @@ fn connector(address: &str, name: &str) -> Connector {
 }
 
 async fn storm(arguments: Arguments) -> Result<ExitCode, Box<dyn Error>> {
-    let Arguments { seconds, rate, kill_every, consumers, mut guests, seed, partition, .. } = arguments;
+    let Arguments { seconds, rate, kill_every, consumers, mut guests, seed, partition, lasting, .. } =
+        arguments;
     let country = arguments.country.map(Country::named);
     let hub = Hub::start(country.as_ref().map_or(Place::Here, Country::switch)).await?;
     let switch = hub.address();
     let mut all = Vec::new();
-    let (lines, near) = match &country {
+    let (lines, near, durable) = match &country {
         Some(country) => {
             for number in 0..consumers {
                 let place = country.consumer(number);
@@ -172,7 +197,7 @@ async fn storm(arguments: Arguments) -> Result<ExitCode, Box<dyn Error>> {
             }
             // They would be behind the producer's wire, and a guest is to leave in order.
             guests = 0;
-            (country.wires(consumers).into_iter().map(Line::Wire).collect(), switch)
+            (country.wires(consumers).into_iter().map(Line::Wire).collect(), switch, None)
         }
         None => {
             let near = Proxy::start(switch).await?;
@@ -183,7 +208,11 @@ async fn storm(arguments: Arguments) -> Result<ExitCode, Box<dyn Error>> {
                 all.push(Consumer::start(&format!("consumer-{number}"), &Place::Here, proxy.address())?);
                 lines.push(Line::Proxy(proxy));
             }
-            (lines, address)
+            let (from, to) = (Proxy::start(switch).await?, Proxy::start(switch).await?);
+            let durable =
+                (lasting > 0).then(|| Lasting::start(from.address(), to.address(), lasting)).transpose()?;
+            lines.extend([Line::Proxy(from), Line::Proxy(to)]);
+            (lines, address, durable)
         }
     };
     let producer = connector(&near.to_string(), "producer");
@@ -205,6 +234,7 @@ async fn storm(arguments: Arguments) -> Result<ExitCode, Box<dyn Error>> {
     let dripping = tokio::spawn(guests::drip(router.clone(), storm.clone()));
     let asking = tokio::spawn(ask(router.clone(), storm.clone()));
     let visiting = tokio::spawn(guests::visit(switch, guests, storm.clone()));
+    let lasting = durable.map(|durable| tokio::spawn(durable.die(storm.clone(), seed, CALM)));
     let lines = Lines::new(lines, seed, Duration::from_secs(partition));
     let blowing = tokio::spawn(lines.blow(storm.clone()));
     let killing = tokio::spawn(hub.die_every(Duration::from_millis(kill_every), storm));
@@ -247,6 +277,13 @@ async fn storm(arguments: Arguments) -> Result<ExitCode, Box<dyn Error>> {
         }
         println!("{} got {tally:?}", consumer.name);
         balanced &= tally == Tally { got: sent, missing: 0, again: 0 };
+    }
+    if let Some(lasting) = lasting {
+        let outcome = lasting.await??;
+        let Outcome { kills, synced, handled, lost, missing, again } = outcome;
+        println!("what lasts: {kills} kills; of {synced} on the disk for sure {missing} are missing");
+        println!("what lasts: {handled} handled, {again} of them again or late; {lost} were told as lost");
+        balanced &= missing == 0 && again == 0 && synced > 0;
     }
     println!("lost here: {:?}", router.dead_letter_counts());
     println!("{}", if balanced { "the books balance" } else { "THE BOOKS DO NOT BALANCE" });

@@ -7,7 +7,7 @@ use crate::call::{CallId, IncomingCall};
 use crate::closed::Closed;
 use crate::message::{AnswerError, Circumstances, Ending};
 use crate::tunnel::TunnelId;
-use crate::wire::{Consumer, Interest, Mismatch, Peer, Schema};
+use crate::wire::{Consumer, Interest, Mismatch, Peer, Permit, Schema};
 
 /// What one end of a link learns.
 ///
@@ -148,6 +148,16 @@ pub enum Event {
         /// Why.
         cause: Undelivered,
     },
+    /// Something of a durable flow: see [`durable`](crate::durable).
+    Durable {
+        /// What the other end says.
+        word: Bytes,
+        /// Which events it may send.
+        permit: Permit,
+    },
+    /// Both ends have begun anew, with nothing under way: what was on its way of durable flows is lost, and they
+    /// [begin](crate::durable::Outbox::begin) anew, too.
+    Anew,
     /// The link has ended; nothing follows.
     Closed(Closed),
 }

@@ -4,6 +4,7 @@
 //! Link, Network    a router's link to another, or its membership in a network through a switch: what the others want is
 //!  │               on its routes, what comes is dispatched
 //!  ├─ Filter       which events may go over
+//!  ├─ Durable      what lasts, in a folder: it goes out when it is on the disk, and stays there until it is handled
 //!  ├─ Watch        how it stands: connected, lost, back, given up
 //!  ├─ Guest, Door  whoever has connected here, and comes back
 //!  ├─ Dialer       one stream after the other, from several addresses, with pauses that grow
@@ -16,7 +17,8 @@
 //!      ├─ lanes       what is urgent passes what is large or many
 //!      ├─ message     events, answers, tunnels; what travels beside them
 //!      ├─ call        requests until they are answered
-//!      └─ tunnel      two directions, each with a window and an end of its own
+//!      ├─ tunnel      two directions, each with a window and an end of its own
+//!      └─ durable     notifications that outlast both ends, on the disks there
 //! ```
 //!
 //! | how two routers are connected | begin with | when the connection is lost |
@@ -81,6 +83,7 @@ mod channel;
 mod closed;
 mod connection;
 mod drive;
+pub mod durable;
 mod endpoint;
 mod event;
 #[cfg(any(test, fuzzing))]
@@ -102,7 +105,10 @@ mod tunnel;
 mod violation;
 pub mod wire;
 
-pub use bridge::{End, Filter, Link, LinkStatus, MemberStatus, Network, NetworkStatus, Standing, Watch};
+pub use bridge::{
+    DestinationStatus, Durable, DurableError, DurableSettings, DurableStatus, End, Filter, Link, LinkStatus,
+    MemberStatus, Network, NetworkStatus, Standing, Watch,
+};
 pub use call::{CallId, IncomingCall};
 pub use channel::Cost;
 pub use closed::Closed;

@@ -229,6 +229,26 @@ impl Line<'_> {
         self.channel.handled(priority, payload);
     }
 
+    /// Whether a word of a durable flow would be taken now.
+    pub fn has_room_for_durable(&self) -> bool {
+        self.is_open && self.channel.has_room_for_answers()
+    }
+
+    /// Says something of a durable flow: see [`durable`](crate::durable). To be said to those only who
+    /// [understand](crate::Peer::is_durable) it.
+    ///
+    /// # Errors
+    /// [`SendError::Full`]: to be tried again when there is [room](Self::has_room_for_durable). [`SendError::TooLong`],
+    /// [`SendError::NotOpen`].
+    pub fn durable(&mut self, word: &[u8]) -> Result<(), SendError> {
+        self.channel.check_length(word.len())?;
+        if !self.has_room_for_durable() {
+            return Err(self.full());
+        }
+        self.channel.say_durable(word);
+        Ok(())
+    }
+
     /// Opens a tunnel, ready to receive `window` of [cost](crate::Cost) at a time.
     /// [`TunnelGranted`](crate::Event::TunnelGranted) follows when it is accepted; nothing may be sent into it before.
     ///

@@ -2,8 +2,8 @@ use std::time::Duration;
 
 use edri_router::{Horizon, InboxSettings};
 
-use crate::bridge::Filter;
-use crate::wire::{Identity, Limits, Proof, Token};
+use crate::bridge::{Durable, Filter};
+use crate::wire::{DURABLE, FEATURES, Identity, Limits, Proof, Token};
 
 /// How one end of a link is to behave.
 #[derive(Clone, Debug)]
@@ -47,6 +47,8 @@ pub struct Settings {
     pub filter: Filter,
     /// What is given to the other end when connecting, and expected from it when accepting.
     pub token: Option<Token>,
+    /// Where what lasts is kept, if anything does.
+    pub durable: Option<Durable>,
     /// By what this incarnation is known again when it connects anew. A fresh one by default.
     pub proof: Proof,
 }
@@ -67,6 +69,7 @@ impl Settings {
             horizon: None,
             filter: Filter::all(),
             token: None,
+            durable: None,
             proof: Proof::fresh(),
         }
     }
@@ -74,6 +77,11 @@ impl Settings {
     /// The defaults for a link over a network, where connections come back: `rejoin` is 60 s.
     pub fn network(identity: Identity) -> Self {
         Self { rejoin: Some(Duration::from_secs(60)), ..Self::new(identity) }
+    }
+
+    /// What it can do beside, in bits.
+    pub(crate) fn features(&self) -> u64 {
+        FEATURES | if self.durable.is_some() { DURABLE } else { 0 }
     }
 
     pub(crate) fn heartbeat_millis(&self) -> u32 {

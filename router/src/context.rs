@@ -142,6 +142,14 @@ impl Context {
         self.begin(Meta::new());
     }
 
+    /// Nothing more is to be handled for now: what is [held](Meta::set_hold) for the last event is let go.
+    #[inline]
+    pub fn rest(&mut self) {
+        if self.meta().is_held() {
+            self.end();
+        }
+    }
+
     /// The router: to notify, ask and open tunnels from within a handler, on behalf of the event it handles.
     ///
     /// What is *asked* through it, and a tunnel that is opened, inherits the event's [deadline](Self::deadline): it

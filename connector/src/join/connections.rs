@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use edri_event::RouterId;
+use edri_link::Durable;
 use edri_router::Health;
 use tokio::sync::watch;
 
@@ -31,6 +32,8 @@ struct Picture {
     trouble: Option<String>,
     connects: bool,
     losses: u64,
+    /// What lasts, while it runs.
+    durable: Option<Durable>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,6 +66,12 @@ impl Connections {
     /// Why it is not connected, where it should be: what went wrong last.
     pub fn trouble(&self) -> Option<String> {
         self.picture.borrow().trouble.clone()
+    }
+
+    /// What lasts, of a connector that was told to [keep](super::Connector::durable) something, from its start on: to wait until
+    /// what was sent is on the disk, or was handled, and to see what is kept.
+    pub fn durable(&self) -> Option<Durable> {
+        self.picture.borrow().durable.clone()
     }
 
     /// Ready when it has done for the first time what it is for: it listens; it is linked, and knows what is wanted at the
@@ -142,8 +151,15 @@ impl Connections {
         });
     }
 
+    pub(super) fn keeps(&self, durable: Durable) {
+        self.picture.send_modify(|picture| picture.durable = Some(durable));
+    }
+
     pub(super) fn stopped(&self) {
-        self.picture.send_modify(|picture| picture.stopped = true);
+        self.picture.send_modify(|picture| {
+            picture.stopped = true;
+            picture.durable = None;
+        });
     }
 
     pub(super) fn health(&self) -> Health {
@@ -154,9 +170,17 @@ impl Connections {
             };
             picture.neighbours.values().filter(is_one).count()
         };
-        let health = match &picture.trouble {
-            Some(trouble) if picture.connects => Health::degraded(trouble.as_str()),
+        let kept = picture.durable.as_ref().map(Durable::status);
+        let disk = kept.as_ref().and_then(|kept| kept.trouble.as_deref());
+        let health = match (&picture.trouble, disk) {
+            (Some(trouble), _) if picture.connects => Health::degraded(trouble.as_str()),
+            (_, Some(trouble)) => Health::degraded(trouble),
             _ => Health::ok(),
+        };
+        let health = match kept {
+            Some(kept) => health
+                .with("kept", kept.destinations.iter().map(|destination| destination.events).sum::<u64>()),
+            None => health,
         };
         health
             .with("routers", routers(Presence::There))

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use edri_event::Failure;
-use edri_link::{Closed, Dialer, Filter, Limits, Link, Network, Tcp, Token};
+use edri_link::{Closed, Dialer, Durable, DurableSettings, Filter, Limits, Link, Network, Tcp, Token};
 use edri_manager::{Entrance, Handled, Manager, Settings};
 use edri_router::{Backoff, Context, DeadLetterOffice, Health, Horizon, InboxSettings, Loss, Message};
 use parking_lot::Mutex;
@@ -159,6 +159,30 @@ impl Connector {
         self
     }
 
+    /// Keeps what must last in a folder: notifications between this router and others that keep it, too. What is sent to them is
+    /// on this disk before it goes out, and stays there until it has been handled, whether they are there or not, and through
+    /// restarts of both ends; and what they send is handled once. See [`DurableSettings`] for how much is kept and for how long,
+    /// and [`Connections::durable`] for how to wait for the disk.
+    ///
+    /// The router has to be the one that the folder belongs to.
+    ///
+    /// ```no_run
+    /// use edri_connector::{Connector, DurableSettings};
+    ///
+    /// # fn example() -> Result<(), edri_connector::DurableError> {
+    /// let durable = DurableSettings::in_folder("state/orders");
+    /// let router = durable.router()?;
+    /// let connector = Connector::to_switch(["switch.local:8899"]).durable(durable);
+    /// // App::on(router).connector(connector)
+    /// # let _ = (router, connector);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn durable(mut self, settings: impl Into<DurableSettings>) -> Self {
+        self.settings.durable = Some(settings.into());
+        self
+    }
+
     /// What it is willing to hold of what others send.
     pub fn limits(mut self, limits: Limits) -> Self {
         self.settings.limits = limits;
@@ -193,6 +217,13 @@ impl Connector {
 
     async fn begin(&mut self, cx: &Context) -> Result<(), Failure> {
         self.settings.check()?;
+        if let Some(durable) = self.settings.durable.clone() {
+            let router = cx.clone().router().clone();
+            let open = Durable::open(&router, durable, &self.settings.link(&router)).await;
+            let open = open.map_err(|error| Failure::new("durable", error.to_string()))?;
+            self.connections.keeps(open.clone());
+            self.settings.open = Some(open);
+        }
         let (stop, stopping) = watch::channel(false);
         let desk = Desk {
             router: cx.clone().router().clone(),
@@ -308,8 +339,14 @@ impl Manager for Connector {
             running.stop.send_replace(true);
             while running.tasks.join_next().await.is_some() {}
         }
+        let durable = self.settings.open.take();
         self.connections.stopped();
-        Ok(())
+        match durable {
+            Some(durable) => {
+                durable.close().await.map_err(|error| Failure::new("durable", error.to_string()))
+            }
+            None => Ok(()),
+        }
     }
 
     fn health(&self) -> Health {

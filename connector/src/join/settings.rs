@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use edri_event::Failure;
 use edri_link::wire::Proof;
-use edri_link::{Filter, Identity, Limits, Settings, Token};
+use edri_link::{Durable, DurableSettings, Filter, Identity, Limits, Settings, Token};
 use edri_router::{Horizon, InboxSettings, Router};
 
 use crate::switch::{PlainText, SwitchLimits, TlsSettings};
@@ -26,6 +26,9 @@ pub(super) struct JoinSettings {
     pub(super) rejoin: Duration,
     pub(super) absence: Duration,
     pub(super) closing: Duration,
+    /// What lasts, and where; and when it is open.
+    pub(super) durable: Option<DurableSettings>,
+    pub(super) open: Option<Durable>,
     pub(super) plain_text: PlainText,
     /// Whom it trusts where it connects.
     #[cfg(feature = "tls")]
@@ -55,6 +58,8 @@ impl JoinSettings {
             rejoin: Duration::from_secs(60),
             absence: Duration::from_secs(20),
             closing: Duration::from_secs(5),
+            durable: None,
+            open: None,
             plain_text: PlainText::OnLoopback,
             #[cfg(feature = "tls")]
             tls: None,
@@ -121,6 +126,7 @@ impl JoinSettings {
         settings.horizon = self.horizon;
         settings.filter = self.filter.clone();
         settings.token.clone_from(&self.token);
+        settings.durable.clone_from(&self.open);
         settings.proof = Proof::fresh();
         settings
     }

@@ -19,6 +19,7 @@
 //! calls     requests that went out, until they are answered
 //! outgoing  all that goes out; incoming: all that comes in
 //! ringing   which of all that has something to do
+//! durable   what lasts: on the disk until it is handled
 //! pump      one tunnel: between its local end and the link; pumps: all of them
 //! outcome   how a request ended, as it travels
 //! ```
@@ -26,6 +27,7 @@
 mod addresses;
 mod calls;
 mod closing;
+mod durable;
 mod exit;
 mod filter;
 mod incoming;
@@ -46,6 +48,7 @@ mod side;
 mod status;
 mod toward;
 
+pub use durable::{DestinationStatus, Durable, DurableError, DurableSettings, DurableStatus};
 pub use filter::Filter;
 pub use link::{End, Link};
 pub use network::Network;

@@ -251,7 +251,7 @@ fn not_sent(error: WriteError<Infallible>) -> SendError {
 }
 
 #[inline]
-fn circumstances(meta: &Meta, priority: Priority) -> Circumstances {
+pub(super) fn circumstances(meta: &Meta, priority: Priority) -> Circumstances {
     Circumstances {
         id: meta.id(),
         key: meta.key(),

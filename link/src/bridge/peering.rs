@@ -3,12 +3,13 @@ use std::task::Context;
 
 use edri_router::{DeadLetterOffice, LinkLost, Reason, Router};
 
+use super::durable::{Durable, Traffic};
 use super::incoming::Incoming;
 use super::offers::Offers;
 use super::outgoing::Outgoing;
 use super::pump::Heard;
 use super::pumps::Pumps;
-use super::ringing::Ringing;
+use super::ringing::{Ringing, Source};
 use super::seam::Seam;
 use super::side::Side;
 use super::toward::Toward;
@@ -25,17 +26,26 @@ pub(super) struct Peering {
     outgoing: Outgoing,
     incoming: Incoming,
     pumps: Pumps,
+    /// What of it lasts.
+    durable: Option<Box<Traffic>>,
     ringing: Ringing,
 }
 
 impl Peering {
-    pub(super) fn new(router: &Router, seam: &Arc<Seam>, side: Side, office: DeadLetterOffice) -> Self {
+    pub(super) fn new(
+        router: &Router,
+        seam: &Arc<Seam>,
+        side: Side,
+        office: DeadLetterOffice,
+        durable: Option<&Durable>,
+    ) -> Self {
         let side = Arc::new(side);
         Self {
             router: router.clone(),
             outgoing: Outgoing::new(Arc::clone(&side.exit), office),
             incoming: Incoming::new(router, seam.horizon()),
             pumps: Pumps::new(),
+            durable: durable.map(|durable| Box::new(Traffic::new(durable.clone()))),
             ringing: Ringing::new(),
             seam: Arc::clone(seam),
             side,
@@ -48,6 +58,9 @@ impl Peering {
         self.incoming.opened(peer.identity.router, &name);
         self.side.name(&name);
         self.outgoing.peer = name;
+        if let Some(durable) = &mut self.durable {
+            durable.opened(peer);
+        }
     }
 
     /// What it is called that it is with.
@@ -58,22 +71,54 @@ impl Peering {
     /// Whether it cannot be reached for now.
     pub(super) fn set_away(&self, is_away: bool) {
         self.side.exit.set_away(is_away);
+        if is_away && let Some(durable) = &self.durable {
+            durable.away();
+        }
     }
 
     /// Something came from it, or became of what was sent there. How the whole is, is others' to learn.
     pub(super) fn learn(&mut self, toward: &mut impl Toward, offers: &mut Offers, event: Event) {
         match event {
             Event::Wanted { interest, schema, group, consumer } => {
+                if let Some(durable) = &mut self.durable
+                    && durable.wanted(interest, &schema, group.as_deref(), consumer)
+                {
+                    return;
+                }
                 let address = self.outgoing.addresses.add(interest, schema.clone(), group.clone());
                 let wanted = (schema, group);
                 self.seam.wanted(&self.router, &self.side, (interest, address), wanted, consumer);
             }
             Event::Unwanted { interest } => {
+                if let Some(durable) = &mut self.durable
+                    && durable.unwanted(interest)
+                {
+                    return;
+                }
                 if let Some(address) = self.seam.unwanted(&self.side, interest) {
                     self.outgoing.addresses.retire(address);
                 }
             }
-            Event::Load { interest, load } => self.seam.loaded(&self.router, &self.side, interest, load),
+            Event::Load { interest, load } => {
+                if self.durable.as_ref().is_none_or(|durable| !durable.loaded(interest, load)) {
+                    self.seam.loaded(&self.router, &self.side, interest, load);
+                }
+            }
+            Event::Durable { word, permit } => {
+                if let Some(durable) = &mut self.durable {
+                    durable.hear(&word, permit);
+                }
+            }
+            Event::Anew => {
+                if let Some(durable) = &mut self.durable {
+                    durable.begin_anew();
+                }
+            }
+            Event::Informed => {
+                if let Some(durable) = &mut self.durable {
+                    durable.informed();
+                }
+            }
             Event::Notification { interest, circumstances, payload } => {
                 self.incoming.notification(toward, offers, interest, circumstances, &payload);
             }
@@ -95,7 +140,6 @@ impl Peering {
             Event::TunnelEnded { tunnel, ending } => self.pumps.hear(tunnel, Heard::End(ending)),
             Event::TunnelStopped { tunnel, .. } => self.pumps.stopped(tunnel),
             Event::Opened(_)
-            | Event::Informed
             | Event::Suspended { .. }
             | Event::Resumed
             | Event::Mismatch(_)
@@ -120,7 +164,13 @@ impl Peering {
         let due = (self.ringing.take(cx), &self.ringing);
         let incoming = self.incoming.poll(toward, &mut self.pumps, due);
         let outgoing = self.outgoing.poll(toward, &mut self.pumps, due);
-        incoming.or(outgoing).or(self.pumps.poll(toward, due))
+        let mut happened = incoming.or(outgoing);
+        if let Some(durable) = &mut self.durable
+            && (due.0.has(Source::Durable) || durable.is_due())
+        {
+            happened = happened.or(durable.poll(toward, &due.1.context(Source::Durable)));
+        }
+        happened.or(self.pumps.poll(toward, due))
     }
 
     /// Whether those who answer here may be otherwise loaded than when this was asked last.
@@ -149,5 +199,8 @@ impl Peering {
         self.outgoing.end(reason);
         self.incoming.end();
         self.pumps.end(lost);
+        if let Some(durable) = &mut self.durable {
+            durable.end();
+        }
     }
 }

@@ -52,7 +52,7 @@ impl Program {
             router: router.clone(),
             border: Some(border),
             offers: Offers::default(),
-            peering: Peering::new(router, &seam, side, office),
+            peering: Peering::new(router, &seam, side, office, settings.durable.as_ref()),
             seam,
             tell,
             closing,
@@ -158,7 +158,10 @@ impl drive::Program for Program {
         };
         match event {
             Event::Opened(peer) => self.opened(peer),
-            Event::Informed => self.tell.send_modify(|status| status.informed = true),
+            Event::Informed => {
+                self.tell.send_modify(|status| status.informed = true);
+                self.peering.learn(endpoint, &mut self.offers, Event::Informed);
+            }
             Event::Suspended { reason } => self.suspended(reason),
             Event::Resumed => self.resumed(),
             Event::Mismatch(mismatch) => self.differs(mismatch),

@@ -28,6 +28,8 @@ pub(super) enum Source {
     Exit,
     /// What tunnels have to say.
     Tunnels,
+    /// What lasts, of both ends.
+    Durable,
 }
 
 struct Rung {
@@ -45,7 +47,7 @@ struct Ringer {
 pub(super) struct Due(u32);
 
 impl Source {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 8] = [
         Self::Delivering,
         Self::Answering,
         Self::Opening,
@@ -53,6 +55,7 @@ impl Source {
         Self::Left,
         Self::Exit,
         Self::Tunnels,
+        Self::Durable,
     ];
 
     const fn bit(self) -> u32 {

@@ -162,6 +162,16 @@ impl Seam {
         std::mem::take(&mut self.table().differs)
     }
 
+    /// The same of one of those behind the border.
+    pub(super) fn take_differing_of(&self, side: u32) -> Vec<(Interest, Schema)> {
+        let mut table = self.table();
+        if table.differs.is_empty() {
+            return Vec::new();
+        }
+        let its = table.differs.extract_if(.., |((number, _), _)| *number == side);
+        its.map(|((_, interest), ours)| (interest, ours)).collect()
+    }
+
     /// Those whose consumers here may have changed since this was asked last.
     pub(super) fn take_changed(&self) -> HashSet<Shareable> {
         std::mem::take(&mut *self.changed.lock().unwrap_or_else(PoisonError::into_inner))

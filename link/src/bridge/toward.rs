@@ -2,6 +2,7 @@ use std::time::Instant;
 
 use crate::call::CallId;
 use crate::endpoint::Endpoint;
+use crate::interest::{Interest, Schema};
 use crate::line::{Line, Nowhere};
 use crate::membership::{MemberId, Membership};
 
@@ -12,6 +13,9 @@ pub(super) trait Toward {
 
     /// Nobody waits for the answer to a request any more.
     fn cancel(&mut self, call: CallId);
+
+    /// What it announced as that is another event here.
+    fn differs(&mut self, interest: Interest, ours: Schema);
 }
 
 impl Toward for Endpoint {
@@ -22,6 +26,10 @@ impl Toward for Endpoint {
 
     fn cancel(&mut self, call: CallId) {
         Self::cancel(self, call);
+    }
+
+    fn differs(&mut self, interest: Interest, ours: Schema) {
+        Self::differs(self, interest, ours);
     }
 }
 
@@ -44,5 +52,9 @@ impl Toward for ToMember<'_> {
 
     fn cancel(&mut self, call: CallId) {
         self.membership.cancel(self.member, call);
+    }
+
+    fn differs(&mut self, interest: Interest, ours: Schema) {
+        self.membership.differs(self.member, interest, ours);
     }
 }

@@ -14,6 +14,7 @@ use crate::lanes::{Lane, Place, What};
 use crate::message::{AnswerError, Circumstances, Cursor, Ending, Malformed, Message};
 use crate::tunnel::{Came, Tunnel, TunnelId};
 use crate::violation::Violation;
+use crate::wire::Permit;
 
 impl Channel {
     /// Takes in a frame: its kind and its body.
@@ -217,6 +218,10 @@ impl Channel {
                     // It crossed the end of the tunnel on its way.
                     Some(Came::Drop) | None => {}
                 }
+            }
+            Message::Durable { word } => {
+                let word = body.slice_ref(word);
+                self.events.push_back(Event::Durable { word, permit: Permit::All });
             }
             Message::End { tunnel, ending } => self.tunnel_ended(self.tunnels.named(tunnel), ending),
             Message::Stop { tunnel, ending } => self.tunnel_stopped(self.tunnels.named(tunnel), ending),

@@ -129,6 +129,7 @@ impl Channel {
             path.heard = Heard::Earlier;
             path.say = Say { due: true, ..Say::default() };
         }
+        self.events.push_back(Event::Anew);
         for again in again {
             // It is no longer than it was.
             let _ = self.send_again(again);

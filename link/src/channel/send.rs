@@ -7,8 +7,8 @@ use crate::call::{CallId, IncomingCall, Request, Stage};
 use crate::interest::Interest;
 use crate::lanes::{Lane, Late, Place, What};
 use crate::message::{
-    AnswerError, BESIDE, Circumstances, Ending, Message, Opening, put_answer, put_event, put_event_before,
-    put_item,
+    AnswerError, BESIDE, Circumstances, Ending, Message, Opening, put_answer, put_durable, put_event,
+    put_event_before, put_item,
 };
 use crate::tunnel::{Tunnel, TunnelId};
 
@@ -201,6 +201,10 @@ impl Channel {
         if self.grants[Lane::of(priority) as usize].handle(Cost::of(payload)) {
             self.arrivals.hurry();
         }
+    }
+
+    pub(crate) fn say_durable(&mut self, word: &[u8]) {
+        self.lanes.push_encoded(Place::Free(Lane::Normal), What::Plain, |out| put_durable(out, word));
     }
 
     pub(crate) fn accept_tunnel(&mut self, tunnel: TunnelId, window: u32) {

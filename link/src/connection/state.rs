@@ -48,6 +48,7 @@ impl Connection {
         let mut hello =
             Hello::new(settings.identity.clone(), credentials, settings.limits, settings.heartbeat_millis());
         hello.proof = settings.proof;
+        hello.features = settings.features();
         Self::new(settings, Phase::Greeting(expected), Some(Frame::Hello(hello)), now)
     }
 

@@ -1,7 +1,6 @@
 use crate::settings::Settings;
 use crate::wire::{
-    Credentials, FEATURES, Hello, Identity, Limits, Peer, Purpose, Refusal, Refused, Station, VERSION,
-    Welcome,
+    Credentials, Hello, Identity, Limits, Peer, Purpose, Refusal, Refused, Station, VERSION, Welcome,
 };
 
 /// Whether whoever says `hello`, which is of a version that is spoken here, may come in.
@@ -25,11 +24,12 @@ pub(crate) fn admit(hello: Hello, ours: &Settings) -> Result<(Welcome, Peer), Re
         version: VERSION,
         identity: ours.identity.clone(),
         station: Station::Router,
-        features: hello.features & FEATURES,
+        features: hello.features & ours.features(),
         limits: ours.limits,
         heartbeat: ours.heartbeat_millis(),
     };
-    Ok((welcome, Peer { identity: hello.identity, version: VERSION, limits: hello.limits }))
+    let features = welcome.features;
+    Ok((welcome, Peer { identity: hello.identity, version: VERSION, limits: hello.limits, features }))
 }
 
 /// Whether the end that says `welcome` is one to talk to: a router or a switch, as `expected`.
@@ -48,7 +48,8 @@ pub(crate) fn check_welcome(welcome: Welcome, expected: Expected, ours: &Setting
     }
     check_identity(&welcome.identity, &ours.identity)?;
     check_limits(&welcome.limits)?;
-    Ok(Peer { identity: welcome.identity, version: welcome.version, limits: welcome.limits })
+    let features = welcome.features & ours.features();
+    Ok(Peer { identity: welcome.identity, version: welcome.version, limits: welcome.limits, features })
 }
 
 /// What is to be at the accepting end.
@@ -88,7 +89,7 @@ mod tests {
     use edri_event::RouterId;
 
     use super::*;
-    use crate::wire::Token;
+    use crate::wire::{FEATURES, Token};
 
     fn hello() -> Hello {
         let identity = Identity::new(RouterId::from_bits(1), "there");

@@ -23,7 +23,7 @@ const MOST_SESSIONS: usize = 64 * 1024;
 impl Membership {
     /// A router is in the network.
     pub(super) fn member_came(&mut self, came: wire::Member, now: Instant) -> Result<(), Violation> {
-        let wire::Member { member: number, version, identity, limits, permit, .. } = came;
+        let wire::Member { member: number, version, identity, limits, permit, features } = came;
         if identity.router == self.settings.identity.router {
             return Ok(());
         }
@@ -31,7 +31,8 @@ impl Membership {
             return Err(Violation::Limits { reason });
         }
         let (router, incarnation) = (identity.router, identity.incarnation);
-        let peer = Peer { identity, version, limits };
+        let features = features & self.settings.features();
+        let peer = Peer { identity, version, limits, features };
         let known = self.routers.get(&router).copied();
         let same = known.filter(|known| {
             self.members.get(known).is_some_and(|known| known.peer.identity.incarnation == incarnation)

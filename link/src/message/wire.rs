@@ -66,6 +66,10 @@ pub(crate) enum Message<'a> {
         tunnel: Route,
         ending: Ending,
     },
+    /// What the durable flows of both ends say to each other: see [`durable`](crate::durable).
+    Durable {
+        word: &'a [u8],
+    },
 }
 
 /// Which tunnel: each end numbers those that it opens.
@@ -94,6 +98,7 @@ const ITEM: u8 = 8;
 const GRANT: u8 = 9;
 const END: u8 = 10;
 const STOP: u8 = 11;
+const DURABLE: u8 = 12;
 
 /// A notification: as what it is wanted, what travels beside it, and its payload.
 pub(crate) type Notice<'a> = (Interest, Circumstances, &'a [u8]);
@@ -223,6 +228,9 @@ impl<'a> Message<'a> {
                 tunnel.put(out);
                 put(out, ending);
             }
+            Self::Durable { word } => {
+                put_durable(out, word);
+            }
         }
     }
 
@@ -276,6 +284,7 @@ impl<'a> Message<'a> {
             ITEM => Self::Item { tunnel: Route::decode(cursor)?, payload: cursor.payload()? },
             GRANT => Self::Grant { tunnel: Route::decode(cursor)?, grant: cursor.number()? },
             END => Self::End { tunnel: Route::decode(cursor)?, ending: cursor.value()? },
+            DURABLE => Self::Durable { word: cursor.payload()? },
             STOP => Self::Stop { tunnel: Route::decode(cursor)?, ending: cursor.value()? },
             unknown => return Err(Malformed::UnknownKind(unknown)),
         })
@@ -300,6 +309,12 @@ pub(crate) fn put_item(out: &mut Vec<u8>, tunnel: Route, payload: &[u8]) -> usiz
     out.push(ITEM);
     tunnel.put(out);
     put_bytes_with_length(out, payload)
+}
+
+/// Appends a word of a durable flow; its length.
+pub(crate) fn put_durable(out: &mut Vec<u8>, word: &[u8]) -> usize {
+    out.push(DURABLE);
+    put_bytes_with_length(out, word)
 }
 
 fn put_bytes_with_length(out: &mut Vec<u8>, bytes: &[u8]) -> usize {

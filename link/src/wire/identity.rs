@@ -89,4 +89,13 @@ pub struct Peer {
     pub version: u16,
     /// What it is willing to hold.
     pub limits: Limits,
+    /// What both ends can do beside, in bits.
+    pub features: u64,
+}
+
+impl Peer {
+    /// Whether both ends keep [durable](crate::durable) flows.
+    pub fn is_durable(&self) -> bool {
+        self.features & super::DURABLE != 0
+    }
 }

@@ -68,8 +68,13 @@ pub const VERSION: u16 = 1;
 /// Begins each greeting, so that whoever came to the wrong door learns it.
 pub const MAGIC: [u8; 4] = *b"EDRI";
 
-/// Features are bits; a connection uses those that both ends have. There are none yet.
+/// Features are bits; two routers use those that both have. This one has none but those that it is set to have, such as
+/// [`DURABLE`].
 pub const FEATURES: u64 = 0;
+
+/// The feature of a router that keeps [durable](crate::durable) flows: what is sent to it, and where it is in what others
+/// send.
+pub const DURABLE: u64 = 1;
 
 /// The lowest kind of channel frames: those that an end of a connection hands to a channel, and a switch never sees.
 pub const LOWEST_CHANNEL_KIND: u8 = 32;

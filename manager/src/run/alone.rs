@@ -158,6 +158,7 @@ pub(super) async fn inline<M: Manager, O: Overseer>(
             let Seat { manager, cx, .. } = *seat;
             return Left::Closed(manager, at_rest(cx));
         }
+        seat.cx.rest();
         slot.put(seat);
     }
 }
@@ -208,6 +209,7 @@ async fn next_that_waits<M: Manager, O: Overseer>(
                 }
                 Poll::Pending => {
                     receiver.meter().rest();
+                    cx.rest();
                     // Once more: who asks wakes only one who sleeps already.
                     answer_if_asked(manager, receiver);
                     return Poll::Pending;

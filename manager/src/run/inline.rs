@@ -64,6 +64,7 @@ impl<M: Manager> Slot<M> {
         let meter = self.inbox.meter();
         meter.begin(tag);
         let called = call(seat);
+        seat.cx.rest();
         meter.end();
         meter.rest();
         if seat.fallen.is_some() {
@@ -135,7 +136,8 @@ impl<M: Manager> Slot<M> {
     }
 
     /// A handler that had the manager has ended.
-    pub(super) fn give_back(&self, seat: Box<Seat<M>>) {
+    pub(super) fn give_back(&self, mut seat: Box<Seat<M>>) {
+        seat.cx.rest();
         let meter = self.inbox.meter();
         meter.end();
         meter.rest();

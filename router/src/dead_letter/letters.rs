@@ -31,6 +31,8 @@ pub struct DeadLetterCounts {
     pub cancelled: u64,
     /// [`Reason::LinkLost`].
     pub link_lost: u64,
+    /// [`Reason::Interrupted`].
+    pub interrupted: u64,
     /// How many dead letters did not reach one of their own subscribers: counted for each, and not in the
     /// [`total`](Self::total).
     pub untold: u64,
@@ -49,9 +51,19 @@ impl DeadLetterCounts {
             stopped,
             cancelled,
             link_lost,
+            interrupted,
             ..
         } = *self;
-        no_subscriber + overflow + failed + panicked + abandoned + expired + stopped + cancelled + link_lost
+        no_subscriber
+            + overflow
+            + failed
+            + panicked
+            + abandoned
+            + expired
+            + stopped
+            + cancelled
+            + link_lost
+            + interrupted
     }
 
     /// Each reason by its name, that of its field, with how many there have been.
@@ -66,6 +78,7 @@ impl DeadLetterCounts {
             stopped,
             cancelled,
             link_lost,
+            interrupted,
             ..
         } = *self;
         [
@@ -78,6 +91,7 @@ impl DeadLetterCounts {
             ("stopped", stopped),
             ("cancelled", cancelled),
             ("link_lost", link_lost),
+            ("interrupted", interrupted),
         ]
         .into_iter()
     }
@@ -99,7 +113,7 @@ struct Kept {
     limit: usize,
 }
 
-const REASONS: usize = 9;
+const REASONS: usize = 10;
 
 /// Where a reason is counted.
 const fn place(reason: &Reason) -> usize {
@@ -113,6 +127,7 @@ const fn place(reason: &Reason) -> usize {
         Reason::Stopped => 6,
         Reason::Cancelled => 7,
         Reason::LinkLost { .. } => 8,
+        Reason::Interrupted { .. } => 9,
     }
 }
 
@@ -158,8 +173,18 @@ impl Letters {
     }
 
     pub(super) fn counts(&self) -> DeadLetterCounts {
-        let [no_subscriber, overflow, failed, panicked, abandoned, expired, stopped, cancelled, link_lost] =
-            std::array::from_fn(|place| self.counts[place].load(Ordering::Relaxed));
+        let [
+            no_subscriber,
+            overflow,
+            failed,
+            panicked,
+            abandoned,
+            expired,
+            stopped,
+            cancelled,
+            link_lost,
+            interrupted,
+        ] = std::array::from_fn(|place| self.counts[place].load(Ordering::Relaxed));
         let untold = self.untold.load(Ordering::Relaxed);
         DeadLetterCounts {
             no_subscriber,
@@ -171,6 +196,7 @@ impl Letters {
             stopped,
             cancelled,
             link_lost,
+            interrupted,
             untold,
         }
     }

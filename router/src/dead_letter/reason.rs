@@ -33,6 +33,12 @@ pub enum Reason {
         /// Why the link ended.
         reason: String,
     },
+    /// The router on which its consumer is was killed when it had the event. Whether it was handled there is not known, and
+    /// so it is not handed over again. Of links that last.
+    Interrupted {
+        /// What that router is called.
+        peer: String,
+    },
 }
 
 impl Reason {
@@ -47,7 +53,9 @@ impl Reason {
             Self::Expired => Failure::new("expired", "the deadline had passed before it was accepted"),
             Self::Stopped => Failure::new("stopped", "the acceptor has stopped"),
             Self::Cancelled => Failure::new("cancelled", "the opener has gone away"),
-            lost @ Self::LinkLost { .. } => Failure::new("link lost", lost.to_string()),
+            lost @ (Self::LinkLost { .. } | Self::Interrupted { .. }) => {
+                Failure::new("link lost", lost.to_string())
+            }
         }
     }
 }
@@ -86,6 +94,7 @@ impl fmt::Display for Reason {
             Self::Stopped => formatter.write_str("its consumer has stopped"),
             Self::Cancelled => formatter.write_str("its sender went away while it was being handled"),
             Self::LinkLost { peer, reason } => write!(formatter, "the link to {peer} was lost: {reason}"),
+            Self::Interrupted { peer } => write!(formatter, "{peer} was killed when it had it"),
         }
     }
 }

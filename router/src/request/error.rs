@@ -89,6 +89,10 @@ impl RequestError {
             Reason::Stopped => Self::Stopped,
             Reason::Cancelled => Self::Cancelled,
             Reason::LinkLost { peer, reason } => Self::LinkLost(Box::new(LinkLost { peer, reason })),
+            Reason::Interrupted { peer } => {
+                let reason = "it was killed when it had it".to_owned();
+                Self::LinkLost(Box::new(LinkLost { peer, reason }))
+            }
         }
     }
 

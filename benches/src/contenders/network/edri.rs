@@ -97,7 +97,7 @@ fn run<F: Future<Output = Sample> + Send>(
     })
 }
 
-fn count(router: &Router, mut tally: Tally) {
+pub(super) fn count(router: &Router, mut tally: Tally) {
     let mut events = router.subscribe_with::<Small>(InboxSettings::with_capacity(CAPACITY));
     tokio::spawn(async move {
         while let Some(event) = events.recv().await {

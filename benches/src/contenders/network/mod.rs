@@ -2,6 +2,7 @@
 
 mod beside;
 mod codec;
+mod durable;
 mod edri;
 mod event;
 mod hub;
@@ -24,8 +25,13 @@ const SMALL: usize = 64;
 const LARGE: usize = 1024 * 1024;
 
 pub(super) fn contenders() -> Vec<Contender> {
-    [codec::contenders(), raw::contenders(), edri::contenders(), nats::contenders(), beside::contenders()]
-        .into_iter()
-        .flatten()
-        .collect()
+    let all = [
+        codec::contenders(),
+        raw::contenders(),
+        edri::contenders(),
+        nats::contenders(),
+        beside::contenders(),
+        durable::contenders(),
+    ];
+    all.into_iter().flatten().collect()
 }

@@ -7,6 +7,7 @@ use tokio::sync::watch;
 
 use super::peerings::Peerings;
 use crate::bridge::closing::{Closing, Step};
+use crate::bridge::durable::Durable;
 use crate::bridge::exit::Exit;
 use crate::bridge::loads::Loads;
 use crate::bridge::offers::Offers;
@@ -30,6 +31,7 @@ pub(super) struct Program {
     seam: Arc<Seam>,
     office: DeadLetterOffice,
     inbox: InboxSettings,
+    durable: Option<Durable>,
     /// That the router knows it.
     border: Option<Registration>,
     offers: Offers,
@@ -60,6 +62,7 @@ impl Program {
             seam,
             office,
             inbox: settings.inbox,
+            durable: settings.durable.clone(),
             border: Some(border),
             offers: Offers::default(),
             peerings: Peerings::new(),
@@ -98,10 +101,10 @@ impl Program {
     }
 
     fn member_joined(&mut self, member: MemberId, peer: Peer) {
-        let Self { router, seam, office, inbox, .. } = self;
+        let Self { router, seam, office, inbox, durable, .. } = self;
         let peering = self.peerings.join(member, peer.identity.router, |number| {
             let side = Side::new(number, Exit::new(*inbox, office.clone()));
-            Peering::new(router, seam, side, office.clone())
+            Peering::new(router, seam, side, office.clone(), durable.as_ref())
         });
         peering.set_away(false);
         peering.opened(&peer);

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use super::lasting::Fate;
+
 /// One incarnation of a router.
 pub(crate) type Life = (usize, u64);
 
@@ -13,6 +15,9 @@ pub(crate) struct Books {
     tunnels: BTreeMap<u64, [Direction; 2]>,
     /// The last of each lane, by sender and receiver.
     last: BTreeMap<(Life, Life, usize), u64>,
+    /// What was to last, and the last that came of it, by sender and receiver.
+    pub(crate) lasting: BTreeMap<u64, Fate>,
+    pub(crate) lasting_last: BTreeMap<(usize, usize), u64>,
     pub(crate) counts: Counts,
 }
 
@@ -30,6 +35,8 @@ pub(crate) struct Counts {
     pub(crate) resumed: u64,
     pub(crate) restarted: u64,
     pub(crate) dropped: u64,
+    pub(crate) lasting: u64,
+    pub(crate) interrupted: u64,
 }
 
 impl Counts {
@@ -43,7 +50,7 @@ impl Counts {
         assert!(self.all().iter().all(|count| **count > 0), "{self:?}");
     }
 
-    fn all(&mut self) -> [&mut u64; 11] {
+    fn all(&mut self) -> [&mut u64; 13] {
         let Self {
             delivered,
             redelivered,
@@ -56,6 +63,8 @@ impl Counts {
             resumed,
             restarted,
             dropped,
+            lasting,
+            interrupted,
         } = self;
         [
             delivered,
@@ -69,6 +78,8 @@ impl Counts {
             resumed,
             restarted,
             dropped,
+            lasting,
+            interrupted,
         ]
     }
 }

@@ -4,6 +4,7 @@
 #![allow(dead_code, reason = "tests and the soak use different parts of it")]
 
 mod books;
+mod lasting;
 mod pipe;
 mod program;
 mod rng;
@@ -14,6 +15,7 @@ use std::time::{Duration, Instant};
 pub(crate) use books::Counts;
 use books::{Books, Life};
 use edri_link::wire::Departure;
+use lasting::Disk;
 use pipe::Pipe;
 use program::Program;
 pub(crate) use rng::Rng;
@@ -93,6 +95,8 @@ struct World {
 struct Place {
     program: Option<Program>,
     lives: u64,
+    /// What outlives its lives.
+    disk: Disk,
     /// When it starts anew.
     starts_at: Option<Instant>,
     link: Option<usize>,
@@ -121,6 +125,15 @@ struct Link {
     down: Pipe,
 }
 
+impl Place {
+    /// It ends, whatever it is at.
+    fn end(&mut self, books: &mut Books, rng: &mut Rng) {
+        if let Some(program) = self.program.take() {
+            self.disk = program.flows.kill(books, rng);
+        }
+    }
+}
+
 impl SwitchPlace {
     fn dropped(&self) -> u64 {
         self.dropped_before + self.switch.as_ref().map_or(0, |switch| switch.dropped)
@@ -141,6 +154,7 @@ impl World {
         let routers = (0..plan.routers).map(|_| Place {
             program: None,
             lives: 0,
+            disk: Disk::default(),
             starts_at: Some(now),
             link: None,
             connects_at: now,
@@ -234,7 +248,7 @@ impl World {
         }
         trace(format_args!("router {index} is killed"));
         let place = &mut self.routers[index];
-        place.program = None;
+        place.end(&mut self.books, &mut self.rng);
         place.starts_at.get_or_insert(until);
     }
 
@@ -318,14 +332,19 @@ impl World {
             let link = place.link;
             link.into_iter().for_each(|link| self.cut(link));
             let place = &mut self.routers[index];
-            place.program = None;
+            place.end(&mut self.books, &mut self.rng);
             place.starts_at = Some(self.now + Duration::from_millis(self.rng.within(1..2_000)));
         }
         let place = &mut self.routers[index];
         if place.starts_at.is_some_and(|at| at <= self.now) {
             place.starts_at = None;
             place.lives += 1;
-            place.program = Some(Program::start((index, place.lives), place.patience, self.plan.large));
+            place.program = Some(Program::start(
+                (index, place.lives),
+                place.patience,
+                self.plan.large,
+                place.disk.clone(),
+            ));
             place.connects_at = self.now;
         }
         if place.stalls_until > self.now {
@@ -435,6 +454,9 @@ impl World {
                 let lives = |life: Life| {
                     self.routers[life.0].program.as_ref().is_some_and(|program| program.life == life)
                 };
+                self.books.check_lasting(|one, other| {
+                    self.routers[one].program.as_ref().is_some_and(|program| program.flows.knows(other))
+                });
                 return self.books.check(lives);
             }
         }

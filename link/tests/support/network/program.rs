@@ -11,6 +11,7 @@ use edri_link::{
 };
 
 use super::books::{Books, Life};
+use super::lasting::{Disk, Flows};
 use super::rng::Rng;
 use super::switch::HEARTBEAT;
 
@@ -30,6 +31,7 @@ pub(crate) struct Program {
     receiving: BTreeMap<(MemberId, TunnelId), (u64, usize)>,
     items: VecDeque<(MemberId, TunnelId, usize)>,
     own: BTreeMap<Interest, &'static str>,
+    pub(crate) flows: Flows,
     pub(crate) closed: bool,
 }
 
@@ -69,7 +71,12 @@ fn numbers(payload: &[u8]) -> [u64; 2] {
 
 impl Program {
     /// It waits so long for others that were lost, and for those that are absent from a switch.
-    pub(crate) fn start(life: Life, (rejoin, absence): (Duration, Duration), large: bool) -> Self {
+    pub(crate) fn start(
+        life: Life,
+        (rejoin, absence): (Duration, Duration),
+        large: bool,
+        disk: Disk,
+    ) -> Self {
         let mut identity =
             Identity::new(RouterId::from_bits(life.0 as u128 + 1), format!("router {}", life.0));
         identity.incarnation = life.1;
@@ -101,6 +108,7 @@ impl Program {
             receiving: BTreeMap::new(),
             items: VecDeque::new(),
             own,
+            flows: Flows::start(life.0, disk),
             closed: false,
         }
     }
@@ -134,6 +142,7 @@ impl Program {
             _ => {}
         }
         self.handle(rng.below(10), now);
+        self.flows.act(books, rng);
     }
 
     fn notify(&mut self, size: usize, books: &mut Books, rng: &mut Rng, now: Instant) {
@@ -249,6 +258,7 @@ impl Program {
     /// Handles, answers and finishes all there is.
     pub(crate) fn settle(&mut self, books: &mut Books, rng: &mut Rng, now: Instant) {
         self.handle(usize::MAX, now);
+        self.flows.settle(books, rng);
         for _ in 0..self.asked.len() {
             self.answer(16, rng, now);
         }
@@ -264,6 +274,7 @@ impl Program {
             && self.held.is_empty()
             && self.receiving.is_empty()
             && self.membership.is_settled()
+            && self.flows.is_settled()
     }
 
     pub(crate) fn summary(&self) -> String {
@@ -285,6 +296,7 @@ impl Program {
                     let router = peer.identity.router.to_bits() as usize - 1;
                     let life = (router, peer.identity.incarnation);
                     self.members.insert(member, Known { life, wanted: BTreeMap::new() });
+                    self.flows.joined(router, member);
                 }
                 NetworkEvent::MemberLeft { member, cause } => self.left(member, &cause, books),
                 NetworkEvent::From { member, event } => self.learn_of(member, event, books, now),
@@ -292,6 +304,9 @@ impl Program {
                 NetworkEvent::Closed(_) => self.closed = true,
                 _ => {}
             }
+        }
+        if !self.closed {
+            self.flows.pump(&mut self.membership, books, now);
         }
     }
 
@@ -303,6 +318,7 @@ impl Program {
             self.life
         );
         books.counts.restarted += u64::from(*cause == MemberGone::Restarted);
+        self.flows.left(member);
         let known = self.members.remove(&member).expect("it was there");
         assert!(known.wanted.is_empty(), "it wants things after it left");
         assert!(!self.receiving.keys().any(|(of, _)| *of == member), "a tunnel outlived its member");
@@ -327,6 +343,8 @@ impl Program {
             }
             Event::Unwanted { interest } => known.wanted.retain(|_, wanted| *wanted != interest),
             Event::Informed => {}
+            Event::Durable { word, .. } => self.flows.hear(member, &word),
+            Event::Anew => self.flows.anew(member),
             Event::Notification { interest, circumstances, payload } => {
                 assert!(matches!(self.own[&interest], "note" | "more"));
                 let [id, lane] = numbers(&payload);
