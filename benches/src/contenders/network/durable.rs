@@ -12,7 +12,8 @@ use tokio::net::TcpStream;
 use tokio::task::spawn_blocking;
 
 use super::SMALL;
-use super::edri::{Small, count, small, until};
+use super::edri::{count, until};
+use super::event::Small;
 use super::raw::{BATCH as WRITTEN, pair};
 use crate::contender::Contender;
 use crate::measure::{Sample, Stopwatch};
@@ -49,9 +50,12 @@ fn run(events: u64, together: u64) -> Sample {
         let stopwatch = Stopwatch::start();
         for first in (0..events).step_by(together as usize) {
             if together == 1 {
-                router.notify(small(first)).await.expect("it is taken");
+                router.notify(Small::numbered(first)).await.expect("it is taken");
             } else {
-                router.notify_all((first..first + together).map(small)).await.expect("they are taken");
+                router
+                    .notify_all((first..first + together).map(Small::numbered))
+                    .await
+                    .expect("they are taken");
             }
         }
         arrivals.all().await;
