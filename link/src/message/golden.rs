@@ -142,4 +142,5 @@ fn tunnels() {
     let aborted = Ending::Aborted(Failure::new("c", "m"));
     message(&Message::End { tunnel: mine, ending: aborted }, "0a 02 01 0163 016d");
     message(&Message::Stop { tunnel: mine, ending: Ending::Lost }, "0b 02 02");
+    message(&Message::Durable { word: &[3, 7, 9, 8] }, "0c 04 03 07 09 08");
 }

@@ -1,49 +1,42 @@
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
-use std::path::PathBuf;
 use std::pin::Pin;
-use std::sync::{Arc, Weak};
-use std::task::{Context, Poll};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
-use edri_event::{Failure, Meta};
-use edri_journal::{Durability, Journal, JournalError, Pending, Position, Reader, Recovered};
-use edri_router::{Back, DeadLetterOffice, Departure, Loss, Payload, Reason, Router};
+use edri_event::Failure;
+use edri_journal::{Durability, JournalError, Pending, Position, Reader};
+use edri_router::Reason;
 use futures_util::future::OptionFuture;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use super::book::{Book, Entry, acknowledged};
-use super::counts::Counts;
-use super::house::House;
+use super::gather::{BATCH, Batch, gather};
 use super::keep::{Keep, Progress};
-use super::settings::DurableSettings;
+use super::log::{Log, Shop};
 use super::wants::Wanted;
 use crate::bridge::exit::LANES;
 use crate::bridge::lane::Hand;
-use crate::bridge::outgoing::circumstances;
-use crate::bridge::seam::description_of;
-use crate::durable::{Notice, Outbox, OutboxStep, Record, RecordBuilder};
-use crate::wire::Schema;
+use crate::durable::{OutboxStep, Record, RecordBuilder};
 
 /// Keeps what is for one destination: from the exit to the disk, from the disk to the link.
 pub(super) struct Keeping {
-    keep: Arc<Keep>,
-    shop: Shop,
-    log: Log,
+    pub(super) keep: Arc<Keep>,
+    pub(super) shop: Shop,
+    pub(super) log: Log,
     /// What was taken from each lane.
-    hands: [Hand; 3],
+    pub(super) hands: [Hand; 3],
     builder: RecordBuilder,
     /// What is to be stored next, and what is being stored.
-    next: Batch,
-    current: Option<(Batch, Option<Pending>)>,
+    pub(super) next: Batch,
+    pub(super) current: Option<(Batch, Option<Pending>)>,
     /// When storing is tried again.
     retry: Option<Instant>,
     /// The record that is to be read, and may be held since nobody wants it yet.
     reading: Option<u64>,
     held: Option<(u64, Bytes)>,
-    reader: Option<(u64, Reader)>,
+    pub(super) reader: Option<(u64, Reader)>,
     /// What is being released, and up to where it is to be.
     releasing: Option<(u64, Releasing)>,
     releasing_to: u64,
@@ -58,145 +51,8 @@ pub(super) struct Keeping {
 
 type Releasing = Pin<Box<dyn Future<Output = Result<(), JournalError>> + Send>>;
 
-/// What all who keep something share.
-#[derive(Clone)]
-pub(super) struct Shop {
-    pub(super) router: Router,
-    pub(super) office: DeadLetterOffice,
-    pub(super) settings: DurableSettings,
-    pub(super) book: Arc<Book>,
-    pub(super) counts: Arc<Counts>,
-    pub(super) house: Weak<House>,
-}
-
-/// The log of one destination, on the disk.
-pub(super) struct Log {
-    pub(super) name: u64,
-    pub(super) folder: PathBuf,
-    journal: Journal,
-    first: u64,
-    last: u64,
-    /// How many events there are in it, up to the last that needs not be kept, and up to its end.
-    events: (u64, u64),
-}
-
-/// Records that are stored together: all of them or none.
-#[derive(Default)]
-struct Batch {
-    records: Vec<Vec<u8>>,
-    bytes: usize,
-    events: u64,
-    /// What is to be held until they are stored.
-    held: Vec<Meta>,
-}
-
-/// A record has so many bytes, about, unless one of its events is larger; and so many events.
-const RECORD: usize = 8 * 1024;
-const EVENTS: u64 = 64;
-
-/// One that is larger than this has a record of its own.
-const LARGE: usize = 4 * 1024;
-
-/// So much is stored together.
-const BATCH: usize = 1024 * 1024;
-
 /// What could not be stored is tried again after so long.
 const AGAIN: Duration = Duration::from_millis(200);
-
-impl Log {
-    /// Opens it.
-    pub(super) async fn open(
-        settings: &DurableSettings,
-        name: u64,
-        folder: PathBuf,
-    ) -> Result<Self, OpenError> {
-        let (journal, recovered) = settings.open_log(folder.clone()).await?;
-        let Recovered { first, next, confirmed, .. } = recovered;
-        let (gone, last) = (acknowledged(confirmed, first), next.get() - 1);
-        let events_after = async |number: u64| match Position::new(number) {
-            Some(position) => match journal.read_from(position).next().await {
-                Some(record) => {
-                    Record::look(&record?.content).map(|(_, _, events)| events).map_err(OpenError::Record)
-                }
-                None => Ok(0),
-            },
-            None => Ok(0),
-        };
-        let end = if last >= first.get() { events_after(last).await? } else { 0 };
-        let released = if gone >= last {
-            end
-        } else if gone >= first.get() {
-            events_after(gone).await?
-        } else {
-            // The first that is kept is the first that is needed.
-            let first = journal.read_from(first).next().await.transpose()?;
-            let record = first.map(|record| Record::decode(&record.content)).transpose();
-            record.map_err(OpenError::Record)?.map_or(0, |record| record.before)
-        };
-        Ok(Self { name, folder, journal, first: gone, last, events: (released, end) })
-    }
-
-    /// The state machine of what it has.
-    pub(super) fn outbox(&self) -> Outbox {
-        Outbox::new(self.name, self.first, self.last)
-    }
-}
-
-/// Why a log could not be opened.
-pub(super) enum OpenError {
-    Journal(JournalError),
-    Record(crate::durable::Unreadable),
-}
-
-impl From<JournalError> for OpenError {
-    fn from(error: JournalError) -> Self {
-        Self::Journal(error)
-    }
-}
-
-impl Shop {
-    /// Makes dead letters of the records from one to another. Of how many events.
-    async fn bury(&self, journal: &Journal, from: u64, to: u64, reason: &Reason) -> u64 {
-        let mut events = 0;
-        let Some(position) = Position::new(from).filter(|_| from <= to) else { return events };
-        let mut reader = journal.read_from(position);
-        while let Some(read) = reader.next().await {
-            let record = match read {
-                Ok(record) if record.position.get() > to => break,
-                Ok(record) => Record::decode(&record.content).map_err(|error| error.to_string()),
-                Err(error) => Err(error.to_string()),
-            };
-            match record {
-                Ok(record) => {
-                    for notice in &record.notices {
-                        self.lose(&record.schemas[notice.schema], notice, reason.clone());
-                    }
-                    events += record.notices.len() as u64;
-                }
-                Err(error) => {
-                    tracing::error!(error, "what is lost cannot be read");
-                    self.counts.troubled(error);
-                }
-            }
-            // Many may be lost at once.
-            tokio::task::yield_now().await;
-        }
-        events
-    }
-
-    fn lose(&self, schema: &Schema, notice: &Notice, reason: Reason) {
-        let mut meta = Meta::new();
-        if let Some(id) = notice.circumstances.id {
-            meta.set_id(id);
-        }
-        if let Some(key) = notice.circumstances.key {
-            meta.set_key(key);
-        }
-        let event = self.router.foreign(description_of(schema));
-        let lost = Departure::new(event, 0, meta, Back::Nothing);
-        lost.discard(&notice.payload, Loss::unhandled(reason), &self.office);
-    }
-}
 
 /// What has happened.
 enum Came {
@@ -353,7 +209,7 @@ impl Keeping {
         }
     }
 
-    fn stored(&mut self, stored: Result<u64, JournalError>) {
+    pub(super) fn stored(&mut self, stored: Result<u64, JournalError>) {
         match stored {
             Ok(last) => {
                 if let Some((batch, _)) = self.current.take() {
@@ -386,7 +242,7 @@ impl Keeping {
         self.retry = Some(Instant::now() + AGAIN);
     }
 
-    fn is_stored(&self) -> bool {
+    pub(super) fn is_stored(&self) -> bool {
         self.current.is_none()
             && self.next.records.is_empty()
             && self.hands.iter().all(|hand| hand.departures.is_empty())
@@ -553,174 +409,7 @@ impl Keeping {
         }
         ControlFlow::Break(())
     }
-
-    /// Whether it has waited for its destination for long enough, or there is nothing to wait for.
-    fn is_given_up(&self) -> bool {
-        let state = self.keep.state();
-        let is_away = state.link.is_none() && !state.is_closing;
-        let waited = state.away_since.elapsed() >= self.shop.settings.keep;
-        let is_idle = state.wants.is_empty() && state.outbox.acknowledged() >= state.outbox.last_stored();
-        drop(state);
-        is_away && (waited || is_idle && self.is_stored())
-    }
-
-    /// The destination does not come back: what was kept for it is lost.
-    async fn give_up(&mut self) {
-        let is_taken = self.shop.house.upgrade().is_none_or(|house| house.take_away(&self.keep));
-        if !is_taken {
-            // It is back at this very moment.
-            return;
-        }
-        self.keep.exit().close();
-        let peer = self.keep.side.called().to_string();
-        let reason = format!("it did not come back within {:?}", self.shop.settings.keep);
-        let reason = Reason::LinkLost { peer, reason };
-        while let Some((batch, pending)) = self.current.take() {
-            match pending {
-                Some(pending) => {
-                    let stored = pending.await;
-                    self.current = Some((batch, None));
-                    let is_stored = stored.is_ok();
-                    self.stored(stored.map(|positions| positions.end.get() - 1));
-                    if !is_stored {
-                        let lost = self.current.take().map(|(batch, _)| batch);
-                        self.lose_batch(lost, &reason);
-                    }
-                }
-                None => self.lose_batch(Some(batch), &reason),
-            }
-        }
-        let (from, to) = {
-            let state = self.keep.state();
-            (state.outbox.acknowledged() + 1, state.outbox.last_stored())
-        };
-        let buried = self.shop.bury(&self.log.journal, from, to, &reason).await;
-        self.shop.counts.given_up(buried);
-        let next = std::mem::take(&mut self.next);
-        self.lose_batch(Some(next), &reason);
-        self.lose_waiting(&reason);
-        self.keep.state().outbox.give_up(to);
-        self.reader = None;
-        let _ = self.log.journal.close().await;
-        self.shop.book.note(&Entry::Forgotten { router: self.keep.router });
-        let folder = self.log.folder.clone();
-        let removed = tokio::task::spawn_blocking(move || std::fs::remove_dir_all(folder)).await;
-        if let Ok(Err(error)) = removed {
-            tracing::warn!(destination = %self.keep.router, %error, "the folder of what is not kept any more could not be removed");
-        }
-    }
-
-    fn lose_batch(&self, batch: Option<Batch>, reason: &Reason) {
-        for record in batch.into_iter().flat_map(|batch| batch.records) {
-            if let Ok(record) = Record::decode(&record.into()) {
-                let notices = &record.notices;
-                notices.iter().for_each(|it| self.shop.lose(&record.schemas[it.schema], it, reason.clone()));
-                self.shop.counts.given_up(notices.len() as u64);
-            }
-        }
-    }
-
-    /// What waits in the exit.
-    fn lose_waiting(&mut self, reason: &Reason) {
-        for (lane, hand) in LANES.into_iter().zip(&mut self.hands) {
-            loop {
-                let discard = |departure: Departure, payload: Payload<'_>| {
-                    self.shop.counts.given_up(1);
-                    departure.discard(&payload, Loss::unhandled(reason.clone()), &self.shop.office);
-                };
-                while hand.departures.take_first(discard).is_some() {}
-                self.keep.exit().lane(lane).take(hand);
-                if hand.departures.is_empty() {
-                    break;
-                }
-            }
-        }
-    }
 }
 
 /// What is around a record when it travels, in bytes.
 const AROUND: usize = 32;
-
-/// Ready when something waited in the exit, and was put together.
-async fn gather(
-    keep: &Keep,
-    hands: &mut [Hand; 3],
-    builder: &mut RecordBuilder,
-    next: &mut Batch,
-    before: u64,
-) {
-    std::future::poll_fn(|cx| poll_gather(keep, hands, builder, next, before, cx)).await;
-}
-
-fn poll_gather(
-    keep: &Keep,
-    hands: &mut [Hand; 3],
-    builder: &mut RecordBuilder,
-    next: &mut Batch,
-    before: u64,
-    cx: &Context<'_>,
-) -> Poll<()> {
-    keep.exit().listen(cx);
-    let mut taken = [0_usize; 3];
-    let mut state = keep.state();
-    let mut urgent_first = LANES;
-    urgent_first.reverse();
-    'all: for lane in urgent_first {
-        let hand = &mut hands[lane as usize];
-        loop {
-            if hand.departures.is_empty() {
-                keep.exit().lane(lane).take(hand);
-            }
-            let mut put = |next: &mut Batch, departure: Departure, payload: &[u8]| {
-                let Some(schema) = state.wants.schema(departure.to) else { return };
-                if payload.len() > LARGE {
-                    next.finish(builder, before);
-                }
-                let circumstances = circumstances(&departure.meta, lane);
-                builder.push(schema, &circumstances, circumstances.deadline.and_then(since_1970), payload);
-                if circumstances.origin.is_some() {
-                    next.held.push(departure.meta);
-                }
-                if builder.len() >= EVENTS || builder.bytes() >= RECORD {
-                    next.finish(builder, before);
-                }
-            };
-            while hand.departures.take_first(|departure, payload| put(next, departure, &payload)).is_some() {
-                taken[lane as usize] += 1;
-                keep.exit().lane(lane).sent(hand);
-                if next.bytes >= BATCH {
-                    break 'all;
-                }
-            }
-            if hand.departures.is_empty() && keep.exit().lane(lane).is_empty() {
-                break;
-            }
-        }
-    }
-    next.finish(builder, before);
-    for barrier in &mut state.barriers {
-        barrier.left.iter_mut().zip(taken).for_each(|(left, taken)| *left = left.saturating_sub(taken));
-    }
-    if taken == [0; 3] { Poll::Pending } else { Poll::Ready(()) }
-}
-
-impl Batch {
-    /// Adds the record that was put together, if there is anything in it. So many events were stored before the batch.
-    fn finish(&mut self, builder: &mut RecordBuilder, before: u64) {
-        if builder.is_empty() {
-            return;
-        }
-        let events = builder.len();
-        let record = builder.finish(before + self.events);
-        self.events += events;
-        self.bytes += record.len();
-        self.records.push(record);
-    }
-}
-
-/// In microseconds since 1970, by the clock that may jump.
-fn since_1970(deadline: std::time::Instant) -> Option<u64> {
-    let left = deadline.saturating_duration_since(std::time::Instant::now());
-    let at = SystemTime::now().checked_add(left)?.duration_since(UNIX_EPOCH).ok()?;
-    u64::try_from(at.as_micros()).ok()
-}

@@ -4,6 +4,7 @@
 //! ```text
 //! house      all of it, as the links of a router share it
 //! keep       what is kept for one destination, and keeping: from its exit to the disk, from the disk to a link
+//! log        that log, and what all who keep something share; gather: what is stored together; over: it is given up
 //! wants      what that destination consumes, now or when it was there last
 //! receipt    what one source sends, from a link to those who consume it
 //! traffic    what of it one link carries
@@ -16,9 +17,12 @@ mod book;
 mod counts;
 mod error;
 mod folder;
+mod gather;
 mod house;
 mod keep;
 mod keeping;
+mod log;
+mod over;
 mod receipt;
 mod settings;
 #[cfg(test)]
