@@ -222,6 +222,8 @@ pub(super) fn acknowledged(confirmed: Option<Position>, first: Position) -> u64 
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use edri_journal::testing::{Disk, Loss};
 
     use super::*;
@@ -259,6 +261,14 @@ mod tests {
                 written.await.unwrap();
             }
         }
+        // What is old is let go of beside the writing.
+        let is_old = |position: Position| position.get() > 12_000;
+        let confirmed = async {
+            while !book.journal.confirmed().is_some_and(is_old) {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(30), confirmed).await.expect("old entries are let go of");
         let disk = disk.crash(Loss::Everything);
         let settings = DurableSettings::in_folder("state").on(disk);
         let (book, known) = Book::open(&settings).await.unwrap();
