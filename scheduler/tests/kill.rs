@@ -8,7 +8,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails where it cannot go on")]
 #![cfg(unix)]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fs::{File, OpenOptions};
 use std::io::Write as _;
 use std::os::unix::process::ExitStatusExt as _;
@@ -61,14 +61,24 @@ fn slow(takes: u64) -> Schedule {
     Schedule::send(Ask::stamped(Slow { takes, tick: None }))
 }
 
-/// A line is one write: it is there as a whole, or not at all.
+/// What is appended to it may end anywhere when its process is killed: see [`whole`].
 fn append(file: &Path) -> File {
     OpenOptions::new().create(true).append(true).open(file).unwrap()
 }
 
 fn line(tick: &Tick) -> String {
     let due = tick.due.duration_since(SystemTime::UNIX_EPOCH).unwrap().as_nanos();
-    format!("{} {} {due}\n", tick.schedule, tick.run)
+    written(&format!("{} {} {due}", tick.schedule, tick.run))
+}
+
+/// A line that can be told from the beginning of one, and does not go on where another has ended.
+fn written(line: &str) -> String {
+    format!("\n{line} .\n")
+}
+
+/// The lines that were written to their end.
+fn whole(text: &str) -> impl Iterator<Item = &str> {
+    text.lines().filter_map(|line| line.strip_suffix(" ."))
 }
 
 /// Not a test: what the parent starts.
@@ -116,10 +126,10 @@ async fn live(directory: PathBuf) {
         let id = format!("once-{born}-{number}");
         let delay = Duration::from_millis(random.next_u64() % 150);
         schedules.set(slow(random.next_u64() % 5).id(&*id).after(delay).durable()).await.unwrap();
-        answered.write_all(format!("{id}\n").as_bytes()).unwrap();
+        answered.write_all(written(&id).as_bytes()).unwrap();
         // One of four is taken back, if it has not been run yet.
         if number % 4 == 0 {
-            answered.write_all(format!("{id} cancelled\n").as_bytes()).unwrap();
+            answered.write_all(written(&format!("{id} cancelled")).as_bytes()).unwrap();
             let _ = schedules.cancel(&*id).await;
         }
     }
@@ -159,7 +169,7 @@ fn killed_at_any_moment_it_keeps_what_was_answered_and_runs_it() {
     last.kill().unwrap();
     last.wait().unwrap();
     assert_eq!(missing, Vec::<String>::new(), "these were answered, and never run");
-    assert!(earlier.lines().count() > 30, "{earlier}");
+    assert!(whole(&earlier).count() > 30, "{earlier}");
 
     for (schedule, runs) in runs(directory.path()) {
         let numbers: Vec<u64> = runs.keys().copied().collect();
@@ -184,7 +194,7 @@ fn killed_at_any_moment_it_keeps_what_was_answered_and_runs_it() {
 /// By schedule and number, the due times under which it was run.
 fn runs(directory: &Path) -> BTreeMap<String, BTreeMap<u64, Vec<u128>>> {
     let mut runs: BTreeMap<String, BTreeMap<u64, Vec<u128>>> = BTreeMap::new();
-    for line in std::fs::read_to_string(directory.join("runs")).unwrap().lines() {
+    for line in whole(&std::fs::read_to_string(directory.join("runs")).unwrap()) {
         let [schedule, run, due] = line.split(' ').collect::<Vec<_>>()[..] else { panic!("{line:?}") };
         let dues = runs.entry(schedule.to_owned()).or_default().entry(run.parse().unwrap()).or_default();
         dues.push(due.parse().unwrap());
@@ -194,7 +204,8 @@ fn runs(directory: &Path) -> BTreeMap<String, BTreeMap<u64, Vec<u128>>> {
 
 /// Those that were answered, not cancelled, and have not been run.
 fn missing(answered: &str, runs: &BTreeMap<String, BTreeMap<u64, Vec<u128>>>) -> Vec<String> {
-    let cancelled = |id: &str| answered.contains(&format!("{id} cancelled\n"));
-    let ids = answered.lines().filter(|line| !line.contains(' '));
-    ids.filter(|id| !cancelled(id) && !runs.contains_key(*id)).map(str::to_owned).collect()
+    let cancelled: HashSet<&str> =
+        whole(answered).filter_map(|line| line.strip_suffix(" cancelled")).collect();
+    let ids = whole(answered).filter(|line| !line.contains(' '));
+    ids.filter(|id| !cancelled.contains(id) && !runs.contains_key(*id)).map(str::to_owned).collect()
 }
