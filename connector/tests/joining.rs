@@ -97,7 +97,8 @@ async fn who_is_told_to_have_joined_gets_the_next_event() {
             while news(&mut heard).await
                 != ("guest".to_owned(), NeighbourKind::Router, NeighbourChange::Joined)
             {}
-            assert_eq!(here.notify(Ping(visit as u64)).await.unwrap().accepted, 1);
+            // The one before may not be known to have left.
+            assert!(here.notify(Ping(visit as u64)).await.unwrap().accepted >= 1);
             assert_eq!(timeout(LONG, pings.recv()).await.unwrap().unwrap().0, visit as u64);
             guest.leave().await;
         }
