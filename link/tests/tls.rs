@@ -8,16 +8,14 @@ mod support;
 use std::sync::Arc;
 use std::time::Duration;
 
-use edri_link::tls::{Certified, Tls, acceptor};
+use edri_link::tls::{Tls, acceptor};
 use edri_link::{Dial as _, Dialer, Guest, Identity, Link, Settings};
 use edri_router::Router;
+use support::certificates::{certified, roots};
 use support::routers::{Ask, Blob};
 use tokio::net::TcpListener;
 use tokio::time::timeout;
-use tokio_rustls::rustls::RootCertStore;
 use tokio_rustls::rustls::crypto::CryptoProvider;
-use tokio_rustls::rustls::pki_types::pem::PemObject as _;
-use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 const LONG: Duration = Duration::from_secs(60);
 
@@ -28,21 +26,6 @@ fn providers() -> Vec<Arc<CryptoProvider>> {
         #[cfg(feature = "ring")]
         edri_link::tls::ring(),
     ]
-}
-
-fn roots(name: &str) -> RootCertStore {
-    let mut roots = RootCertStore::empty();
-    roots.add(certificate(name)).unwrap();
-    roots
-}
-
-fn certificate(name: &str) -> CertificateDer<'static> {
-    CertificateDer::from_pem_file(format!("tests/certificates/{name}.pem")).unwrap()
-}
-
-fn certified(name: &str) -> Certified {
-    let key = PrivateKeyDer::from_pem_file(format!("tests/certificates/{name}.key")).unwrap();
-    Certified { chain: vec![certificate(name)], key }
 }
 
 #[tokio::test]

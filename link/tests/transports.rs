@@ -74,32 +74,20 @@ mod tls {
     use std::sync::Arc;
 
     use edri_link::Dial as _;
-    use edri_link::tls::{Certified, Tls, acceptor};
+    use edri_link::tls::{Tls, acceptor};
     use tokio::net::TcpListener;
-    use tokio_rustls::rustls::RootCertStore;
-    use tokio_rustls::rustls::pki_types::pem::PemObject as _;
-    use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
     use super::Ends;
-
-    fn certificate(name: &str) -> CertificateDer<'static> {
-        CertificateDer::from_pem_file(format!("tests/certificates/{name}.pem")).unwrap()
-    }
-
-    fn certified(name: &str) -> Certified {
-        let key = PrivateKeyDer::from_pem_file(format!("tests/certificates/{name}.key")).unwrap();
-        Certified { chain: vec![certificate(name)], key }
-    }
+    use crate::support::certificates::{certified, roots};
 
     pub(super) async fn ends() -> Ends {
         #[cfg(feature = "tls")]
         let provider = edri_link::tls::aws_lc_rs();
         #[cfg(not(feature = "tls"))]
         let provider = edri_link::tls::ring();
-        let mut roots = RootCertStore::empty();
-        roots.add(certificate("authority")).unwrap();
-        let accepting = acceptor(Arc::clone(&provider), certified("server"), Some(roots.clone())).unwrap();
-        let tls = Tls::new(provider, roots, Some(certified("client"))).unwrap();
+        let accepting =
+            acceptor(Arc::clone(&provider), certified("server"), Some(roots("authority"))).unwrap();
+        let tls = Tls::new(provider, roots("authority"), Some(certified("client"))).unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = format!("localhost:{}", listener.local_addr().unwrap().port());
         let accept = async { accepting.accept(listener.accept().await.unwrap().0).await };

@@ -9,20 +9,21 @@ mod program;
 mod siege;
 #[path = "support/smith.rs"]
 mod smith;
+#[path = "support/smiths.rs"]
+mod smiths;
 
 use std::time::Duration;
 
 use edri_router::{Backoff, Router};
-use edri_worker::{Pool, ProcessPool, ProcessWorker};
+use edri_worker::{ProcessPool, ProcessWorker};
 
-use program::{example, within};
+use program::within;
 use siege::{Besieged, Remains};
 use smith::{Smith, Tinker, job, mapped};
 
 fn processes<W: ProcessWorker>(mark: &str) -> ProcessPool<W> {
     let backoff = Backoff::constant(Duration::from_millis(5));
-    let pool = Pool::processes::<W>(3).executable(example("smith")).keep_env("LLVM_PROFILE_FILE");
-    pool.arg(mark).in_flight(4).backoff(backoff).crash_loop(10_000, backoff)
+    smiths::processes::<W>(3).arg(mark).in_flight(4).backoff(backoff).crash_loop(10_000, backoff)
 }
 
 /// What there is in shared memory that has a name; ours has none.

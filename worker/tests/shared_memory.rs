@@ -8,6 +8,8 @@
 mod program;
 #[path = "support/smith.rs"]
 mod smith;
+#[path = "support/smiths.rs"]
+mod smiths;
 
 use std::time::Duration;
 
@@ -16,18 +18,12 @@ use edri_router::{RequestError, Router};
 use futures_util::future::join_all;
 use tokio::time::sleep;
 
-use edri_worker::{Pool, ProcessPool};
-
-use crate::program::{death, descriptors, example, until, within};
+use crate::program::{death, descriptors, until, within};
 use crate::smith::{Cast, Founder, Pour, lent, mapped};
+use crate::smiths::processes;
 
 /// One test at a time.
 static ALONE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
-
-/// Workers in processes of the program that has them.
-fn processes<W: edri_worker::ProcessWorker>(size: usize) -> ProcessPool<W> {
-    Pool::processes::<W>(size).executable(example("smith")).name("smith").keep_env("LLVM_PROFILE_FILE")
-}
 
 fn metal(length: usize) -> Bytes {
     (0..length).map(|at| (at * 31 % 251) as u8).collect()

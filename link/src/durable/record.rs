@@ -1,9 +1,11 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use edri_event::{Origin, Priority, RouterId, TraceContext, TraceFlags};
+use edri_event::Priority;
 
-use crate::message::{Circumstances, Cursor, Malformed, put_number};
+use crate::message::{
+    Circumstances, Cursor, Malformed, put_number, put_origin, put_trace, read_origin, read_trace,
+};
 use crate::wire::{Schema, put};
 
 /// Notifications that are kept, and travel, together: what each is, what travels beside it, and its payload.
@@ -105,15 +107,8 @@ impl RecordBuilder {
         );
         let numbers = [id.map(|id| id.get()), key.map(|key| key.get()), deadline];
         numbers.into_iter().flatten().for_each(|number| put_number(out, number));
-        if let Some(trace) = trace {
-            out.extend_from_slice(&trace.trace_id().to_le_bytes());
-            out.extend_from_slice(&trace.span_id().to_le_bytes());
-            out.push(trace.flags().bits());
-        }
-        if let Some(Origin { router, hops }) = origin {
-            out.extend_from_slice(&router.to_bits().to_le_bytes());
-            out.push(*hops);
-        }
+        put_trace(out, trace.as_ref());
+        put_origin(out, origin.as_ref());
         put_number(out, payload.len() as u64);
         out.extend_from_slice(payload);
         self.count += 1;
@@ -221,13 +216,10 @@ fn notice(cursor: &mut Cursor<'_>, content: &Bytes, schemas: usize) -> Result<No
     }
     let deadline = if flags & DEADLINE != 0 { Some(cursor.number()?) } else { None };
     if flags & TRACE != 0 {
-        let (trace, span) = (u128::from_le_bytes(cursor.array()?), u64::from_le_bytes(cursor.array()?));
-        let flags = TraceFlags::from_bits(cursor.byte()?);
-        circumstances.trace = Some(TraceContext::new(trace, span, flags).ok_or(Malformed::Value)?);
+        circumstances.trace = Some(read_trace(cursor)?);
     }
     if flags & ORIGIN != 0 {
-        let router = RouterId::from_bits(u128::from_le_bytes(cursor.array()?));
-        circumstances.origin = Some(Origin { router, hops: cursor.byte()? });
+        circumstances.origin = Some(read_origin(cursor)?);
     }
     Ok(Notice { schema, circumstances, deadline, payload: content.slice_ref(cursor.payload()?) })
 }
@@ -235,6 +227,7 @@ fn notice(cursor: &mut Cursor<'_>, content: &Bytes, schemas: usize) -> Result<No
 #[cfg(test)]
 mod tests {
     use edri_event::{EventId, Key};
+    use edri_event::{Origin, RouterId, TraceContext, TraceFlags};
     use proptest::prelude::*;
 
     use super::*;

@@ -89,16 +89,26 @@ fn put_rare_circumstances(out: &mut Vec<u8>, start: usize, circumstances: &Circu
         out.extend_from_slice(&[0; size_of::<u64>()]);
         at
     });
+    put_trace(out, trace.as_ref());
+    put_origin(out, origin.as_ref());
+    left_at
+}
+
+/// Appends what [`read_trace`] reads, if there is one.
+pub(crate) fn put_trace(out: &mut Vec<u8>, trace: Option<&TraceContext>) {
     if let Some(trace) = trace {
         out.extend_from_slice(&trace.trace_id().to_le_bytes());
         out.extend_from_slice(&trace.span_id().to_le_bytes());
         out.push(trace.flags().bits());
     }
+}
+
+/// Appends what [`read_origin`] reads, if there is one.
+pub(crate) fn put_origin(out: &mut Vec<u8>, origin: Option<&Origin>) {
     if let Some(Origin { router, hops }) = origin {
         out.extend_from_slice(&router.to_bits().to_le_bytes());
         out.push(*hops);
     }
-    left_at
 }
 
 /// Reads it. A deadline counts from `now`; without that it is left out.
@@ -144,19 +154,27 @@ fn rare_circumstances(
         circumstances.deadline = now.and_then(|now| now.checked_add(left));
     }
     if flags & TRACE != 0 {
-        let trace = u128::from_le_bytes(cursor.array()?);
-        let span = u64::from_le_bytes(cursor.array()?);
-        let flags = TraceFlags::from_bits(cursor.byte()?);
-        // Of those that no sender writes.
-        circumstances.trace = Some(TraceContext::new(trace, span, flags).ok_or(Malformed::Value)?);
+        circumstances.trace = Some(read_trace(cursor)?);
     }
     if more & ORIGIN != 0 {
-        let router = RouterId::from_bits(u128::from_le_bytes(cursor.array()?));
-        circumstances.origin = Some(Origin { router, hops: cursor.byte()? });
+        circumstances.origin = Some(read_origin(cursor)?);
     }
     if flags & REPORTS != 0 {
         circumstances.reports = Reports::Wanted;
     }
     circumstances.redelivered = flags & REDELIVERED != 0;
     Ok(circumstances)
+}
+
+pub(crate) fn read_trace(cursor: &mut Cursor<'_>) -> Result<TraceContext, Malformed> {
+    let trace = u128::from_le_bytes(cursor.array()?);
+    let span = u64::from_le_bytes(cursor.array()?);
+    let flags = TraceFlags::from_bits(cursor.byte()?);
+    // Of those that no sender writes.
+    TraceContext::new(trace, span, flags).ok_or(Malformed::Value)
+}
+
+pub(crate) fn read_origin(cursor: &mut Cursor<'_>) -> Result<Origin, Malformed> {
+    let router = RouterId::from_bits(u128::from_le_bytes(cursor.array()?));
+    Ok(Origin { router, hops: cursor.byte()? })
 }

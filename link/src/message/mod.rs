@@ -18,7 +18,7 @@ mod golden;
 mod outcome;
 mod wire;
 
-pub(crate) use beside::LeftAt;
+pub(crate) use beside::{LeftAt, put_origin, put_trace, read_origin, read_trace};
 pub(crate) use bytes::{Cursor, Malformed, put_number};
 pub use circumstances::{Circumstances, Reports};
 pub use death::Death;

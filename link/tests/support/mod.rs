@@ -3,6 +3,8 @@
 #![allow(dead_code, reason = "each test file uses its own part of it")]
 #![allow(clippy::unwrap_used, reason = "the helpers of tests are tests")]
 
+#[cfg(any(feature = "tls", feature = "ring"))]
+pub(crate) mod certificates;
 pub(crate) mod net;
 pub(crate) mod routers;
 

@@ -40,30 +40,8 @@ pub struct DeadLetterCounts {
 
 impl DeadLetterCounts {
     /// All reasons together.
-    pub const fn total(&self) -> u64 {
-        let Self {
-            no_subscriber,
-            overflow,
-            failed,
-            panicked,
-            abandoned,
-            expired,
-            stopped,
-            cancelled,
-            link_lost,
-            interrupted,
-            ..
-        } = *self;
-        no_subscriber
-            + overflow
-            + failed
-            + panicked
-            + abandoned
-            + expired
-            + stopped
-            + cancelled
-            + link_lost
-            + interrupted
+    pub fn total(&self) -> u64 {
+        self.by_reason().map(|(_, letters)| letters).sum()
     }
 
     /// Each reason by its name, that of its field, with how many there have been.

@@ -6,6 +6,8 @@
 mod program;
 #[path = "../support/smith.rs"]
 mod smith;
+#[path = "../support/smiths.rs"]
+mod smiths;
 
 mod beginning;
 mod faults;
@@ -13,11 +15,4 @@ mod jobs;
 mod parent;
 mod routers;
 
-use edri_worker::{Pool, ProcessPool, ProcessWorker};
-
-use crate::program::example;
-
-/// Workers in processes of the program that has them.
-fn processes<W: ProcessWorker>(size: usize) -> ProcessPool<W> {
-    Pool::processes::<W>(size).executable(example("smith")).name("smith").keep_env("LLVM_PROFILE_FILE")
-}
+use crate::smiths::processes;

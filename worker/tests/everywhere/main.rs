@@ -7,6 +7,8 @@
 mod program;
 #[path = "../support/smith.rs"]
 mod smith;
+#[path = "../support/smiths.rs"]
+mod smiths;
 
 /// Makes of each case a test for every kind of worker.
 macro_rules! everywhere {

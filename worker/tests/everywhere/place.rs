@@ -3,8 +3,8 @@
 use edri_router::{Capacity, Overflow, Router};
 use edri_worker::{Pool, PoolError, ProcessPool, RunningPool};
 
-use crate::program::example;
 use crate::smith::{Forge, Smith};
+use crate::smiths::processes;
 
 /// What a worker is: it is chosen by one word.
 #[derive(Clone, Copy, Debug)]
@@ -18,16 +18,11 @@ impl Place {
     /// A pool of so many smiths.
     pub(crate) fn smiths(self, size: usize) -> Smiths {
         let pool = match self {
-            Self::Tasks => Smiths::Here(Pool::tasks(size, Smith::default).into()),
-            Self::Threads => Smiths::Here(Pool::threads(size, Smith::default).into()),
-            Self::Processes => Smiths::There(
-                Pool::processes::<Smith>(size)
-                    .executable(example("smith"))
-                    .keep_env("LLVM_PROFILE_FILE")
-                    .into(),
-            ),
+            Self::Tasks => Pool::tasks(size, Smith::default),
+            Self::Threads => Pool::threads(size, Smith::default),
+            Self::Processes => return Smiths::There(processes(size).into()),
         };
-        pool.map(|pool| pool.name("smith"), |pool| pool.name("smith"))
+        Smiths::Here(pool.name("smith").into())
     }
 }
 

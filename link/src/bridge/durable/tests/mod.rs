@@ -32,6 +32,17 @@ fn pair(folders: &[tempfile::TempDir; 2], came: &Came) -> (Process, Process) {
     (source, there)
 }
 
+/// The destination is killed while it is at some of 300 orders, which are all on the source's disk: the destination's disk.
+fn killed_at_work(source: &mut Process, mut there: Process, came: &Came) -> Disk {
+    there.consume(came, Some(Duration::from_millis(5)));
+    link(source, &mut there);
+    until("it is known what is wanted", || source.router.has_subscribers::<Order>());
+    source.notify(0..300);
+    source.synced();
+    until("some have come", || numbers(came).len() >= 20);
+    there.kill(Loss::Everything)
+}
+
 fn folders() -> [tempfile::TempDir; 2] {
     [tempdir().unwrap(), tempdir().unwrap()]
 }
@@ -123,14 +134,8 @@ fn what_a_destination_had_when_it_was_killed_is_a_dead_letter_at_its_source_and_
     let (folders, came, letters) = (folders(), Came::default(), Letters::default());
     let mut source = Start::new(folders[0].path(), Disk::new(1)).go();
     source.note_letters(&letters);
-    let mut there = Start::new(folders[1].path(), Disk::new(2)).go();
-    there.consume(&came, Some(Duration::from_millis(5)));
-    link(&mut source, &mut there);
-    until("it is known what is wanted", || source.router.has_subscribers::<Order>());
-    source.notify(0..300);
-    source.synced();
-    until("some have come", || numbers(&came).len() >= 20);
-    let disk = there.kill(Loss::Everything);
+    let there = Start::new(folders[1].path(), Disk::new(2)).go();
+    let disk = killed_at_work(&mut source, there, &came);
     let before = numbers(&came);
     let mut there = Start::new(folders[1].path(), disk).go();
     there.consume(&came, None);
@@ -169,14 +174,8 @@ fn or_it_is_redelivered_and_marked_so_where_the_destination_says_so() {
         let durable = |settings: DurableSettings| settings.interrupted(Interrupted::Redeliver);
         Start { durable, ..Start::new(folder, disk) }.go()
     };
-    let mut there = redelivers(folders[1].path(), Disk::new(2));
-    there.consume(&came, Some(Duration::from_millis(5)));
-    link(&mut source, &mut there);
-    until("it is known what is wanted", || source.router.has_subscribers::<Order>());
-    source.notify(0..300);
-    source.synced();
-    until("some have come", || numbers(&came).len() >= 20);
-    let disk = there.kill(Loss::Everything);
+    let there = redelivers(folders[1].path(), Disk::new(2));
+    let disk = killed_at_work(&mut source, there, &came);
     let before = came.lock().unwrap().len();
     let mut there = redelivers(folders[1].path(), disk);
     link(&mut source, &mut there);
