@@ -10,3 +10,11 @@ pub struct Origin {
     /// Over how many links it has come: 1 from a router that is linked with this one.
     pub hops: u8,
 }
+
+impl Origin {
+    /// The same, seen from beyond one more link.
+    #[must_use]
+    pub const fn further(self) -> Self {
+        Self { router: self.router, hops: self.hops.saturating_add(1) }
+    }
+}

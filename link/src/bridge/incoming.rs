@@ -380,7 +380,7 @@ fn answer(outcome: Result<Vec<u8>, RequestError>) -> Result<Bytes, AnswerError> 
 /// Where something came from that the other end got from elsewhere, or did not.
 fn origin(peer: Option<&(RouterId, Arc<str>)>, before: Option<Origin>) -> Origin {
     match (before, peer) {
-        (Some(Origin { router, hops }), _) => Origin { router, hops: hops.saturating_add(1) },
+        (Some(before), _) => before.further(),
         (None, Some((router, _))) => Origin { router: *router, hops: 1 },
         (None, None) => unreachable!("nothing comes before the greeting has ended"),
     }

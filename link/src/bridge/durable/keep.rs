@@ -1,6 +1,5 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::Context;
 
 use edri_event::RouterId;
 use futures_util::task::AtomicWaker;
@@ -8,6 +7,7 @@ use tokio::sync::{Notify, oneshot, watch};
 use tokio::time::Instant;
 
 use super::counts::DestinationStatus;
+use super::traffic::Speaks;
 use super::wants::Wants;
 use crate::bridge::exit::{Exit, LANES};
 use crate::bridge::side::Side;
@@ -70,6 +70,18 @@ pub(super) struct Barrier {
     /// How many of each lane are before it.
     pub(super) left: [usize; 3],
     pub(super) told: oneshot::Sender<u64>,
+}
+
+impl Speaks for Keep {
+    fn with_words<T>(&self, number: u64, with: impl FnOnce(&mut VecDeque<Vec<u8>>) -> T) -> Option<T> {
+        let mut state = self.state();
+        let is_its = state.link.is_some_and(|link| link.number == number);
+        if is_its { Some(with(&mut state.out)) } else { None }
+    }
+
+    fn carrier(&self) -> &AtomicWaker {
+        &self.carrier
+    }
 }
 
 impl Keep {
@@ -150,26 +162,6 @@ impl Keep {
         }
         drop(state);
         self.task.notify_one();
-    }
-
-    /// What is to be said over that link next; its task is woken when there is more.
-    pub(super) fn next_word(&self, number: u64, cx: &Context<'_>) -> Option<Vec<u8>> {
-        let take = || {
-            let mut state = self.state();
-            if state.link.is_some_and(|link| link.number == number) { state.out.pop_front() } else { None }
-        };
-        take().or_else(|| {
-            self.carrier.register(cx.waker());
-            take()
-        })
-    }
-
-    /// It could not be said now.
-    pub(super) fn unsaid(&self, number: u64, word: Vec<u8>) {
-        let mut state = self.state();
-        if state.link.is_some_and(|link| link.number == number) {
-            state.out.push_front(word);
-        }
     }
 
     /// Has something said.

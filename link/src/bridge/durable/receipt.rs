@@ -17,6 +17,7 @@ use tokio::sync::Notify;
 
 use super::book::{Book, Entry};
 use super::counts::Counts;
+use super::traffic::Speaks;
 use crate::bridge::filter::Filter;
 use crate::bridge::seam::description_of;
 use crate::durable::{Inbox, InboxStep, Interrupted, Mark, Notice, Record, Word};
@@ -55,6 +56,17 @@ struct Guard {
     receipt: Arc<Receipt>,
     log: u64,
     number: u64,
+}
+
+impl Speaks for Receipt {
+    fn with_words<T>(&self, link: u64, with: impl FnOnce(&mut VecDeque<Vec<u8>>) -> T) -> Option<T> {
+        let mut state = self.state();
+        if state.link == Some(link) { Some(with(&mut state.out)) } else { None }
+    }
+
+    fn carrier(&self) -> &AtomicWaker {
+        &self.carrier
+    }
 }
 
 impl Drop for Guard {
@@ -112,26 +124,6 @@ impl Receipt {
         }
         drop(state);
         self.task.notify_one();
-    }
-
-    /// What is to be said over that link next; its task is woken when there is more.
-    pub(super) fn next_word(&self, link: u64, cx: &Context<'_>) -> Option<Vec<u8>> {
-        let take = || {
-            let mut state = self.state();
-            if state.link == Some(link) { state.out.pop_front() } else { None }
-        };
-        take().or_else(|| {
-            self.carrier.register(cx.waker());
-            take()
-        })
-    }
-
-    /// It could not be said now.
-    pub(super) fn unsaid(&self, link: u64, word: Vec<u8>) {
-        let mut state = self.state();
-        if state.link == Some(link) {
-            state.out.push_front(word);
-        }
     }
 
     #[cfg(test)]
@@ -313,9 +305,7 @@ impl Receipt {
                 flush(desk, &mut runs, current.take(), &mut waiting);
             }
             let before = notice.circumstances.origin;
-            if before.is_some_and(|Origin { router, hops }| {
-                !way.takes(Origin { router, hops: hops.saturating_add(1) })
-            }) {
+            if before.is_some_and(|before| !way.takes(before.further())) {
                 continue;
             }
             let Some(run) = &mut runs[notice.schema] else { continue };
@@ -385,9 +375,7 @@ fn meta(notice: &Notice, origin: Origin, redelivered: bool, beside: &Meta, hold:
         }
         return meta;
     }
-    let from = circumstances
-        .origin
-        .map_or(origin, |Origin { router, hops }| Origin { router, hops: hops.saturating_add(1) });
+    let from = circumstances.origin.map_or(origin, Origin::further);
     let mut arrival = Arrival::new(from);
     (arrival.id, arrival.key, arrival.trace) = (circumstances.id, circumstances.key, circumstances.trace);
     arrival.redelivered = redelivered;

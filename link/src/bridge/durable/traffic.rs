@@ -1,8 +1,9 @@
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::task::Context;
 
 use bytes::Bytes;
+use futures_util::task::AtomicWaker;
 
 use super::Durable;
 use super::keep::Keep;
@@ -11,7 +12,35 @@ use crate::bridge::toward::Toward;
 use crate::drive::Happened;
 use crate::durable::Word;
 use crate::interest::{Consumer, Interest, Role, Schema};
+use crate::line::Line;
 use crate::wire::{Peer, Permit};
+
+/// One end of a durable flow, as the links see it over which it talks.
+pub(super) trait Speaks {
+    /// What it has to say over that link, if that is the one over which it talks.
+    fn with_words<T>(&self, link: u64, with: impl FnOnce(&mut VecDeque<Vec<u8>>) -> T) -> Option<T>;
+
+    /// Woken when there is more.
+    fn carrier(&self) -> &AtomicWaker;
+
+    /// Says over that link what is to be said; `false` if there was no room for all of it. The task is woken when there is more.
+    fn speak(&self, link: u64, line: &mut Line<'_>, cx: &Context<'_>, happened: &mut Happened) -> bool {
+        let take = || self.with_words(link, VecDeque::pop_front).flatten();
+        while line.has_room_for_durable() {
+            let word = take().or_else(|| {
+                self.carrier().register(cx.waker());
+                take()
+            });
+            let Some(word) = word else { return true };
+            if line.durable(&word).is_err() {
+                self.with_words(link, |words| words.push_front(word));
+                return false;
+            }
+            *happened = Happened::Something;
+        }
+        false
+    }
+}
 
 /// What of a link with one other router lasts: it carries what is kept for that, and what comes from there.
 pub(in crate::bridge) struct Traffic {
@@ -153,35 +182,15 @@ impl Traffic {
                 interest.into_iter().for_each(|(interest, _)| toward.differs(*interest, ours.clone()));
             }
         }
-        self.is_due = false;
-        let link = self.link;
         let mut line = toward.line();
-        while let Some(receipt) = &self.receipt {
-            if !line.has_room_for_durable() {
-                self.is_due = true;
-                return happened;
-            }
-            let Some(word) = receipt.next_word(link, cx) else { break };
-            if line.durable(&word).is_err() {
-                receipt.unsaid(link, word);
-                self.is_due = true;
-                return happened;
-            }
-            happened = Happened::Something;
+        let mut has_room = true;
+        if let Some(receipt) = &self.receipt {
+            has_room = receipt.speak(self.link, &mut line, cx, &mut happened);
         }
-        while let Some(keep) = &self.keep {
-            if !line.has_room_for_durable() {
-                self.is_due = true;
-                return happened;
-            }
-            let Some(word) = keep.next_word(link, cx) else { break };
-            if line.durable(&word).is_err() {
-                keep.unsaid(link, word);
-                self.is_due = true;
-                return happened;
-            }
-            happened = Happened::Something;
+        if let (Some(keep), true) = (&self.keep, has_room) {
+            has_room = keep.speak(self.link, &mut line, cx, &mut happened);
         }
+        self.is_due = !has_room;
         happened
     }
 

@@ -329,10 +329,7 @@ impl<W: ProcessWorker> Top<W> {
 
     fn arrival(&self, parent: RouterId, call: IncomingCall, circumstances: Circumstances) -> Arrival {
         let Circumstances { id, key, priority, deadline, trace, origin: before, reports, .. } = circumstances;
-        let origin = match before {
-            Some(Origin { router, hops }) => Origin { router, hops: hops.saturating_add(1) },
-            None => Origin { router: parent, hops: 1 },
-        };
+        let origin = before.map_or(Origin { router: parent, hops: 1 }, Origin::further);
         let mut arrival = Arrival::new(origin);
         (arrival.id, arrival.key, arrival.priority) = (id, key, priority);
         (arrival.deadline, arrival.trace) = (deadline, trace);
