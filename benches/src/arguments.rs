@@ -48,6 +48,10 @@ pub(crate) struct Arguments {
     /// Answer what comes over TCP, for the contender that needs it
     #[arg(long, hide = true)]
     pub(crate) echo_child: bool,
+
+    /// Be the other end, reached in this way, for the contenders that need one
+    #[arg(long, value_name = "WAY", hide = true)]
+    pub(crate) far_child: Option<String>,
 }
 
 impl Arguments {

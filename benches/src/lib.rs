@@ -42,6 +42,9 @@ pub fn run(others: Vec<Contender>) -> ExitCode {
     if arguments.echo_child {
         contenders::network::run_echo();
     }
+    if let Some(way) = &arguments.far_child {
+        contenders::network::run_far(way);
+    }
     let contenders: Vec<Arc<Contender>> = contenders::all().into_iter().chain(others).map(Arc::new).collect();
 
     if let Some(name) = &arguments.child {

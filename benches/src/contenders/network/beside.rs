@@ -1,34 +1,38 @@
 //! Requests beside large events that do not end: what becomes of their latencies, which are told for an idle line, too.
 //!
-//! Raw TCP has a connection for each; routers have one for both.
+//! Both ends, and a switch, are processes. Raw TCP has a connection for each; routers have one for both.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, AtomicU64, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Instant,
 };
 
+use edri::{
+    event::Priority,
+    prelude::{App, Connector, Router, RunningApp},
+};
 use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    io::AsyncWriteExt as _,
+    net::TcpStream,
     time::{Duration, sleep, timeout},
 };
 
 use super::{
     LARGE, SET_UP,
-    edri::{self, Asks, Way},
-    event::Large,
+    edri::{Asks, Way, until},
+    event::{Bytes, Large},
+    far::{self, Came, Pour},
+    hub::Hub,
     raw,
 };
 use crate::{
-    contender::Contender,
-    drive::{self, AskerInTurn},
-    event::{Request, Work},
-    measure::Sample,
-    runtime::on_two_workers_with_io,
-    scenario::Scenario,
+    contender::Contender, drive, measure::Sample, runtime::on_two_workers_with_io, scenario::Scenario,
 };
 
-use ::edri::{event::Priority, prelude::*};
-use Beside::{Bulk, Idle};
+use Beside::{Bulk, Idle, Tunnel};
 
 pub(super) fn contenders() -> Vec<Contender> {
     let of = |name, run: fn(u64) -> Sample| Contender::new(Scenario::LinkAskBesideBulk, name, run);
@@ -38,107 +42,140 @@ pub(super) fn contenders() -> Vec<Contender> {
         of("edri-direct-idle", |requests| with_edri(Way::Direct, Idle, Priority::Normal, requests)),
         of("edri-direct", |requests| with_edri(Way::Direct, Bulk, Priority::Normal, requests)),
         of("edri-direct-high", |requests| with_edri(Way::Direct, Bulk, Priority::High, requests)),
+        of("edri-direct-tunnel", |requests| with_edri(Way::Direct, Tunnel, Priority::Normal, requests)),
         of("edri-switch-idle", |requests| with_edri(Way::Switch, Idle, Priority::Normal, requests)),
         of("edri-switch", |requests| with_edri(Way::Switch, Bulk, Priority::Normal, requests)),
         of("edri-switch-high", |requests| with_edri(Way::Switch, Bulk, Priority::High, requests)),
+        of("edri-switch-tunnel", |requests| with_edri(Way::Switch, Tunnel, Priority::Normal, requests)),
     ]
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Beside {
     Idle,
+    /// Notifications.
     Bulk,
+    /// Items of a tunnel.
+    Tunnel,
 }
 
-/// What goes on beside the requests: it is under way before they begin, and until they have ended.
-struct Traffic {
-    over: Arc<AtomicBool>,
-    came: Arc<AtomicU64>,
-}
-
-impl Traffic {
-    fn new() -> Self {
-        Self { over: Arc::default(), came: Arc::default() }
-    }
-
-    /// It has got going.
-    async fn flows(&self) {
-        let flowing = async {
-            while self.came.load(Ordering::Relaxed) < 64 {
-                sleep(Duration::from_millis(1)).await;
-            }
-        };
-        timeout(SET_UP, flowing).await.expect("large events arrive");
-        self.came.store(0, Ordering::Relaxed);
-    }
-
-    /// It went on all the while.
-    fn end(self) {
-        self.over.store(true, Ordering::Relaxed);
-        assert!(self.came.load(Ordering::Relaxed) > 0, "nothing came beside the requests");
-    }
-}
+/// As many have come before the requests begin.
+const FLOWS: u64 = 64;
 
 fn with_raw(beside: Beside, requests: u64) -> Sample {
     on_two_workers_with_io(async move {
-        let asks = raw::asks().await;
-        let traffic = Traffic::new();
-        if beside == Bulk {
-            let (mut near, mut far) = raw::pair().await;
-            let (over, came) = (Arc::clone(&traffic.over), Arc::clone(&traffic.came));
+        let far = far::start(far::Way::Raw);
+        let connect = |what| async move {
+            let mut stream = TcpStream::connect(far.address).await.expect("it connects");
+            stream.set_nodelay(true).expect("it does not wait");
+            stream.write_u8(what).await.expect("it is written");
+            stream
+        };
+        let asks = raw::Asks::over(connect(far::ASKS).await);
+        let over = Arc::new(AtomicBool::new(false));
+        if beside != Idle {
+            let (mut stream, over) = (connect(far::POURS).await, Arc::clone(&over));
+            let large = vec![1; LARGE];
+            for _ in 0..FLOWS {
+                stream.write_all(&large).await.expect("it is written");
+            }
             tokio::spawn(async move {
-                let large = vec![1; LARGE];
-                while !over.load(Ordering::Relaxed) && near.write_all(&large).await.is_ok() {}
-            });
-            tokio::spawn(async move {
-                let mut large = vec![0; LARGE];
-                while far.read_exact(&mut large).await.is_ok() {
-                    came.fetch_add(1, Ordering::Relaxed);
-                }
+                while !over.load(Ordering::Relaxed) && stream.write_all(&large).await.is_ok() {}
             });
         }
-        asked(requests, asks, beside, traffic).await
+        let sample = drive::ask(requests, asks).await;
+        over.store(true, Ordering::Relaxed);
+        sample
     })
+}
+
+/// A router that is joined with one in another process.
+struct Here {
+    app: RunningApp,
+    _far: Hub,
+    _switch: Option<Hub>,
+}
+
+impl Here {
+    async fn joined(way: Way) -> Self {
+        let (switch, far, connector) = match way {
+            Way::Direct => {
+                let far = far::start(far::Way::Direct);
+                let connector = Connector::connect([far.address.to_string()]);
+                (None, far, connector)
+            }
+            Way::Switch => {
+                let switch = Hub::switch();
+                let far = far::start(far::Way::Switch(switch.address));
+                let connector = Connector::to_switch([switch.address.to_string()]).name("here");
+                (Some(switch), far, connector)
+            }
+        };
+        let app = App::new().connector(connector).start().await.expect("it starts");
+        let router = app.router();
+        until(|| {
+            router.has_responders::<super::edri::Number>()
+                && router.has_responders::<Came>()
+                && router.has_subscribers::<Large>()
+                && router.has_acceptors::<Pour>()
+        })
+        .await;
+        Self { app, _far: far, _switch: switch }
+    }
 }
 
 fn with_edri(way: Way, beside: Beside, priority: Priority, requests: u64) -> Sample {
     on_two_workers_with_io(async move {
-        let joined = edri::joined(way).await;
-        let (here, there) = (joined.here.router().clone(), joined.there.router().clone());
-        let answer =
-            |number: edri::Number| async move { Ok(Work::None.answer(Request { number: number.0 })) };
-        let _answers = there.respond(answer);
-        let traffic = Traffic::new();
-        if beside == Bulk {
-            let came = Arc::clone(&traffic.came);
-            let mut large = there.subscribe_with::<Large>(InboxSettings::with_capacity(16));
-            tokio::spawn(async move {
-                while let Some(event) = large.recv().await {
-                    assert_eq!(event.bytes.0.len(), LARGE);
-                    came.fetch_add(1, Ordering::Relaxed);
-                }
-            });
-            edri::until(|| here.has_subscribers::<Large>()).await;
-            let (here, over) = (here.clone(), Arc::clone(&traffic.over));
-            tokio::spawn(async move {
-                for number in 0.. {
-                    if over.load(Ordering::Relaxed) || here.notify(Large::numbered(number)).await.is_err() {
-                        return;
-                    }
-                }
-            });
+        let here = Here::joined(way).await;
+        let router = here.app.router().clone();
+        let over = Arc::new(AtomicBool::new(false));
+        match beside {
+            Idle => {}
+            Bulk => _ = tokio::spawn(notify(router.clone(), Arc::clone(&over))),
+            Tunnel => _ = tokio::spawn(pour(router.clone(), Arc::clone(&over))),
         }
-        edri::until(|| here.has_responders::<edri::Number>()).await;
-        asked(requests, Asks::of(here, priority), beside, traffic).await
+        let before = if beside == Idle { 0 } else { flows(&router).await };
+        let started = Instant::now();
+        let sample = drive::ask(requests, Asks::of(router.clone(), priority)).await;
+        if beside != Idle {
+            let came = came(&router).await - before;
+            assert!(came > 0, "nothing came beside the requests");
+            if std::env::var_os("BESIDE").is_some() {
+                eprintln!("{:.0} a second", came as f64 / started.elapsed().as_secs_f64());
+            }
+        }
+        over.store(true, Ordering::Relaxed);
+        sample
     })
 }
 
-async fn asked(requests: u64, asks: impl AskerInTurn, beside: Beside, traffic: Traffic) -> Sample {
-    if beside == Idle {
-        return drive::ask(requests, asks).await;
+async fn notify(router: Router, over: Arc<AtomicBool>) {
+    for number in 0.. {
+        if over.load(Ordering::Relaxed) || router.notify(Large::numbered(number)).await.is_err() {
+            return;
+        }
     }
-    traffic.flows().await;
-    let sample = drive::ask(requests, asks).await;
-    traffic.end();
-    sample
+}
+
+async fn pour(router: Router, over: Arc<AtomicBool>) {
+    let mut tunnel = router.open(Pour).window(16).await.expect("a tunnel is opened");
+    while !over.load(Ordering::Relaxed) && tunnel.send(Bytes(vec![1; LARGE])).await.is_ok() {}
+}
+
+/// It has got going: how many have come.
+async fn flows(router: &Router) -> u64 {
+    let flowing = async {
+        loop {
+            let came = came(router).await;
+            if came >= FLOWS {
+                return came;
+            }
+            sleep(Duration::from_millis(1)).await;
+        }
+    };
+    timeout(SET_UP, flowing).await.expect("large ones arrive")
+}
+
+async fn came(router: &Router) -> u64 {
+    router.request(Came).priority(Priority::High).await.expect("it says how many came")
 }

@@ -23,17 +23,18 @@ pub(super) struct Hub {
 impl Hub {
     /// EDRI's switch: this program once more.
     pub(super) fn switch() -> Self {
-        Self::this("--switch-child")
+        Self::this(&["--switch-child"])
     }
 
     /// What answers as plainly as can be: this program once more.
     pub(super) fn echo() -> Self {
-        Self::this("--echo-child")
+        Self::this(&["--echo-child"])
     }
 
-    fn this(role: &str) -> Self {
+    /// This program once more, in a role in which it says first where it listens.
+    pub(super) fn this(role: &[&str]) -> Self {
         let mut child = Command::new(program())
-            .args([role])
+            .args(role)
             .stdout(Stdio::piped())
             .spawn()
             .expect("the program edri-benches is built");

@@ -5,6 +5,7 @@ mod codec;
 mod durable;
 mod edri;
 mod event;
+mod far;
 mod hub;
 mod nats;
 mod raw;
@@ -13,6 +14,7 @@ use std::time::Duration;
 
 use crate::contender::Contender;
 
+pub(crate) use far::run_far;
 pub(crate) use hub::{run_echo, run_switch};
 
 /// How long whatever is set up may take until it is.

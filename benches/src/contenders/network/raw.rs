@@ -82,6 +82,12 @@ async fn count(mut stream: TcpStream, mut tally: Tally, length: usize) {
 
 pub(super) struct Asks(TcpStream);
 
+impl Asks {
+    pub(super) fn over(stream: TcpStream) -> Self {
+        Self(stream)
+    }
+}
+
 impl AskerInTurn for Asks {
     async fn ask(&mut self, request: Request) -> u64 {
         self.0.write_u64_le(request.number).await.expect("it is written");
