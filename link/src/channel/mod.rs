@@ -13,7 +13,8 @@
 //! kept      the frames that were made and are not acknowledged
 //! arrivals  the numbers of what has arrived, and when to acknowledge
 //! window    how much may be sent before the other end has handled something
-//! pace      how much may be sent where frames may be dropped
+//! pace      how fast it goes, and when to ask what has arrived
+//! flight    how much may be on its way
 //! parts     long messages, put together again
 //! cost      what a message counts for in a window
 //! ```
@@ -36,6 +37,7 @@ mod arrivals;
 mod came;
 mod clock;
 mod cost;
+mod flight;
 mod frames;
 #[cfg(test)]
 mod golden;

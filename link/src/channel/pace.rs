@@ -1,35 +1,19 @@
 use std::time::{Duration, Instant};
 
-/// How fast a channel goes where frames may be dropped on the way: as much at a time as seems to get through, as TCP does it
-/// (RFC 5681), and a question when nothing has been heard for too long.
-///
-/// Between two routers that are connected with each other the transport sees to both.
+use super::flight::Flight;
+use crate::lanes::Lane;
+
+/// How fast a channel goes: as much at a time as the way carries, and, where frames may be dropped on the way, a question when
+/// nothing has been heard for too long.
 #[derive(Debug)]
 pub(crate) struct Pace {
-    /// So many bytes may be in flight.
-    window: u64,
-    growth: Growth,
+    flight: Flight,
     round_trip: Option<Duration>,
-    /// A frame whose acknowledgement tells how long a round trip takes, and when it was sent.
-    timed: Option<(u64, Instant)>,
     probe_at: Option<Instant>,
     /// How often it was asked since something was heard.
     probes: u32,
     sent_again_at: Option<Instant>,
 }
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Growth {
-    /// By what is acknowledged, until something is lost.
-    Doubling,
-    /// By a step in each round trip.
-    Stepwise,
-}
-
-const FIRST: u64 = 512 * 1024;
-const LEAST: u64 = 64 * 1024;
-const MOST: u64 = 8 * 1024 * 1024;
-const STEP: u64 = 32 * 1024;
 
 /// How long is waited for an answer that has never been timed.
 const UNKNOWN: Duration = Duration::from_millis(500);
@@ -38,15 +22,7 @@ const LONGEST: Duration = Duration::from_secs(5);
 
 impl Pace {
     pub(crate) fn new() -> Self {
-        Self {
-            window: FIRST,
-            growth: Growth::Doubling,
-            round_trip: None,
-            timed: None,
-            probe_at: None,
-            probes: 0,
-            sent_again_at: None,
-        }
+        Self { flight: Flight::new(), round_trip: None, probe_at: None, probes: 0, sent_again_at: None }
     }
 
     /// Another transport: what was known of the way is known no longer.
@@ -55,13 +31,21 @@ impl Pace {
     }
 
     /// Whether more may be sent while so much is in flight.
+    #[inline]
     pub(crate) fn has_room(&self, in_flight: u64) -> bool {
-        in_flight < self.window
+        self.flight.has_room(in_flight)
     }
 
-    /// A frame was sent for the first time.
-    pub(crate) fn sent(&mut self, number: u64, now: Instant) {
-        self.timed.get_or_insert((number, now));
+    /// A frame was sent for the first time, and so much is in flight with it.
+    #[inline]
+    pub(crate) fn sent(&mut self, number: u64, in_flight: u64, now: Instant) {
+        self.flight.sent(number, in_flight, now);
+    }
+
+    /// A frame was made of what a lane has.
+    #[inline]
+    pub(crate) fn made(&mut self, lane: Lane, now: Instant) {
+        self.flight.made(lane, now);
     }
 
     /// Frames up to this one, and so many bytes, were acknowledged.
@@ -69,18 +53,9 @@ impl Pace {
         if bytes == 0 {
             return;
         }
-        if let Some((number, sent)) = self.timed
-            && number <= received
-        {
-            self.timed = None;
-            let sample = now.saturating_duration_since(sent);
+        if let Some(sample) = self.flight.acknowledged(received, bytes, now) {
             self.round_trip = Some(self.round_trip.map_or(sample, |before| (before * 7 + sample) / 8));
         }
-        self.window += match self.growth {
-            Growth::Doubling => bytes,
-            Growth::Stepwise => STEP * bytes / self.window,
-        };
-        self.window = self.window.min(MOST);
     }
 
     /// Something was heard from the other end: it lives, and the way is open.
@@ -96,9 +71,7 @@ impl Pace {
             return false;
         }
         self.sent_again_at = Some(now);
-        self.timed = None;
-        self.window = (self.window / 2).max(LEAST);
-        self.growth = Growth::Stepwise;
+        self.flight.lost();
         true
     }
 
@@ -121,7 +94,7 @@ impl Pace {
             return false;
         }
         self.probes += 1;
-        self.timed = None;
+        self.flight.untimed();
         self.probe_at = Some(now + self.patience());
         true
     }
@@ -140,19 +113,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_grows_while_all_gets_through_and_shrinks_once_for_each_loss() {
+    fn what_is_lost_is_sent_again_once_in_a_round_trip() {
         let (mut pace, now) = (Pace::new(), Instant::now());
-        pace.acknowledged(1, FIRST, now);
-        assert_eq!(pace.window, 2 * FIRST);
         assert!(pace.send_again(now));
         assert!(!pace.send_again(now + SHORTEST / 2));
-        assert_eq!(pace.window, FIRST);
-        pace.acknowledged(2, FIRST, now);
-        assert_eq!(pace.window, FIRST + STEP);
         (1..100).for_each(|round| assert!(pace.send_again(now + SHORTEST * round)));
-        assert_eq!(pace.window, LEAST);
-        (0..10_000).for_each(|_| pace.acknowledged(3, MOST, now));
-        assert_eq!(pace.window, MOST);
     }
 
     #[test]
@@ -177,11 +142,11 @@ mod tests {
     #[test]
     fn it_learns_how_long_a_round_trip_takes() {
         let (mut pace, now) = (Pace::new(), Instant::now());
-        pace.sent(1, now);
-        pace.sent(2, now + SHORTEST);
+        pace.sent(1, 100, now);
+        pace.sent(2, 200, now + SHORTEST);
         pace.acknowledged(2, 100, now + SHORTEST * 2);
         assert_eq!(pace.round_trip, Some(SHORTEST * 2));
-        pace.sent(3, now);
+        pace.sent(3, 100, now);
         // It was sent twice: nobody knows which one is acknowledged.
         pace.send_again(now);
         pace.acknowledged(3, 100, now + SHORTEST * 100);

@@ -52,17 +52,13 @@ impl Channel {
     }
 
     fn write_new(&mut self, out: &mut Vec<u8>, now: Instant) {
-        if self.kept.write_next(out).is_some() && self.is_relayed() {
-            self.pace.sent(self.kept.last_written(), now);
+        if self.kept.write_next(out).is_some() {
+            self.pace.sent(self.kept.last_written(), self.kept.in_flight(), now);
         }
     }
 
-    fn is_relayed(&self) -> bool {
-        self.path.as_ref().is_some_and(|path| path.way == Way::Relayed)
-    }
-
     fn may_go(&self) -> bool {
-        !self.is_relayed() || self.pace.has_room(self.kept.in_flight())
+        self.pace.has_room(self.kept.in_flight())
     }
 
     fn has_room_for_a_frame(&self) -> bool {
@@ -102,6 +98,7 @@ impl Channel {
     /// is none that may go.
     fn make_frame(&mut self, now: Instant) -> bool {
         let Some(place) = self.pick() else { return false };
+        self.pace.made(place.lane(), now);
         let most = self.most();
         if self.lanes.queue(place).partial().is_some() {
             self.make_part(place, most, now);

@@ -312,6 +312,14 @@ pub fn write_relay(out: &mut Vec<u8>, member: u32, blob: &[u8]) {
     });
 }
 
+/// Puts another member in the place of the one that a relay names: `frame` is a relay, with its length, as it was read. What is
+/// too short for one is left as it is.
+pub fn readdress_relay(frame: &mut [u8], member: u32) {
+    if let Some(place) = frame.get_mut(LENGTH + 1..LENGTH + 5) {
+        place.copy_from_slice(&member.to_le_bytes());
+    }
+}
+
 /// A relay that is being written: all that is appended until its end is its blob.
 #[derive(Debug)]
 #[must_use = "a relay that is not ended is no frame"]

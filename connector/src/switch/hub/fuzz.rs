@@ -24,7 +24,7 @@ pub(crate) fn session(bytes: &[u8]) {
     let mut listener = Listener::join(&hub, now);
     let mut router = Listener::connect(&hub, now);
     for piece in bytes.chunks(piece) {
-        router.session.receive(piece, now);
+        hand_over(&mut router.session, piece, now);
         if reads {
             router.read(now);
             hub.broadcast();
@@ -43,6 +43,20 @@ pub(crate) fn session(bytes: &[u8]) {
     listener.say(&Frame::Ping(7), now);
     assert!(listener.read(now).iter().any(|frame| matches!(frame, Frame::Pong(pong) if pong.number == 7)));
     assert_eq!(hub.memory.load(Ordering::Relaxed), 0);
+}
+
+/// Hands over what came as whoever reads from a stream does: some of it to the place that the session has for it.
+pub(crate) fn hand_over(session: &mut Session, mut bytes: &[u8], now: Instant) {
+    while !bytes.is_empty() {
+        let Some((place, most)) = session.place() else { return session.receive(bytes, now) };
+        let (read, rest) = bytes.split_at(most.min(bytes.len()));
+        place.extend_from_slice(read);
+        session.came(now);
+        bytes = rest;
+    }
+    if session.place().is_some() {
+        session.nothing_came();
+    }
 }
 
 /// Somebody who believes what a switch says.
@@ -71,7 +85,7 @@ impl Listener {
     fn say(&mut self, frame: &Frame, now: Instant) {
         let mut bytes = Vec::new();
         write(&mut bytes, frame);
-        self.session.receive(&bytes, now);
+        hand_over(&mut self.session, &bytes, now);
     }
 
     /// All that it is told, until there is no more.

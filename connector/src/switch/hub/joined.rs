@@ -4,12 +4,12 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use edri_link::wire::{Change, Frame, Interests, Learner, Pong, as_relay, split, write};
+use edri_link::wire::{Change, Frame, Interests, LENGTH, Learner, Pong, as_relay, split, write};
 
 use super::ended::Ended;
 use super::hub::Hub;
 use super::member::Member;
-use super::network::Network;
+use super::network::{Network, Table};
 use super::outgoing::{Order, Pushed};
 use super::pace::Pace;
 use super::violation::Violation;
@@ -31,6 +31,26 @@ pub(super) struct Joined {
     pace: Pace,
     /// Until when it is not listened to.
     pub(super) deaf_until: Option<Instant>,
+}
+
+/// What became of relays.
+struct Passed {
+    /// How many bytes may wait for a router.
+    queue: u64,
+    relays: u64,
+    length: u64,
+    queued: usize,
+    astray: u64,
+    /// Those for whom nothing waited before.
+    idle: Vec<Arc<Member>>,
+}
+
+impl Passed {
+    fn new(hub: &Hub, limits: &SwitchLimits) -> Self {
+        let pressed = hub.memory.load(Ordering::Relaxed) >= i64::try_from(limits.memory).unwrap_or(i64::MAX);
+        let queue = if pressed { UNDER_PRESSURE + u64::from(limits.frame) } else { limits.queue };
+        Self { queue, relays: 0, length: 0, queued: 0, astray: 0, idle: Vec::new() }
+    }
 }
 
 /// What a change of interests costs beside its bytes: others are told of each.
@@ -91,11 +111,7 @@ impl Joined {
         hub: &Hub,
         limits: &SwitchLimits,
     ) -> Result<&'b [u8], Violation> {
-        let own = self.member.number;
-        let pressed = hub.memory.load(Ordering::Relaxed) >= i64::try_from(limits.memory).unwrap_or(i64::MAX);
-        let queue = if pressed { UNDER_PRESSURE + u64::from(limits.frame) } else { limits.queue };
-        let (mut relays, mut length, mut queued, mut astray) = (0, 0, 0, 0);
-        let mut idle: Vec<Arc<Member>> = Vec::new();
+        let mut passed = Passed::new(hub, limits);
         let table = self.network.table.read();
         let forwarded = loop {
             let relay = match split(bytes, limit) {
@@ -110,36 +126,74 @@ impl Joined {
                 Ok(None) => break Ok(bytes),
                 Err(error) => break Err(error.into()),
             };
-            relays += 1;
-            length += (bytes.len() - rest.len()) as u64;
-            match table.get(&to).filter(|_| to != own) {
-                // It would take the switch for one that breaks the protocol.
-                Some(member) if frame.len() > member.newcomer.limits.frame as usize => {
-                    let limit = member.newcomer.limits.frame;
-                    break Err(Violation::RelayTooLong { member: to, length: frame.len(), limit });
-                }
-                Some(member) => match member.push(own, blob, queue) {
-                    Pushed::First => {
-                        queued += bytes.len() - rest.len();
-                        idle.push(Arc::clone(member));
-                    }
-                    Pushed::Behind => queued += bytes.len() - rest.len(),
-                    Pushed::Dropped => {}
-                },
-                None => astray += 1,
+            let push = |member: &Member, queue| member.push(self.member.number, blob, queue);
+            if let Err(violation) = self.pass(&table, to, frame.len(), &mut passed, push) {
+                break Err(violation);
             }
             bytes = rest;
         };
         drop(table);
-        if relays > 0 {
-            let sent = &self.member.sent;
-            sent.relays.fetch_add(relays, Ordering::Relaxed);
-            sent.bytes.fetch_add(length, Ordering::Relaxed);
-            sent.astray.fetch_add(astray, Ordering::Relaxed);
-            hub.memory.fetch_add(queued as i64, Ordering::Relaxed);
-        }
-        idle.iter().for_each(|member| member.wake());
+        self.passed(passed, hub);
         forwarded
+    }
+
+    /// Passes on one relay, a whole frame for this member, without a copy.
+    pub(super) fn forward_whole(
+        &self,
+        to: u32,
+        frame: Vec<u8>,
+        hub: &Hub,
+        limits: &SwitchLimits,
+    ) -> Result<(), Violation> {
+        let mut passed = Passed::new(hub, limits);
+        let length = frame.len() - LENGTH;
+        let push = |member: &Member, queue| member.push_whole(self.member.number, frame, queue);
+        let forwarded = self.pass(&self.network.table.read(), to, length, &mut passed, push);
+        self.passed(passed, hub);
+        forwarded
+    }
+
+    /// Passes on a relay whose frame has so many bytes behind its length.
+    fn pass(
+        &self,
+        table: &Table,
+        to: u32,
+        length: usize,
+        passed: &mut Passed,
+        push: impl FnOnce(&Member, u64) -> Pushed,
+    ) -> Result<(), Violation> {
+        let whole = LENGTH + length;
+        passed.relays += 1;
+        passed.length += whole as u64;
+        let Some(member) = table.get(&to).filter(|_| to != self.member.number) else {
+            passed.astray += 1;
+            return Ok(());
+        };
+        // It would take the switch for one that breaks the protocol.
+        let limit = member.newcomer.limits.frame;
+        if length > limit as usize {
+            return Err(Violation::RelayTooLong { member: to, length, limit });
+        }
+        let pushed = push(member, passed.queue);
+        if pushed != Pushed::Dropped {
+            passed.queued += whole;
+        }
+        if pushed == Pushed::First {
+            passed.idle.push(Arc::clone(member));
+        }
+        Ok(())
+    }
+
+    /// Counts what was passed on, and wakes those for whom nothing waited before.
+    fn passed(&self, passed: Passed, hub: &Hub) {
+        if passed.relays > 0 {
+            let sent = &self.member.sent;
+            sent.relays.fetch_add(passed.relays, Ordering::Relaxed);
+            sent.bytes.fetch_add(passed.length, Ordering::Relaxed);
+            sent.astray.fetch_add(passed.astray, Ordering::Relaxed);
+            hub.memory.fetch_add(passed.queued as i64, Ordering::Relaxed);
+        }
+        passed.idle.iter().for_each(|member| member.wake());
     }
 
     /// Takes in what it says of its interests, in so many bytes; what of it is denied.

@@ -98,6 +98,11 @@ impl Member {
         self.outgoing.lock().push(source, blob, limit)
     }
 
+    /// The same for one that is not copied: a frame as it came.
+    pub(crate) fn push_whole(&self, source: u32, frame: Vec<u8>, limit: u64) -> Pushed {
+        self.outgoing.lock().push_whole(source, frame, limit)
+    }
+
     /// Tells its connection something.
     pub(crate) fn order(&self, order: Order) {
         self.outgoing.lock().order(order);

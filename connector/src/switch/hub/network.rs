@@ -26,6 +26,9 @@ pub(crate) struct Network {
     pub(crate) gone: Gone,
 }
 
+/// Members by their numbers.
+pub(super) type Table = HashMap<u32, Arc<Member>, BuildHasherDefault<NumberHasher>>;
+
 /// Sums over those who have left.
 #[derive(Debug, Default)]
 pub(crate) struct Gone {

@@ -2,7 +2,7 @@ use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasherDefault, Hasher};
 
 use bytes::Bytes;
-use edri_link::wire::write_relay;
+use edri_link::wire::{readdress_relay, write_relay};
 
 /// What waits for one member: relays, in a queue for each of those they come from.
 ///
@@ -72,7 +72,31 @@ const HEAD: usize = 9;
 impl Outgoing {
     /// Adds a relay, unless that would be more than `limit` bytes allow.
     pub(crate) fn push(&mut self, source: u32, blob: &[u8], limit: u64) -> Pushed {
-        let length = (HEAD + blob.len()) as u64;
+        self.add((HEAD + blob.len()) as u64, source, limit, |chunks| match chunks.back_mut() {
+            Some(chunk) if chunk.len() + HEAD + blob.len() <= CHUNK => write_relay(chunk, source, blob),
+            _ => {
+                let mut chunk = Vec::new();
+                write_relay(&mut chunk, source, blob);
+                chunks.push_back(chunk);
+            }
+        })
+    }
+
+    /// Adds a relay that is a chunk as it came: a whole frame, and nothing else.
+    pub(crate) fn push_whole(&mut self, source: u32, mut frame: Vec<u8>, limit: u64) -> Pushed {
+        self.add(frame.len() as u64, source, limit, |chunks| {
+            readdress_relay(&mut frame, source);
+            chunks.push_back(frame);
+        })
+    }
+
+    fn add(
+        &mut self,
+        length: u64,
+        source: u32,
+        limit: u64,
+        add: impl FnOnce(&mut VecDeque<Vec<u8>>),
+    ) -> Pushed {
         let backlog = self.sources.entry(source).or_default();
         let room = limit.saturating_sub(self.bytes);
         // Where nothing of a source waits, one of its relays may: else a queue that others fill would starve it.
@@ -87,14 +111,7 @@ impl Outgoing {
         if backlog.bytes == 0 {
             self.turns.push_back(source);
         }
-        match backlog.chunks.back_mut() {
-            Some(chunk) if chunk.len() + HEAD + blob.len() <= CHUNK => write_relay(chunk, source, blob),
-            _ => {
-                let mut chunk = Vec::new();
-                write_relay(&mut chunk, source, blob);
-                backlog.chunks.push_back(chunk);
-            }
-        }
+        add(&mut backlog.chunks);
         backlog.bytes += length;
         self.bytes += length;
         self.counts.relays += 1;
@@ -220,6 +237,24 @@ mod tests {
         assert!(outgoing.has_waiting());
         outgoing.written();
         assert_eq!(outgoing.depth(), 10);
+    }
+
+    #[test]
+    fn a_relay_that_is_added_as_it_came_is_as_one_that_is_copied() {
+        let (mut copied, mut whole) = (Outgoing::default(), Outgoing::default());
+        for (number, length) in [(1, 10), (2, CHUNK), (3, 20), (4, 0)] {
+            let blob = vec![number; length];
+            let mut frame = Vec::new();
+            write_relay(&mut frame, 77, &blob);
+            assert_eq!(copied.push(5, &blob, LIMIT), whole.push_whole(5, frame, LIMIT));
+        }
+        let all = |outgoing: &mut Outgoing| {
+            let mut out = VecDeque::new();
+            outgoing.take(LIMIT, &mut out);
+            out.iter().flat_map(|chunk| chunk.to_vec()).collect::<Vec<u8>>()
+        };
+        assert_eq!((copied.depth(), copied.counts), (whole.depth(), whole.counts));
+        assert_eq!(all(&mut copied), all(&mut whole));
     }
 
     #[test]

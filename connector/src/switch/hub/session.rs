@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use bytes::{Buf as _, Bytes};
 use edri_link::wire::{
     Close, CloseCode, FEATURES, Frame, FrameError, Hello, LENGTH, Limits, Pong, Purpose, Refused, Station,
-    VERSION, Welcome, split, write,
+    VERSION, Welcome, as_relay, split, write,
 };
 
 use super::ended::Ended;
@@ -35,6 +35,8 @@ pub(crate) struct Session {
     held: Vec<u8>,
     /// How long a frame may be.
     limit: u32,
+    /// How long the frame before was, if it was a long relay: as a rule more of them follow.
+    expects: usize,
     out: VecDeque<Bytes>,
     /// Small frames that are to be written next.
     replies: Vec<u8>,
@@ -67,6 +69,12 @@ const MISSED: u32 = 3;
 /// Of one that goes on announcing what is denied and does not listen, the rest is not told.
 const DENIALS: usize = 256 * 1024;
 
+/// A frame that is as long as this, or longer, is read to memory of its own.
+const LONG: usize = 16 * 1024;
+
+/// So much memory is taken ahead of what comes.
+const AHEAD: usize = 256 * 1024;
+
 /// Of a peer that asks faster than it listens, no more questions are answered than fit in here.
 const REPLIES: usize = 4 * 1024;
 
@@ -84,6 +92,7 @@ impl Session {
             settings,
             held: Vec::new(),
             limit: FRAME_BEFORE_WELCOME,
+            expects: 0,
             out: VecDeque::new(),
             replies: Vec::new(),
             began: now,
@@ -101,10 +110,7 @@ impl Session {
         if bytes.is_empty() || self.is_over() {
             return;
         }
-        self.last_heard = now;
-        if let Phase::Joined(joined) = &mut self.phase {
-            joined.heard();
-        }
+        self.heard(now);
         while !self.held.is_empty() && !bytes.is_empty() {
             let missing = self.missing().unwrap_or_default().min(bytes.len());
             self.held.extend_from_slice(&bytes[..missing]);
@@ -121,6 +127,62 @@ impl Session {
         if self.held.is_empty() {
             let rest = self.frames(bytes, now);
             self.held.extend_from_slice(rest);
+        }
+    }
+
+    /// Where what comes next is best read to, and how much of it at most: long relays are passed on in the memory that they
+    /// are read to. [`came`](Self::came) says that something was; `None`: it is to be [received](Self::receive).
+    pub(crate) fn place(&mut self) -> Option<(&mut Vec<u8>, usize)> {
+        let Phase::Joined(_) = self.phase else { return None };
+        let most = match self.held.first_chunk::<LENGTH>() {
+            Some(length) if u32::from_le_bytes(*length) as usize >= LONG => self.missing().ok()?,
+            None if self.held.is_empty() && self.expects > 0 => self.expects,
+            _ => return None,
+        };
+        // Memory is taken as bytes arrive, and not for what was only announced.
+        let most = most.min(AHEAD);
+        self.held.reserve_exact(most);
+        Some((&mut self.held, most))
+    }
+
+    /// Nothing was there to be read: a connection that is idle keeps no room for it.
+    pub(crate) fn nothing_came(&mut self) {
+        if self.held.is_empty() {
+            self.held = Vec::new();
+        }
+    }
+
+    /// Something was read to its [place](Self::place).
+    pub(crate) fn came(&mut self, now: Instant) {
+        self.heard(now);
+        let whole = match self.held.first_chunk::<LENGTH>() {
+            Some(length) => LENGTH + u32::from_le_bytes(*length) as usize,
+            None => return,
+        };
+        if self.held.len() < whole && whole <= LENGTH + self.limit as usize {
+            return;
+        }
+        let held = std::mem::take(&mut self.held);
+        self.expects = 0;
+        if held.len() == whole
+            && whole >= LONG
+            && let Phase::Joined(joined) = &self.phase
+            && let Ok(Some((to, _))) = as_relay(&held[LENGTH..])
+        {
+            self.expects = whole;
+            if let Err(violation) = joined.forward_whole(to, held, &self.hub, &self.settings.limits) {
+                self.violated(violation, now);
+            }
+            return;
+        }
+        let rest = self.frames(&held, now);
+        self.held.extend_from_slice(rest);
+    }
+
+    fn heard(&mut self, now: Instant) {
+        self.last_heard = now;
+        if let Phase::Joined(joined) = &mut self.phase {
+            joined.heard();
         }
     }
 

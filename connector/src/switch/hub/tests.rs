@@ -10,6 +10,7 @@ use edri_link::wire::{
 };
 use picture::Picture;
 
+use super::fuzz::hand_over;
 use super::*;
 use crate::switch::settings::{Access, AccessList, Networks, Secret, SwitchSettings, TokenRule};
 
@@ -85,13 +86,13 @@ impl Peer {
     fn say(&mut self, frame: &Frame, now: Instant) {
         let mut bytes = Vec::new();
         write(&mut bytes, frame);
-        self.session.receive(&bytes, now);
+        hand_over(&mut self.session, &bytes, now);
     }
 
     fn relay(&mut self, to: u32, blob: &[u8], now: Instant) {
         let mut bytes = Vec::new();
         write_relay(&mut bytes, to, blob);
-        self.session.receive(&bytes, now);
+        hand_over(&mut self.session, &bytes, now);
     }
 
     /// Reads all there is.

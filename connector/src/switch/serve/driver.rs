@@ -1,10 +1,12 @@
 use std::cell::Cell;
 use std::future::Future;
-use std::pin::Pin;
+use std::io::IoSlice;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use bytes::BufMut as _;
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf};
 use tokio::time::Sleep;
 
 use super::super::hub::Session;
@@ -40,6 +42,9 @@ const ROUNDS: usize = 8;
 /// What is longer is written from where it is.
 const SMALL: usize = 16 * 1024;
 
+/// As many pieces are written at a time.
+const PIECES: usize = 8;
+
 /// How much of a peer that does not listen is thrown away.
 const AWAY: usize = 1024 * 1024;
 
@@ -70,6 +75,26 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         let Self { session, stream, reads, .. } = self;
         if *reads == Reads::No || (*reads == Reads::Yes && session.is_deaf()) {
             return Poll::Pending;
+        }
+        if let (Reads::Yes, Some((place, most))) = (*reads, session.place()) {
+            let mut place = place.limit(most);
+            let read = pin!(stream.read_buf(&mut place)).poll(cx);
+            match read {
+                Poll::Pending => {
+                    session.nothing_came();
+                    return Poll::Pending;
+                }
+                Poll::Ready(Ok(0)) => {
+                    *reads = Reads::No;
+                    session.end_of_stream(now());
+                }
+                Poll::Ready(Ok(_)) => session.came(now()),
+                Poll::Ready(Err(error)) => {
+                    *reads = Reads::No;
+                    session.lost(error.to_string(), now());
+                }
+            }
+            return Poll::Ready(());
         }
         with_scratch(|scratch| {
             let mut buffer = ReadBuf::new(scratch);
@@ -107,8 +132,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
                 }
             };
         };
-        let written = if front.len() >= SMALL || out.len() == 1 {
+        let written = if out.len() == 1 {
             Pin::new(stream).poll_write(cx, front)
+        } else if front.len() >= SMALL {
+            let mut pieces = [IoSlice::new(&[]); PIECES];
+            let mut together = 0;
+            for (place, piece) in pieces.iter_mut().zip(out) {
+                *place = IoSlice::new(piece);
+                together += 1;
+            }
+            Pin::new(stream).poll_write_vectored(cx, &pieces[..together])
         } else {
             with_scratch(|scratch| {
                 let mut length = 0;

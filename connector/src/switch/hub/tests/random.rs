@@ -27,7 +27,7 @@ fn step() -> impl Strategy<Value = Step> {
         6 => (0..12_u8).prop_map(|name| Step::Announce { name }),
         4 => (0..8_usize).prop_map(|which| Step::Withdraw { which }),
         2 => (0..8_usize, 0..5_u32).prop_map(|(which, load)| Step::Load { which, load }),
-        8 => (0..6_usize, 0..3_000_usize).prop_map(|(to, length)| Step::Relay { to, length }),
+        8 => (0..6_usize, prop_oneof![4 => 0..3_000_usize, 1 => 16_300..16_375_usize]).prop_map(|(to, length)| Step::Relay { to, length }),
         8 => (1..4_000_usize).prop_map(|most| Step::Read { most }),
         4 => Just(Step::Broadcast),
         1 => prop::collection::vec(any::<u8>(), 1..40).prop_map(Step::Garbage),
@@ -200,6 +200,36 @@ proptest! {
         prop_assert_eq!(bench.hub.memory.load(Ordering::Relaxed), 0);
     }
 
+    /// However a stream is cut, and wherever it is read to, what is passed on is what came.
+    #[test]
+    fn relays_are_passed_on_as_they_came_whatever_they_are_read_to(
+        lengths in prop::collection::vec(
+            prop_oneof![0..200_usize, 16_000..17_000_usize, Just(60_000_usize)],
+            1..12,
+        ),
+        cuts in prop::collection::vec(1..70_000_usize, 1..40),
+    ) {
+        let bench = Bench::new();
+        let (mut a, mut b) = (bench.join("a"), bench.join("b"));
+        bench.settle(&mut [&mut a, &mut b]);
+        let mut stream = Vec::new();
+        let blobs: Vec<Vec<u8>> = (0..).zip(&lengths).map(|(number, length)| vec![number; *length]).collect();
+        for blob in &blobs {
+            write_relay(&mut stream, b.number(), blob);
+            write(&mut stream, &Frame::Heartbeat);
+        }
+        let (mut rest, mut cuts) = (&stream[..], cuts.into_iter().cycle());
+        while !rest.is_empty() {
+            let (piece, after) = rest.split_at(cuts.next().unwrap_or(1).min(rest.len()));
+            hand_over(&mut a.session, piece, bench.now);
+            rest = after;
+        }
+        b.read(bench.now);
+        let sent: Vec<_> = blobs.into_iter().map(|blob| (a.number(), blob)).collect();
+        prop_assert!(b.picture.relays == sent, "{} came", b.picture.relays.len());
+        prop_assert!(!a.session.is_closed());
+    }
+
     /// Whatever bytes come, in whatever pieces, to whatever state: no panic.
     #[test]
     fn any_bytes_are_survived(
@@ -218,7 +248,7 @@ proptest! {
             peer.session.receive(&frame, bench.now);
         }
         for piece in &pieces {
-            peer.session.receive(piece, bench.now);
+            hand_over(&mut peer.session, piece, bench.now);
         }
         peer.read(bench.now);
         peer.session.end_of_stream(bench.now);
