@@ -46,8 +46,8 @@ enum Writes {
     Failed,
 }
 
-/// Read, and written, at a time.
-const BATCH: usize = 64 * 1024;
+/// Read, and written, at a time: two of the longest frames that are usual, so that not each of them is cut.
+const BATCH: usize = 128 * 1024;
 
 /// After so many turns others have theirs, those above all who take what came: their inboxes would be full before they are
 /// asked.
@@ -75,7 +75,7 @@ impl<S: Streams<M>, M: Machine, P: Program<M>> Driver<S, M, P> {
             machine,
             program,
             inbound: vec![0; BATCH].into_boxed_slice(),
-            outbound: Vec::with_capacity(BATCH),
+            outbound: Vec::new(),
             timer: Box::pin(tokio::time::sleep_until(Instant::now())),
             timer_wakes: None,
             ended: None,
