@@ -99,6 +99,16 @@ async fn when_the_disk_is_down_reads_go_on_and_writes_are_refused() {
     stop(managed).await;
 }
 
+/// Ready when it is so. The disk and what writes to it are in threads of their own.
+async fn until(mut is_so: impl FnMut() -> bool) {
+    let waiting = async {
+        while !is_so() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), waiting).await.unwrap();
+}
+
 #[tokio::test]
 async fn a_picture_that_fails_is_taken_later_and_the_one_before_counts() {
     let disk = Disk::new(1);
@@ -112,14 +122,14 @@ async fn a_picture_that_fails_is_taken_later_and_the_one_before_counts() {
             .iter()
             .any(|(path, _)| path.extension().is_some_and(|kind| kind == "snapshot"))
     };
-    while !has_picture(&disk) {
-        tokio::time::sleep(Duration::from_millis(1)).await;
-    }
+    until(|| has_picture(&disk)).await;
+    let first = disk.calls();
     for call in 0..8 {
-        disk.fail_at(disk.calls() + call, io::ErrorKind::Other);
+        disk.fail_at(first + call, io::ErrorKind::Other);
     }
     handle.set("k", &2).await.unwrap();
-    tokio::time::sleep(Duration::from_millis(20)).await;
+    // All of these have failed, and it has gone on trying.
+    until(|| disk.calls() > first + 8).await;
     let left = disk.crash(Loss::Everything);
     drop(managed);
     let (managed, handle) = start(store(), &left).await;

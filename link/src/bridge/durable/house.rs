@@ -211,6 +211,12 @@ impl Durable {
         Ok(self.0.0.shop.book.close().await?)
     }
 
+    /// How many records have come from others and are not handed over.
+    #[cfg(test)]
+    pub(super) fn waiting(&self) -> usize {
+        self.0.0.table().receipts.values().map(|receipt| receipt.waiting()).sum()
+    }
+
     /// Nothing is said any more, as by a program that was killed.
     #[cfg(test)]
     pub(super) fn freeze(&self) {

@@ -127,6 +127,11 @@ impl Receipt {
     }
 
     #[cfg(test)]
+    pub(super) fn waiting(&self) -> usize {
+        self.state().inbox.waiting().count()
+    }
+
+    #[cfg(test)]
     pub(super) fn freeze(&self) {
         let mut state = self.state();
         (state.link, state.out) = (None, VecDeque::new());
