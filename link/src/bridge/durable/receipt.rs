@@ -171,7 +171,7 @@ impl Receipt {
                 };
                 match step {
                     InboxStep::Say(word) => {
-                        state.out.push_back(word.encode());
+                        word.line_up(&mut state.out);
                         drop(state);
                         self.carrier.wake();
                     }
