@@ -111,6 +111,16 @@ impl Disk {
         self.shared.now().faults.insert(call, Fault::Error(error));
     }
 
+    /// Every change fails from now on, until the disk is [repaired](Self::repair); part of it may be done.
+    pub fn break_down(&self, error: io::ErrorKind) {
+        self.shared.now().broken = Some(error);
+    }
+
+    /// Changes go well again.
+    pub fn repair(&self) {
+        self.shared.now().broken = None;
+    }
+
     /// Whoever asks for the change that is asked for as number `call` panics.
     #[cfg(test)]
     pub(crate) fn panic_at(&self, call: u64) {

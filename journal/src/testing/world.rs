@@ -32,6 +32,8 @@ pub(super) struct World {
     /// How many bytes files may take together.
     pub(super) room: u64,
     pub(super) faults: BTreeMap<u64, Fault>,
+    /// Why every change fails, if it does.
+    pub(super) broken: Option<io::ErrorKind>,
     /// How many hold up changes.
     pub(super) holds: usize,
     /// How many changes wait for them.
@@ -93,6 +95,7 @@ impl World {
             read_faults: BTreeMap::new(),
             room: u64::MAX,
             faults: BTreeMap::new(),
+            broken: None,
             holds: 0,
             waiting: 0,
             is_down: false,
@@ -105,7 +108,7 @@ impl World {
         let fault = self.faults.remove(&self.calls);
         self.calls += 1;
         Ok(match fault {
-            None => Going::Well,
+            None => self.broken.map_or(Going::Well, |kind| Going::Wrong(kind.into())),
             #[cfg(test)]
             Some(Fault::Panic) => panic!("as it was told"),
             Some(Fault::Error(kind)) => Going::Wrong(kind.into()),
@@ -229,6 +232,7 @@ impl World {
         }
         self.locks.clear();
         self.faults.clear();
+        self.broken = None;
         self.calls = 0;
         self.read_faults.clear();
         self.reads = 0;

@@ -152,7 +152,10 @@ impl Source {
 
     fn does_its_steps(&mut self) {
         let bytes = self.outbox.on_the_way();
-        assert!(bytes <= self.window.max(self.held).saturating_add(LARGEST), "{bytes} bytes are on their way");
+        assert!(
+            bytes <= self.window.max(self.held).saturating_add(LARGEST),
+            "{bytes} bytes are on their way"
+        );
         let mut steps = 0;
         while let Some(step) = self.outbox.poll() {
             steps += 1;
@@ -166,7 +169,9 @@ impl Source {
                     assert!(acknowledged < number && number <= stored, "{number} is not there");
                     self.read = Some(number);
                 }
-                OutboxStep::Interrupted { from, to } => assert!(acknowledged < from && from <= to && to <= stored),
+                OutboxStep::Interrupted { from, to } => {
+                    assert!(acknowledged < from && from <= to && to <= stored)
+                }
                 OutboxStep::Release(up_to) => assert_eq!(up_to, acknowledged),
             }
         }
@@ -303,9 +308,9 @@ mod tests {
     use proptest::sample::{Index, select};
 
     use super::*;
+    use crate::Circumstances;
     use crate::durable::RecordBuilder;
     use crate::wire::{Role, Schema};
-    use crate::Circumstances;
 
     fn bounded() -> ProptestConfig {
         ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(2_000) }
@@ -343,7 +348,13 @@ mod tests {
     fn records() -> Vec<Vec<u8>> {
         let schema = |name: &str| {
             let (version, role) = (2, Role::Subscriber);
-            Arc::new(Schema { name: name.to_owned(), version, role, codec: "postcard".to_owned(), shapes: Vec::new() })
+            Arc::new(Schema {
+                name: name.to_owned(),
+                version,
+                role,
+                codec: "postcard".to_owned(),
+                shapes: Vec::new(),
+            })
         };
         let (one, other) = (schema("one"), schema("other"));
         let full =

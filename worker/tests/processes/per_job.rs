@@ -203,8 +203,7 @@ async fn at_the_end_what_runs_is_asked_and_then_killed() {
     within(async {
         let router = Router::new();
         let folder = tempfile::tempdir().unwrap();
-        let pool =
-            shells(2).current_dir(folder.path()).grace(Duration::from_secs(1)).start(&router).unwrap();
+        let pool = shells(2).current_dir(folder.path()).grace(Duration::from_secs(1)).start(&router).unwrap();
         let mut polite = Box::pin(
             router.request(shell("trap 'echo bye; exit 0' TERM; >ready; while :; do sleep 0.01; done")),
         );
