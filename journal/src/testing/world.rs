@@ -32,8 +32,8 @@ pub(super) struct World {
     /// How many bytes files may take together.
     pub(super) room: u64,
     pub(super) faults: BTreeMap<u64, Fault>,
-    /// Why every change fails, if it does.
-    pub(super) broken: Option<io::ErrorKind>,
+    /// What fails, and why, if anything does.
+    pub(super) broken: Option<(Broken, io::ErrorKind)>,
     /// How many hold up changes.
     pub(super) holds: usize,
     /// How many changes wait for them.
@@ -52,6 +52,22 @@ pub(super) enum Fault {
     /// Whoever asks for it panics.
     #[cfg(test)]
     Panic,
+}
+
+/// What of a disk fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Broken {
+    /// Every change; part of it may be done.
+    All,
+    /// Every change but writes: they are seen, and nothing of them lasts for sure.
+    AllButWrites,
+}
+
+/// What change is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Asked {
+    Write,
+    Other,
 }
 
 /// A change of names: all of it lasts, or nothing.
@@ -103,12 +119,16 @@ impl World {
     }
 
     /// A change is asked for: says how it goes.
-    pub(super) fn change(&mut self) -> io::Result<Going> {
+    pub(super) fn change(&mut self, what: Asked) -> io::Result<Going> {
         self.check()?;
         let fault = self.faults.remove(&self.calls);
         self.calls += 1;
         Ok(match fault {
-            None => self.broken.map_or(Going::Well, |kind| Going::Wrong(kind.into())),
+            None => match self.broken {
+                Some((Broken::AllButWrites, _)) if what == Asked::Write => Going::Well,
+                Some((_, kind)) => Going::Wrong(kind.into()),
+                None => Going::Well,
+            },
             #[cfg(test)]
             Some(Fault::Panic) => panic!("as it was told"),
             Some(Fault::Error(kind)) => Going::Wrong(kind.into()),

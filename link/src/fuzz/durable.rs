@@ -25,8 +25,9 @@ pub(crate) fn record(bytes: &[u8]) {
         Ok(record) => {
             assert!(record.notices.len() as u64 <= Record::MOST_EVENTS);
             assert!(record.notices.iter().all(|notice| notice.schema < record.schemas.len()));
-            assert_eq!(looked.unwrap(), (record.schemas.clone(), record.before, record.after()));
-            let again = Record::decode(&record.encode().into()).unwrap();
+            assert_eq!(looked, Ok((record.schemas.clone(), record.before, record.after())));
+            let again = Record::decode(&record.encode().into());
+            let again = again.unwrap_or_else(|error| panic!("what was read cannot be written: {error}"));
             // Of its schemas those are written again that it has events of.
             assert_eq!((again.before, again.notices.len()), (record.before, record.notices.len()));
             for (one, other) in again.notices.iter().zip(&record.notices) {

@@ -146,7 +146,7 @@ async fn find(failed: &Journal, journal: &Journal, under_way: &[Vec<u8>]) -> Res
 mod tests {
     use std::io::ErrorKind;
 
-    use edri_journal::testing::{Disk, Loss};
+    use edri_journal::testing::{Broken, Disk, Loss};
     use edri_journal::{Durability, Settings};
 
     use super::*;
@@ -190,7 +190,7 @@ mod tests {
         let disk = Disk::new(1);
         let (journal, _) = disk.open("log", Settings::default()).await.unwrap();
         journal.append_all(records(0..3)).await.unwrap();
-        disk.break_down(ErrorKind::Other);
+        disk.break_down(Broken::All, ErrorKind::Other);
         let stored = journal.append_all(records(3..8)).await;
         assert!(matches!(stored, Err(JournalError::Poisoned { .. })), "{stored:?}");
         let refused = reopen(&journal, disk.open("log", Settings::default())).await;

@@ -3,7 +3,7 @@
 use std::io::ErrorKind;
 use std::time::Duration;
 
-use edri_journal::testing::{Disk, Loss};
+use edri_journal::testing::{Broken, Disk, Loss};
 use edri_router::{Backoff, Jitter};
 
 use super::process::{Came, Process, Start, link, numbers, until};
@@ -37,11 +37,10 @@ fn until_it_is_told(process: &Process) {
     until("it could not be opened", || told("after it could not be"));
 }
 
-#[test]
-fn when_the_disk_of_a_source_is_repaired_what_was_sent_meanwhile_arrives_once_and_lasts() {
+fn is_repaired(broken: Broken) {
     let (folders, came) = (folders(), Came::default());
     let (source, mut there) = pair(&folders, &came);
-    source.disk.break_down(ErrorKind::Other);
+    source.disk.break_down(broken, ErrorKind::Other);
     source.notify(10..100);
     until_it_is_told(&source);
     assert_eq!(numbers(&came).len(), 10, "what is not on the disk does not go out");
@@ -63,10 +62,20 @@ fn when_the_disk_of_a_source_is_repaired_what_was_sent_meanwhile_arrives_once_an
 }
 
 #[test]
+fn when_the_disk_of_a_source_is_repaired_what_was_sent_meanwhile_arrives_once_and_lasts() {
+    is_repaired(Broken::All);
+}
+
+#[test]
+fn and_so_it_does_when_it_was_there_all_the_time_and_nobody_knew() {
+    is_repaired(Broken::AllButWrites);
+}
+
+#[test]
 fn when_the_disk_of_a_destination_is_repaired_what_came_meanwhile_is_handed_over_once() {
     let (folders, came) = (folders(), Came::default());
     let (mut source, there) = pair(&folders, &came);
-    there.disk.break_down(ErrorKind::Other);
+    there.disk.break_down(Broken::All, ErrorKind::Other);
     source.notify(10..200);
     until_it_is_told(&there);
     assert!(there.durable.waiting() > 0);
@@ -89,7 +98,7 @@ fn when_the_disk_of_a_destination_is_repaired_what_came_meanwhile_is_handed_over
 fn what_is_wanted_while_the_disk_fails_is_known_after_it_was_repaired() {
     let (folders, came) = (folders(), Came::default());
     let (source, there) = pair(&folders, &came);
-    source.disk.break_down(ErrorKind::StorageFull);
+    source.disk.break_down(Broken::All, ErrorKind::StorageFull);
     let _wants_extras = there.router.subscribe::<Extra>();
     until("it is wanted", || source.router.has_subscribers::<Extra>());
     until_it_is_told(&source);
@@ -104,7 +113,7 @@ fn what_is_wanted_while_the_disk_fails_is_known_after_it_was_repaired() {
 fn what_waits_for_a_disk_that_is_repaired_while_a_program_stops_is_stored_before_it_has() {
     let (folders, came) = (folders(), Came::default());
     let (source, mut there) = pair(&folders, &came);
-    source.disk.break_down(ErrorKind::Other);
+    source.disk.break_down(Broken::All, ErrorKind::Other);
     source.notify(10..50);
     until_it_is_told(&source);
     let disk = source.disk.clone();

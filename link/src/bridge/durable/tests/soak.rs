@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use edri_journal::testing::{Disk, Loss};
+use edri_journal::testing::{Broken, Disk, Loss};
 use edri_router::Reason;
 use tempfile::tempdir;
 
@@ -45,7 +45,8 @@ fn run(seed: u64) {
         let which = dice.below(6);
         let broken = [&source, &there].get(which as usize).map(|process| process.disk.clone());
         if let Some(disk) = &broken {
-            disk.break_down(std::io::ErrorKind::Other);
+            let what = if dice.below(2) == 0 { Broken::All } else { Broken::AllButWrites };
+            disk.break_down(what, std::io::ErrorKind::Other);
         }
         source.notify(next..next + many);
         if broken.is_none() && dice.below(3) > 0 {
