@@ -123,6 +123,9 @@ impl Worker for Smith {
             }
             "abort" => std::process::abort(),
             "die-later" => {
+                cx.router().notify(Forged { worker: cx.name().to_owned(), number }).await?;
+                // Whoever is told of it has stopped reading when it answers.
+                tokio::time::sleep(Duration::from_millis(100)).await;
                 std::thread::spawn(move || {
                     std::thread::sleep(Duration::from_millis(number));
                     std::process::abort();
