@@ -35,8 +35,8 @@ pub(super) enum ReopenError {
 /// What is told of a journal that has failed, and is opened again in a while.
 pub(super) fn failed(error: &impl std::fmt::Display, delay: std::time::Duration, tries: u32) -> String {
     match tries {
-        0 => format!("{error}; it is opened again in {delay:?}"),
-        1 => format!("{error}; it is opened again in {delay:?}, after it could not be once"),
-        more => format!("{error}; it is opened again in {delay:?}, after it could not be {more} times"),
+        0 => format!("{error}; it is tried again in {delay:?}"),
+        1 => format!("{error}; it is tried again in {delay:?}, after it has failed once more"),
+        more => format!("{error}; it is tried again in {delay:?}, after it has failed {more} times more"),
     }
 }

@@ -33,8 +33,8 @@ fn pair(folders: &[tempfile::TempDir; 2], came: &Came) -> (Process, Process) {
 /// Waits until it is told that a journal has failed, and could not be opened again at first.
 fn until_it_is_told(process: &Process) {
     let told = |part: &str| process.durable.status().trouble.is_some_and(|trouble| trouble.contains(part));
-    until("it is told that it has failed", || told("it is opened again in"));
-    until("it could not be opened", || told("after it could not be"));
+    until("it is told that it has failed", || told("it is tried again in"));
+    until("it could not be opened", || told("after it has failed"));
 }
 
 fn is_repaired(broken: Broken) {
