@@ -59,13 +59,23 @@ impl Program {
 
     #[track_caller]
     fn heard(&mut self, otherwise: impl FnOnce() -> String) -> String {
-        let lines = self.lines.get_or_insert_with(|| {
+        let line = self.lines().recv_timeout(LONG / 3);
+        line.unwrap_or_else(|_| panic!("it says nothing more: {}", otherwise()))
+    }
+
+    fn lines(&mut self) -> &mpsc::Receiver<String> {
+        self.lines.get_or_insert_with(|| {
             let (tell, lines) = mpsc::channel();
             let said = BufReader::new(self.child.stdout.take().unwrap()).lines();
             thread::spawn(move || said.map_while(Result::ok).try_for_each(|line| tell.send(line)));
             lines
-        });
-        lines.recv_timeout(LONG / 3).unwrap_or_else(|_| panic!("it says nothing more: {}", otherwise()))
+        })
+    }
+
+    /// Whether it says that before it has said nothing for so long.
+    fn hears(&mut self, line: &str, within: Duration) -> bool {
+        let lines = self.lines();
+        std::iter::from_fn(|| lines.recv_timeout(within).ok()).any(|said| said == line)
     }
 
     #[track_caller]
@@ -198,6 +208,21 @@ fn the_manifest_is_the_same_whoever_is_killed_and_started_again_while_it_is_made
     drop((hub, workers));
 }
 
+/// Calls until all of them hear it: that one is there is known a moment before what he wants to hear.
+fn calls(who: &mut Program, name: &str, others: &mut [&mut Program]) {
+    let began = Instant::now();
+    for other in others {
+        let call = format!("{name}: do you hear me?");
+        loop {
+            who.say("do you hear me?");
+            if other.hears(&call, Duration::from_millis(100)) {
+                break;
+            }
+            assert!(began.elapsed() < LONG, "{name} is not heard");
+        }
+    }
+}
+
 #[test]
 fn who_talks_is_heard_and_who_comes_late_is_told_what_was_said() {
     let address = free();
@@ -210,8 +235,8 @@ fn who_talks_is_heard_and_who_comes_late_is_told_what_was_said() {
     let mut ada = chat("ada");
     let mut bob = chat("bob");
     ada.until("* the router bob joined");
-    // That one is there is known a moment before what he wants to hear.
-    thread::sleep(Duration::from_millis(300));
+    calls(&mut ada, "ada", &mut [&mut bob]);
+    calls(&mut bob, "bob", &mut [&mut ada]);
     ada.say("hello");
     bob.until("ada: hello");
     bob.say("hello, ada");
@@ -224,7 +249,7 @@ fn who_talks_is_heard_and_who_comes_late_is_told_what_was_said() {
     ada.until("* the router cleo joined");
     bob.until("* the router cleo joined");
 
-    thread::sleep(Duration::from_millis(300));
+    calls(&mut cleo, "cleo", &mut [&mut ada, &mut bob]);
     // While the switch is dead, what is said waits.
     hub.kill();
     cleo.say("I am here");
@@ -247,7 +272,8 @@ fn two_can_talk_without_a_switch() {
     let mut bob = Program::start("chat", &["bob", "--direct", &address]);
     bob.until("* say something");
     ada.until("* the router bob joined");
-    thread::sleep(Duration::from_millis(300));
+    calls(&mut bob, "bob", &mut [&mut ada]);
+    calls(&mut ada, "ada", &mut [&mut bob]);
     bob.say("nobody else hears us");
     ada.until("bob: nobody else hears us");
     ada.say("good");

@@ -3,10 +3,12 @@
 #![cfg(feature = "connector")]
 #![allow(clippy::unwrap_used, reason = "the helpers of tests are tests")]
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use edri::prelude::*;
 use serde::{Deserialize, Serialize};
+use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
 
 const LONG: Duration = Duration::from_secs(30);
@@ -31,13 +33,27 @@ impl Polite {
     }
 }
 
-struct Hands;
+/// Says that it has begun, and waits until it may end.
+#[derive(Clone, Default)]
+struct Hands(Arc<Gate>);
+
+struct Gate {
+    begun: Semaphore,
+    may_end: Semaphore,
+}
+
+impl Default for Gate {
+    fn default() -> Self {
+        Self { begun: Semaphore::new(0), may_end: Semaphore::new(0) }
+    }
+}
 
 impl Worker for Hands {
     type Job = Slow;
 
     async fn run(&mut self, job: Slow, _cx: &WorkerContext) -> Result<u64, Failure> {
-        sleep(Duration::from_millis(200)).await;
+        self.0.begun.add_permits(1);
+        self.0.may_end.acquire().await?.forget();
         Ok(job.0 + 1)
     }
 }
@@ -76,7 +92,9 @@ async fn what_a_manager_says_at_its_end_arrives_elsewhere() {
 
 #[tokio::test]
 async fn what_a_pool_has_begun_with_is_answered_elsewhere_at_its_end() {
-    let (here, there, _connections) = linked(App::new().workers(Pool::tasks(4, || Hands))).await;
+    let hands = Hands::default();
+    let gate = Arc::clone(&hands.0);
+    let (here, there, _connections) = linked(App::new().workers(Pool::tasks(4, move || hands.clone()))).await;
     until(|| here.router().has_responders::<Slow>()).await;
     let asking: Vec<_> = (0..4)
         .map(|number| {
@@ -84,8 +102,13 @@ async fn what_a_pool_has_begun_with_is_answered_elsewhere_at_its_end() {
             tokio::spawn(async move { router.request(Slow(number)).await })
         })
         .collect();
-    sleep(Duration::from_millis(100)).await;
-    there.shutdown(LONG).await.into_result().unwrap();
+    let begun = timeout(LONG, gate.begun.acquire_many(4)).await;
+    begun.expect("all four have begun").unwrap().forget();
+    let ending = tokio::spawn(there.shutdown(LONG));
+    // The pool takes nothing more: it is being ended while all four are at it.
+    until(|| !here.router().has_responders::<Slow>()).await;
+    gate.may_end.add_permits(4);
+    ending.await.unwrap().into_result().unwrap();
     for (number, asks) in (0..).zip(asking) {
         assert_eq!(timeout(LONG, asks).await.unwrap().unwrap(), Ok(number + 1));
     }

@@ -4,6 +4,8 @@
 
 mod support;
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use edri_connector::switch::{Secret, Switch, SwitchSettings, TokenRule};
@@ -264,7 +266,14 @@ async fn what_could_not_be_delivered_is_a_dead_letter_where_it_was_sent() {
     let a = Joined::start(to(first.addresses()[0], "a").rejoin(Duration::from_millis(200))).await;
     let b = Joined::start(to(first.addresses()[0], "b")).await;
     let _pings = b.router.subscribe::<Ping>();
-    let _never = b.router.respond(|_: Ask| std::future::pending());
+    let asked = Arc::new(AtomicBool::new(false));
+    let _never = b.router.respond({
+        let asked = Arc::clone(&asked);
+        move |_: Ask| {
+            asked.store(true, Ordering::Relaxed);
+            std::future::pending()
+        }
+    });
     subscribed::<Ping>(&a.router, 1).await;
     until(|| a.router.has_responders::<Ask>()).await;
     let mut letters = a.router.dead_letters::<Ping>();
@@ -272,7 +281,7 @@ async fn what_could_not_be_delivered_is_a_dead_letter_where_it_was_sent() {
         let router = a.router.clone();
         async move { router.request(Ask(1)).await }
     });
-    rest().await;
+    until(|| asked.load(Ordering::Relaxed)).await;
     first.kill();
     until(|| a.connections.trouble().is_some()).await;
     for number in 0..5 {

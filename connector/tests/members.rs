@@ -42,6 +42,8 @@ struct Learned {
     wanted: HashMap<String, Vec<(MemberId, Interest)>>,
     /// How often it was let in.
     joined: usize,
+    /// How often it has lost the switch after that.
+    lost: usize,
     /// What was to be said is said, and acknowledged.
     settled: bool,
 }
@@ -103,6 +105,8 @@ impl Node {
             let lost = self.serve(&stream).await;
             self.membership.transport_lost(&lost.to_string(), Instant::now());
             self.learn();
+            let mut learned = self.learned.lock();
+            learned.lost = learned.joined;
         }
     }
 
@@ -215,8 +219,10 @@ async fn given_the_hub_is_killed_under_load_and_comes_back_when_routers_rejoin_t
         }
         consumer.until("the next part", |learned| learned.came.len() >= enough).await;
         switch.kill();
-        // What is sent while nobody is there waits.
-        tokio::time::sleep(Duration::from_millis(100)).await;
+        // From here on nobody is there, and what is sent waits.
+        for router in [&consumer, &producer] {
+            router.until("the loss", |learned| learned.lost >= kill).await;
+        }
         switch = again(address, |_| {}).await;
     }
     sends.await.unwrap();

@@ -12,6 +12,7 @@ use edri_connector::switch::RunningSwitch;
 use edri_router::{Replay, Subscription};
 use support::line::Line;
 use support::routers::{Joined, Kept, LONG, Local, Other, Ping, Topology, rest, subscribed, switch, until};
+use tokio::sync::watch;
 use tokio::time::timeout;
 
 /// One who sends, one who has a line to it that can be cut, and perhaps one who has not.
@@ -120,16 +121,19 @@ async fn b39(topology: Topology) {
     let (mut beside, mut behind) =
         (net.beside.router.subscribe::<Ping>(), net.behind.router.subscribe::<Ping>());
     subscribed::<Ping>(&a, 2).await;
+    let (told, mut said) = watch::channel(0);
     let saying = tokio::spawn(async move {
         for number in 0..COUNT {
             a.notify(Ping(number)).await.unwrap();
+            told.send_replace(number);
             if number % 10 == 0 {
+                // A pace at which something is on its way at each cut.
                 tokio::time::sleep(Duration::from_millis(1)).await;
             }
         }
     });
-    for _ in 0..4 {
-        tokio::time::sleep(Duration::from_millis(40)).await;
+    for cuts in 1..=4 {
+        timeout(LONG, said.wait_for(|said| *said >= cuts * COUNT / 6)).await.unwrap().unwrap();
         cut(&net).await;
         net.line.mend();
         until(|| net.behind.connections.trouble().is_none()).await;

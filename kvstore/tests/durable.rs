@@ -262,9 +262,12 @@ async fn a_picture_is_taken_now_and_then_and_at_an_orderly_end() {
     let running = start(store()).await;
     running.store.set("early", &1).await.unwrap();
     let pictures = directory.path().join("snapshots");
-    while !files(&pictures).iter().any(|file| file.extension().is_some_and(|kind| kind == "snapshot")) {
-        tokio::time::sleep(ms(5)).await;
-    }
+    let taken = async {
+        while !files(&pictures).iter().any(|file| file.extension().is_some_and(|kind| kind == "snapshot")) {
+            tokio::time::sleep(ms(5)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), taken).await.expect("a picture is taken");
     // As a crash would leave it.
     let copy = tempfile::tempdir().unwrap();
     copy_of(directory.path(), copy.path());

@@ -1,3 +1,5 @@
+pub(crate) mod durable;
+
 use std::time::Instant;
 
 use bytes::Bytes;

@@ -142,4 +142,19 @@ pub mod __fuzzing {
     pub fn handshake(bytes: &[u8]) {
         crate::fuzz::handshake(bytes);
     }
+
+    /// A word of a durable flow, as another router says it.
+    pub fn word(bytes: &[u8]) {
+        crate::fuzz::durable::word(bytes);
+    }
+
+    /// A record of a durable flow, as it is on the disk.
+    pub fn record(bytes: &[u8]) {
+        crate::fuzz::durable::record(bytes);
+    }
+
+    /// Whatever is said and done to both ends of a durable flow.
+    pub fn flow(bytes: &[u8]) {
+        crate::fuzz::durable::flow(bytes);
+    }
 }

@@ -31,6 +31,13 @@ impl Validity {
         Ok(Self { from: (now - BEFORE).into(), until: (now + valid).into() })
     }
 
+    /// Over for a minute.
+    #[cfg(test)]
+    fn expired() -> Self {
+        let now = SystemTime::now();
+        Self { from: (now - BEFORE).into(), until: (now - Duration::from_secs(60)).into() }
+    }
+
     pub(super) fn put_into(self, params: &mut CertificateParams) {
         params.not_before = self.from;
         params.not_after = self.until;
@@ -55,7 +62,7 @@ impl Authority {
             Err(_) => host_name(host.strip_prefix("*.").unwrap_or(host)).and_then(|_| dns(host)),
         });
         let hosts = hosts.collect::<Result<_, _>>()?;
-        self.issue(folder, name, hosts, ExtendedKeyUsagePurpose::ServerAuth, valid)
+        self.issue(folder, name, hosts, ExtendedKeyUsagePurpose::ServerAuth, Validity::from_now(valid)?)
     }
 
     /// A certificate for a router, kept as `NAME.pem` and `NAME.key`. It lets the router join as `name` and as nobody
@@ -66,7 +73,14 @@ impl Authority {
     /// written.
     pub fn for_router(&self, folder: &Folder, name: &str, valid: Duration) -> Result<(), FolderError> {
         let names = vec![dns(host_name(name)?)?];
-        self.issue(folder, name, names, ExtendedKeyUsagePurpose::ClientAuth, valid)
+        self.issue(folder, name, names, ExtendedKeyUsagePurpose::ClientAuth, Validity::from_now(valid)?)
+    }
+
+    /// One for a router that was valid and is so no more.
+    #[cfg(test)]
+    pub(crate) fn for_router_that_is_late(&self, folder: &Folder, name: &str) -> Result<(), FolderError> {
+        let names = vec![dns(host_name(name)?)?];
+        self.issue(folder, name, names, ExtendedKeyUsagePurpose::ClientAuth, Validity::expired())
     }
 
     fn issue(
@@ -75,7 +89,7 @@ impl Authority {
         name: &str,
         names: Vec<SanType>,
         purpose: ExtendedKeyUsagePurpose,
-        valid: Duration,
+        validity: Validity,
     ) -> Result<(), FolderError> {
         let name = host_name(name)?;
         let mut params = CertificateParams::default();
@@ -86,7 +100,7 @@ impl Authority {
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         params.extended_key_usages = vec![purpose];
         params.use_authority_key_identifier_extension = true;
-        Validity::from_now(valid)?.put_into(&mut params);
+        validity.put_into(&mut params);
         let key = KeyPair::generate().map_err(|error| FolderError::made(&error))?;
         let certificate = params.signed_by(&key, &self.issuer).map_err(|error| FolderError::made(&error))?;
         folder.keep(name, &Pair { key: key.serialize_pem(), certificate: certificate.pem() })

@@ -168,7 +168,8 @@ pub fn until(mut is_so: impl FnMut() -> bool) -> impl Future<Output = ()> {
     }
 }
 
-/// A while in which whatever should not happen could.
+/// A while in which whatever should not happen could. What goes over real sockets tells nobody that it is not coming: this is
+/// for that only, and what should happen is waited for with [`until`].
 pub async fn rest() {
     tokio::time::sleep(Duration::from_millis(80)).await;
 }

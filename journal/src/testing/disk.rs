@@ -5,7 +5,7 @@ use std::sync::Arc;
 use parking_lot::{Condvar, Mutex, MutexGuard};
 
 use super::sparse::Sparse;
-use super::world::{Fault, Going, World};
+use super::world::{Asked, Broken, Fault, Going, World};
 use crate::error::JournalError;
 use crate::journal::Journal;
 use crate::log::Recovered;
@@ -35,12 +35,12 @@ impl Shared {
     }
 
     /// A change is asked for: it waits while changes are held up, and says how it goes.
-    fn change(&self) -> io::Result<(MutexGuard<'_, World>, Going)> {
+    fn change(&self, what: Asked) -> io::Result<(MutexGuard<'_, World>, Going)> {
         let mut world = self.world.lock();
         world.waiting += 1;
         self.released.wait_while(&mut world, |world| world.holds > 0 && !world.is_down);
         world.waiting -= 1;
-        let going = world.change()?;
+        let going = world.change(what)?;
         Ok((world, going))
     }
 }
@@ -109,6 +109,16 @@ impl Disk {
     /// The change that is asked for as number `call` fails; part of it may be done.
     pub fn fail_at(&self, call: u64, error: io::ErrorKind) {
         self.shared.now().faults.insert(call, Fault::Error(error));
+    }
+
+    /// This fails from now on, until the disk is [repaired](Self::repair).
+    pub fn break_down(&self, what: Broken, error: io::ErrorKind) {
+        self.shared.now().broken = Some((what, error));
+    }
+
+    /// Changes go well again.
+    pub fn repair(&self) {
+        self.shared.now().broken = None;
     }
 
     /// Whoever asks for the change that is asked for as number `call` panics.
@@ -217,7 +227,7 @@ impl FileSystem for Disk {
         if self.shared.now().is_directory(path) {
             return self.shared.now().check();
         }
-        let (mut world, going) = self.shared.change()?;
+        let (mut world, going) = self.shared.change(Asked::Other)?;
         match going {
             Going::Well => {
                 world.make_directory(path);
@@ -244,7 +254,7 @@ impl FileSystem for Disk {
     }
 
     fn create(&self, path: &Path) -> io::Result<Box<dyn File>> {
-        let (mut world, going) = self.shared.change()?;
+        let (mut world, going) = self.shared.change(Asked::Other)?;
         let file = world.create(path);
         match going {
             Going::Well => Ok(self.handle(file)),
@@ -263,7 +273,7 @@ impl FileSystem for Disk {
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
-        let (mut world, going) = self.shared.change()?;
+        let (mut world, going) = self.shared.change(Asked::Other)?;
         match going {
             Going::Well => world.rename(from, to),
             Going::Wrong(error) => {
@@ -276,7 +286,7 @@ impl FileSystem for Disk {
     }
 
     fn remove(&self, path: &Path) -> io::Result<()> {
-        let (mut world, going) = self.shared.change()?;
+        let (mut world, going) = self.shared.change(Asked::Other)?;
         match going {
             Going::Well => world.remove(path),
             Going::Wrong(error) => {
@@ -289,7 +299,7 @@ impl FileSystem for Disk {
     }
 
     fn sync_directory(&self, path: &Path) -> io::Result<()> {
-        let (mut world, going) = self.shared.change()?;
+        let (mut world, going) = self.shared.change(Asked::Other)?;
         match going {
             Going::Well => {
                 world.sync_directory(path);
@@ -319,7 +329,7 @@ impl File for Handle {
     }
 
     fn write(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
-        let (mut world, going) = self.shared.change()?;
+        let (mut world, going) = self.shared.change(Asked::Write)?;
         let end = offset + bytes.len() as u64;
         let granted = world.take_room(self.file, end).saturating_sub(offset) as usize;
         let (written, result) = match going {
@@ -342,7 +352,7 @@ impl File for Handle {
     }
 
     fn set_length(&self, length: u64) -> io::Result<()> {
-        let (mut world, going) = self.shared.change()?;
+        let (mut world, going) = self.shared.change(Asked::Other)?;
         if world.is_down || matches!(going, Going::Well) {
             world.file(self.file).set_length(length as usize);
         }
@@ -353,7 +363,7 @@ impl File for Handle {
     }
 
     fn allocate(&self, length: u64) -> io::Result<()> {
-        let (mut world, going) = self.shared.change()?;
+        let (mut world, going) = self.shared.change(Asked::Other)?;
         let granted = world.take_room(self.file, length);
         match going {
             Going::Well if granted < length => Err(io::ErrorKind::StorageFull.into()),
@@ -371,7 +381,7 @@ impl File for Handle {
     }
 
     fn sync(&self) -> io::Result<()> {
-        let (mut world, going) = self.shared.change()?;
+        let (mut world, going) = self.shared.change(Asked::Other)?;
         match going {
             Going::Well => {
                 world.file(self.file).sync();

@@ -43,3 +43,4 @@ mod sparse;
 mod world;
 
 pub use disk::{Disk, Hold, Loss};
+pub use world::Broken;

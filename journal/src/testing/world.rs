@@ -32,6 +32,8 @@ pub(super) struct World {
     /// How many bytes files may take together.
     pub(super) room: u64,
     pub(super) faults: BTreeMap<u64, Fault>,
+    /// What fails, and why, if anything does.
+    pub(super) broken: Option<(Broken, io::ErrorKind)>,
     /// How many hold up changes.
     pub(super) holds: usize,
     /// How many changes wait for them.
@@ -50,6 +52,22 @@ pub(super) enum Fault {
     /// Whoever asks for it panics.
     #[cfg(test)]
     Panic,
+}
+
+/// What of a disk fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Broken {
+    /// Every change; part of it may be done.
+    All,
+    /// Every change but writes: they are seen, and nothing of them lasts for sure.
+    AllButWrites,
+}
+
+/// What change is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Asked {
+    Write,
+    Other,
 }
 
 /// A change of names: all of it lasts, or nothing.
@@ -93,6 +111,7 @@ impl World {
             read_faults: BTreeMap::new(),
             room: u64::MAX,
             faults: BTreeMap::new(),
+            broken: None,
             holds: 0,
             waiting: 0,
             is_down: false,
@@ -100,12 +119,16 @@ impl World {
     }
 
     /// A change is asked for: says how it goes.
-    pub(super) fn change(&mut self) -> io::Result<Going> {
+    pub(super) fn change(&mut self, what: Asked) -> io::Result<Going> {
         self.check()?;
         let fault = self.faults.remove(&self.calls);
         self.calls += 1;
         Ok(match fault {
-            None => Going::Well,
+            None => match self.broken {
+                Some((Broken::AllButWrites, _)) if what == Asked::Write => Going::Well,
+                Some((_, kind)) => Going::Wrong(kind.into()),
+                None => Going::Well,
+            },
             #[cfg(test)]
             Some(Fault::Panic) => panic!("as it was told"),
             Some(Fault::Error(kind)) => Going::Wrong(kind.into()),
@@ -229,6 +252,7 @@ impl World {
         }
         self.locks.clear();
         self.faults.clear();
+        self.broken = None;
         self.calls = 0;
         self.read_faults.clear();
         self.reads = 0;

@@ -99,32 +99,43 @@ async fn when_the_disk_is_down_reads_go_on_and_writes_are_refused() {
     stop(managed).await;
 }
 
+/// Ready when it is so. The disk and what writes to it are in threads of their own.
+async fn until(mut is_so: impl FnMut() -> bool) {
+    let waiting = async {
+        while !is_so() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), waiting).await.unwrap();
+}
+
 #[tokio::test]
 async fn a_picture_that_fails_is_taken_later_and_the_one_before_counts() {
-    let disk = Disk::new(1);
-    let store = || {
-        Store::in_memory().namespace("", Namespace::snapshots(Duration::from_millis(2))).directory("/store")
-    };
-    let (managed, handle) = start(store(), &disk).await;
-    handle.set("k", &1).await.unwrap();
-    let has_picture = |disk: &Disk| {
-        disk.files("/store/snapshots")
-            .iter()
-            .any(|(path, _)| path.extension().is_some_and(|kind| kind == "snapshot"))
-    };
-    while !has_picture(&disk) {
-        tokio::time::sleep(Duration::from_millis(1)).await;
+    for failing in 0..8 {
+        let disk = Disk::new(1);
+        let store = || {
+            let namespace = Namespace::snapshots(Duration::from_millis(2));
+            Store::in_memory().namespace("", namespace).directory("/store")
+        };
+        let (managed, handle) = start(store(), &disk).await;
+        handle.set("k", &1).await.unwrap();
+        // The newest: one before it stays for a while, and is removed later.
+        let picture = || {
+            let files = disk.files("/store/snapshots").into_iter().map(|(path, _)| path);
+            files.filter(|path| path.extension().is_some_and(|kind| kind == "snapshot")).max()
+        };
+        until(|| picture().is_some()).await;
+        let first = picture();
+        disk.fail_at(disk.calls() + failing, io::ErrorKind::Other);
+        handle.set("k", &2).await.unwrap();
+        until(|| picture() > first).await;
+        let left = disk.crash(Loss::Everything);
+        drop(managed);
+        let (managed, handle) = start(store(), &left).await;
+        // The new one may not have been synced yet.
+        assert!([1, 2].contains(&handle.get::<i32>("k").await.unwrap().unwrap()));
+        stop(managed).await;
     }
-    for call in 0..8 {
-        disk.fail_at(disk.calls() + call, io::ErrorKind::Other);
-    }
-    handle.set("k", &2).await.unwrap();
-    tokio::time::sleep(Duration::from_millis(20)).await;
-    let left = disk.crash(Loss::Everything);
-    drop(managed);
-    let (managed, handle) = start(store(), &left).await;
-    assert!([1, 2].contains(&handle.get::<i32>("k").await.unwrap().unwrap()));
-    stop(managed).await;
 }
 
 /// What each key is known to be, and what was begun with.

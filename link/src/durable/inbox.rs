@@ -94,6 +94,9 @@ pub enum InboxStep {
     },
 }
 
+/// The last number that a record may have.
+const LAST: u64 = (1 << 56) - 1;
+
 impl Mark {
     /// In the log of that name, up to there.
     pub fn new(log: u64, handed: u64, handled: u64) -> Self {
@@ -102,6 +105,9 @@ impl Mark {
 }
 
 impl Inbox {
+    /// What a record counts for at least, in bytes, so that many with nothing in them are not held.
+    pub(crate) const LEAST_BYTES: u64 = 8;
+
     /// One that has come as far as its mark says, and holds about so many bytes of records at a time.
     pub fn new(mark: Mark, interrupted: Interrupted, window: u64) -> Self {
         let Mark { log, handed, handled } = mark;
@@ -154,6 +160,9 @@ impl Inbox {
         let Some(gone) = oldest.checked_sub(1) else {
             return Err(Wrong("the source begins with record 0: expected 1 at least".to_owned()));
         };
+        if gone > LAST {
+            return Err(Wrong(format!("the source begins with record {oldest}: expected {LAST} at most")));
+        }
         if log != self.log {
             // What is open of the one before will not be asked for any more.
             let (interrupted, window) = (self.interrupted, self.window);
@@ -177,6 +186,9 @@ impl Inbox {
     }
 
     fn came(&mut self, log: u64, number: u64, content: Bytes) -> Result<(), Wrong> {
+        if number > LAST {
+            return Err(Wrong(format!("the source sends record {number}: expected {LAST} at most")));
+        }
         if !self.connected || log != self.log || number <= self.received {
             return Ok(());
         }
@@ -185,10 +197,11 @@ impl Inbox {
             return Ok(());
         }
         let bytes = content.len() as u64;
-        if self.held > self.window.saturating_mul(2) {
+        let records = (self.unmarked.len() + self.ready.len()) as u64;
+        if self.held.max(records * Self::LEAST_BYTES) > self.window.saturating_mul(2) {
             self.connected = false;
             return Err(Wrong(format!(
-                "the source sends more than it may: {} bytes are held, and {} may be",
+                "the source sends more than it may: {} bytes are held, and {records} records wait; {} bytes may be",
                 self.held, self.window
             )));
         }
@@ -271,6 +284,12 @@ impl Inbox {
     /// What has come and is not handed over, in order.
     pub fn waiting(&self) -> impl Iterator<Item = &Bytes> {
         self.ready.iter().chain(&self.unmarked).map(|(_, content)| content)
+    }
+
+    /// How many records wait to be handed over, and how many bytes those have that are not taken.
+    #[cfg(any(test, fuzzing))]
+    pub(crate) fn held_back(&self) -> (usize, u64) {
+        (self.ready.len() + self.unmarked.len(), self.held)
     }
 
     /// Whether what is handled is not on the disk yet.

@@ -57,6 +57,9 @@ pub struct RecordBuilder {
 /// The layout of records.
 const LAYOUT: u8 = 1;
 
+/// How many events, and schemas, a record may have: read, each takes many times what it takes in a record.
+const MOST: u64 = 1024;
+
 const ID: u8 = 0x01;
 const KEY: u8 = 0x02;
 const DEADLINE: u8 = 0x04;
@@ -129,6 +132,10 @@ impl RecordBuilder {
 }
 
 impl Record {
+    /// How many events a record may have.
+    #[cfg(any(test, fuzzing))]
+    pub(crate) const MOST_EVENTS: u64 = MOST;
+
     /// Reads one.
     ///
     /// # Errors
@@ -144,8 +151,8 @@ impl Record {
         let mut decode = || {
             let before = cursor.number()?;
             let schemas =
-                (0..cursor.number()?).map(|_| cursor.value()).collect::<Result<Vec<Schema>, _>>()?;
-            let count = cursor.number()?;
+                (0..count(&mut cursor)?).map(|_| cursor.value()).collect::<Result<Vec<Schema>, _>>()?;
+            let count = count(&mut cursor)?;
             let mut notices = Vec::new();
             for _ in 0..count {
                 notices.push(notice(&mut cursor, content, schemas.len())?);
@@ -164,8 +171,8 @@ impl Record {
         let look = |cursor: &mut Cursor<'_>| {
             cursor.byte()?;
             let before = cursor.number()?;
-            let schemas = (0..cursor.number()?).map(|_| cursor.value()).collect::<Result<_, _>>()?;
-            Ok((schemas, before, before.saturating_add(cursor.number()?)))
+            let schemas = (0..count(cursor)?).map(|_| cursor.value()).collect::<Result<_, _>>()?;
+            Ok((schemas, before, before.saturating_add(count(cursor)?)))
         };
         look(&mut Cursor::new(content))
             .map_err(|error: Malformed| Unreadable { length: content.len(), reason: error.to_string() })
@@ -173,7 +180,7 @@ impl Record {
 
     /// The number of events in the log up to its end.
     pub fn after(&self) -> u64 {
-        self.before + self.notices.len() as u64
+        self.before.saturating_add(self.notices.len() as u64)
     }
 
     /// Keeps those events only whose schema, which is told by its place, `keep` holds; the others are given back, in order.
@@ -193,6 +200,12 @@ impl Record {
         }
         builder.finish(self.before)
     }
+}
+
+/// How many of something are in a record.
+fn count(cursor: &mut Cursor<'_>) -> Result<u64, Malformed> {
+    let count = cursor.number()?;
+    if count <= MOST { Ok(count) } else { Err(Malformed::TooLarge) }
 }
 
 fn notice(cursor: &mut Cursor<'_>, content: &Bytes, schemas: usize) -> Result<Notice, Malformed> {

@@ -1,3 +1,5 @@
+use std::collections::VecDeque;
+
 use bytes::Bytes;
 
 use crate::message::{Cursor, Malformed, put_number};
@@ -86,6 +88,25 @@ impl Word {
         decoded.map_err(|error| Wrong(format!("a word of a durable flow of {} bytes: {error}", word.len())))
     }
 
+    /// Whether these bytes, which are a word, are a record.
+    pub(crate) fn is_record(word: &[u8]) -> bool {
+        word.first() == Some(&RECORD)
+    }
+
+    /// Puts it behind what is to be said and has not been, without what needs not be said any more: where there is nobody who
+    /// listens, words do not pile up.
+    pub(crate) fn line_up(&self, words: &mut VecDeque<Vec<u8>>) {
+        match self {
+            // Each begins anew, from what is so now.
+            Self::Offer { .. } | Self::Next { .. } => words.clear(),
+            Self::Done { .. } if words.back().is_some_and(|last| last.first() == Some(&DONE)) => {
+                words.pop_back();
+            }
+            Self::Done { .. } | Self::Record { .. } => {}
+        }
+        words.push_back(self.encode());
+    }
+
     /// Whether the source says it.
     pub fn is_sources(&self) -> bool {
         matches!(self, Self::Offer { .. } | Self::Record { .. })
@@ -134,6 +155,28 @@ mod tests {
             assert_eq!(word.encode(), bytes);
             assert_eq!(Word::decode(&Bytes::from_static(bytes)), Ok(word));
         }
+    }
+
+    #[test]
+    fn words_that_nobody_takes_do_not_pile_up() {
+        let next = Word::Next { log: 7, next: 9, handled: 4, interrupted: 8, held: 200 };
+        let done = |taken| Word::Done { log: 7, taken, handled: 8 };
+        let mut words = VecDeque::new();
+        for round in 0..100 {
+            next.line_up(&mut words);
+            (0..round).for_each(|taken| done(taken).line_up(&mut words));
+        }
+        assert_eq!(words, [next.encode(), done(98).encode()]);
+        let record = Word::Record { log: 7, number: 9, content: Bytes::from_static(b"ab") };
+        let offer = Word::Offer { log: 7, oldest: 9 };
+        let mut words = VecDeque::new();
+        for _ in 0..3 {
+            offer.line_up(&mut words);
+            (0..3).for_each(|_| record.line_up(&mut words));
+        }
+        assert_eq!(words.len(), 4, "an offer, and the records that were sent after it");
+        words.retain(|word| !Word::is_record(word));
+        assert_eq!(words, [offer.encode()]);
     }
 
     #[test]

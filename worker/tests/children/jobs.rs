@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use edri_router::{RequestError, Router};
+use futures_util::FutureExt as _;
 use futures_util::future::join_all;
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 
 use crate::processes;
 use crate::program::{failure_code, until, within};
@@ -104,16 +105,18 @@ async fn a_job_that_nobody_wants_any_more_while_it_waits_in_the_process_is_not_b
         let router = Router::new();
         let pool = processes::<Smith>(1).in_flight(8).start(&router).unwrap();
         router.request(job("pid")).await.unwrap();
-        let first = router.request(job("sleep").number(200));
-        let second = router.request(job("who"));
-        let dropped = async {
-            tokio::select! {
-                answer = second => panic!("{answer:?}"),
-                () = sleep(Duration::from_millis(50)) => {}
-            }
-        };
-        let (first, ()) = tokio::join!(first, dropped);
-        assert_eq!(first, Ok(String::new()));
+        let mut first = Box::pin(router.request(job("check-cancelled")));
+        assert!((&mut first).now_or_never().is_none());
+        let mut second = Box::pin(router.request(job("who")));
+        assert!((&mut second).now_or_never().is_none());
+        tokio::select! {
+            // The first ends when it is not wanted any more, and the second waits behind it.
+            answer = &mut first => panic!("{answer:?}"),
+            answer = &mut second => panic!("{answer:?}"),
+            () = until("both are in the process", || pool.busy() == 2) => {}
+        }
+        drop(second);
+        drop(first);
         assert_eq!(router.request(job("who")).await, Ok("smith-0 0 3".into()));
         until("nothing is left of it", || pool.busy() == 0).await;
     })

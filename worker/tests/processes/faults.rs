@@ -31,11 +31,11 @@ async fn a_worker_that_exits_answers_its_job_with_its_code_and_its_last_words() 
 async fn a_worker_that_is_killed_answers_its_job_with_the_signal() {
     within(async {
         let router = Router::new();
-        let _pool = hands::<Do>(1).start(&router).unwrap();
+        let pool = hands::<Do>(1).start(&router).unwrap();
         let pid = router.request(job("pid")).await.unwrap();
         let asked = router.request(job("hang"));
         let kill = async {
-            sleep(Duration::from_millis(20)).await;
+            until("it is at work", || pool.busy() == 1).await;
             kill(&pid);
         };
         let (answer, ()) = futures_util::future::join(asked, kill).await;
@@ -189,6 +189,7 @@ async fn an_idempotent_job_is_tried_again_so_often_and_another_is_not() {
         let _pool = hands::<Do>(2).start(&router).unwrap();
         assert_eq!(death(router.request(job("exit").number(5)).await).code(), Some(5));
         assert_eq!(lost.recv().await.unwrap().death.code(), Some(5));
+        // One that is tried again dies again, in a process of its own: there is nothing else to wait for.
         sleep(Duration::from_millis(50)).await;
         assert!(lost.try_recv().is_none());
     })

@@ -237,14 +237,17 @@ async fn a_worker_that_wants_to_know_is_told_when_a_job_is_not_wanted_any_more()
         let router = Router::new();
         let mut output = router.subscribe::<edri_worker::WorkerOutput>();
         let ready = r#"{"ready":{"cancel":true}}"#;
-        let _pool = hands_with::<Do>(1, &["say", ready]).start(&router).unwrap();
+        let pool = hands_with::<Do>(1, &["say", ready]).start(&router).unwrap();
         assert_eq!(router.request(job("echo").text("up")).await, Ok("up".into()));
-        let mut asked = Box::pin(router.request(job("sleep").number(100)));
+        let folder = tempfile::tempdir().unwrap();
+        let awaited = folder.path().join("awaited");
+        let mut asked = Box::pin(router.request(job("wait-for").text(awaited.to_str().unwrap())));
         tokio::select! {
             answer = &mut asked => panic!("{answer:?}"),
-            () = tokio::time::sleep(Duration::from_millis(30)) => {}
+            () = until("the worker has the job", || pool.busy() == 1) => {}
         }
         drop(asked);
+        std::fs::write(&awaited, "").unwrap();
         // It hears of it when it is done.
         loop {
             let line = output.recv().await.unwrap();

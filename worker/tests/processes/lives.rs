@@ -77,14 +77,15 @@ async fn a_worker_that_ignores_sigterm_is_killed_when_the_grace_is_over() {
 async fn a_worker_at_work_is_asked_to_end_before_the_deadline_and_its_job_is_told() {
     within(async {
         let router = Router::new();
-        let pool = hands::<Do>(1).grace(Duration::from_secs(1)).start(&router).unwrap();
+        // It is asked after a second, and a new one has five to start and to answer.
+        let pool = hands::<Do>(1).grace(Duration::from_secs(5)).start(&router).unwrap();
         let pid = router.request(job("pid")).await.unwrap();
         let mut stuck = Box::pin(router.request(job("hang")));
         assert!((&mut stuck).now_or_never().is_none());
         until("it is at work", || pool.busy() == 1).await;
         let mut waiting = Box::pin(router.request(job("echo").text("late")));
         assert!((&mut waiting).now_or_never().is_none());
-        let stopping = pool.stop(Instant::now() + Duration::from_secs(4));
+        let stopping = pool.stop(Instant::now() + Duration::from_secs(6));
         let ((unfinished, stuck), waiting) = join(join(stopping, stuck), waiting).await;
         assert_eq!(stuck, Err(RequestError::Cancelled));
         // It died of the signal, so that there was time for a new one.

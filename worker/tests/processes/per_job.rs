@@ -202,14 +202,15 @@ async fn an_idempotent_job_is_tried_again_and_one_that_only_fails_is_not() {
 async fn at_the_end_what_runs_is_asked_and_then_killed() {
     within(async {
         let router = Router::new();
-        let pool = shells(2).grace(Duration::from_secs(1)).start(&router).unwrap();
-        let mut polite =
-            Box::pin(router.request(shell("trap 'echo bye; exit 0' TERM; while :; do sleep 0.01; done")));
+        let folder = tempfile::tempdir().unwrap();
+        let pool = shells(2).current_dir(folder.path()).grace(Duration::from_secs(1)).start(&router).unwrap();
+        let mut polite = Box::pin(
+            router.request(shell("trap 'echo bye; exit 0' TERM; >ready; while :; do sleep 0.01; done")),
+        );
         let mut stuck = Box::pin(router.request(shell("sleep 4324")));
         assert!((&mut polite).now_or_never().is_none() && (&mut stuck).now_or_never().is_none());
         until("both run", || pool.busy() == 2 && sleepers("4324") == 1).await;
-        // The trap takes a moment to be there.
-        tokio::time::sleep(Duration::from_millis(100)).await;
+        until("the trap is there", || folder.path().join("ready").exists()).await;
         let unfinished = pool.stop(Instant::now() + Duration::from_secs(2)).await;
         assert_eq!((unfinished.waiting, unfinished.running), (0, 1));
         assert_eq!((polite.await, stuck.await), (Ok("bye\n".into()), Err(RequestError::Cancelled)));

@@ -6,7 +6,7 @@
 
 use std::io::{BufRead as _, Read as _, Write as _};
 use std::process::{Command, exit};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
@@ -90,6 +90,14 @@ fn act(id: u64, job: &Value, line: &Value) {
         "sleep" => {
             std::thread::sleep(Duration::from_millis(number()));
             answer(json!("slept"));
+        }
+        "wait-for" => {
+            let begun = Instant::now();
+            while !std::path::Path::new(&text()).exists() {
+                assert!(begun.elapsed() < Duration::from_secs(60), "{} is not there", text());
+                std::thread::sleep(Duration::from_millis(2));
+            }
+            answer(json!("it is there"));
         }
         "sleep-then-echo" => {
             std::thread::sleep(Duration::from_millis(number()));

@@ -92,6 +92,7 @@ impl Worker for Smith {
             "exits" => std::process::exit(5),
             "hangs" => sleep_for_ever(),
             "slow" => std::thread::sleep(Duration::from_millis(300)),
+            "meets" => meet(8)?,
             "pools" => pool_of_its_own(cx.router())?,
             _ => {}
         }
@@ -122,6 +123,9 @@ impl Worker for Smith {
             }
             "abort" => std::process::abort(),
             "die-later" => {
+                cx.router().notify(Forged { worker: cx.name().to_owned(), number }).await?;
+                // Whoever is told of it has stopped reading when it answers.
+                tokio::time::sleep(Duration::from_millis(100)).await;
                 std::thread::spawn(move || {
                     std::thread::sleep(Duration::from_millis(number));
                     std::process::abort();
@@ -276,6 +280,20 @@ fn pool_of_its_own(router: &Router) -> Result<(), Failure> {
             Err(Failure::new("pools", error.to_string()))
         }
     }
+}
+
+/// Waits until so many processes are at this.
+fn meet(count: usize) -> Result<(), Failure> {
+    let place = std::path::PathBuf::from(std::env::var_os("MEETS_IN").unwrap_or_default());
+    std::fs::write(place.join(std::process::id().to_string()), "")?;
+    let begun = Instant::now();
+    while std::fs::read_dir(&place)?.count() < count {
+        if begun.elapsed() > Duration::from_secs(60) {
+            return Err(Failure::new("alone", "the others did not come"));
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    Ok(())
 }
 
 pub(crate) fn sleep_for_ever() -> ! {

@@ -1,6 +1,8 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
+use edri_event::RouterId;
+
 /// What has become of the durable flows of a router since it started.
 #[derive(Default)]
 pub(super) struct Counts {
@@ -9,8 +11,24 @@ pub(super) struct Counts {
     stored: AtomicU64,
     interrupted: AtomicU64,
     given_up: AtomicU64,
-    trouble: Mutex<Option<String>>,
+    reopened: AtomicU64,
+    /// What could not be done, the last of it last.
+    troubles: Mutex<Vec<(Place, String)>>,
 }
+
+/// Where something could not be done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    /// In what is known of others.
+    Book,
+    /// In what is kept for one.
+    Kept(RouterId),
+    /// In what comes from one.
+    Coming(RouterId),
+}
+
+/// Troubles of so many places are told at most: of a router that is in trouble with more, the last.
+const TROUBLES: usize = 256;
 
 /// What is known of the durable flows of a router.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -30,7 +48,9 @@ pub struct DurableStatus {
     /// How many events became dead letters for other reasons: their destination did not want them any more, or did not come
     /// back.
     pub given_up: u64,
-    /// What could not be done last, with the disk for instance; `None` if nothing.
+    /// How often a journal was opened again since it started, because the disk had failed while it was written.
+    pub reopened: u64,
+    /// What could not be done last, with the disk for instance; `None` if nothing, or it has been done since.
     pub trouble: Option<String>,
 }
 
@@ -39,7 +59,7 @@ pub struct DurableStatus {
 #[non_exhaustive]
 pub struct DestinationStatus {
     /// Which.
-    pub router: edri_event::RouterId,
+    pub router: RouterId,
     /// What it was called last.
     pub name: String,
     /// Whether there is a link to it.
@@ -70,13 +90,22 @@ impl Counts {
         self.given_up.fetch_add(events, Ordering::Relaxed);
     }
 
-    pub(super) fn troubled(&self, trouble: String) {
-        *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = Some(trouble);
+    pub(super) fn reopened(&self) {
+        self.reopened.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// What went wrong before does not any more.
-    pub(super) fn untroubled(&self) {
-        *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    pub(super) fn troubled(&self, place: Place, trouble: String) {
+        let mut troubles = self.troubles.lock().unwrap_or_else(PoisonError::into_inner);
+        troubles.retain(|(other, _)| *other != place);
+        if troubles.len() >= TROUBLES {
+            troubles.remove(0);
+        }
+        troubles.push((place, trouble));
+    }
+
+    /// What went wrong there before does not any more.
+    pub(super) fn untroubled(&self, place: Place) {
+        self.troubles.lock().unwrap_or_else(PoisonError::into_inner).retain(|(other, _)| *other != place);
     }
 
     pub(super) fn status(&self, destinations: Vec<DestinationStatus>) -> DurableStatus {
@@ -87,7 +116,11 @@ impl Counts {
             redelivered: self.redelivered.load(Ordering::Relaxed),
             interrupted: self.interrupted.load(Ordering::Relaxed),
             given_up: self.given_up.load(Ordering::Relaxed),
-            trouble: self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+            reopened: self.reopened.load(Ordering::Relaxed),
+            trouble: {
+                let troubles = self.troubles.lock().unwrap_or_else(PoisonError::into_inner);
+                troubles.last().map(|(_, trouble)| trouble.clone())
+            },
         }
     }
 }

@@ -12,9 +12,10 @@ use super::book::{Book, Entry, log_folder};
 use super::counts::{Counts, DurableStatus};
 use super::error::DurableError;
 use super::keep::Keep;
-use super::keeping::Keeping;
+use super::keeping::{Keeping, begin_to_keep};
 use super::log::{Log, OpenError, Shop};
 use super::receipt::{Desk, Receipt};
+use super::reopen::ReopenError;
 use super::settings::DurableSettings;
 use super::wants::Wants;
 use crate::bridge::exit::Exit;
@@ -93,7 +94,8 @@ impl Durable {
             let (folder, here) = (settings.folder.clone(), router.id());
             return Err(DurableError::Router { folder, owner, here });
         }
-        let (book, known) = Book::open(&settings).await?;
+        let counts = Arc::new(Counts::default());
+        let (book, known) = Book::open(&settings, Arc::clone(&counts)).await?;
         let name: Arc<str> = format!("what lasts of {}", link.identity.name).into();
         let office = DeadLetterOffice::new(router, name);
         let horizon = link.horizon.unwrap_or_else(|| Horizon::named(&link.identity.network));
@@ -118,7 +120,7 @@ impl Durable {
                 office,
                 settings,
                 book,
-                counts: Arc::new(Counts::default()),
+                counts,
                 house: std::sync::Weak::clone(house),
             },
             horizon,
@@ -143,7 +145,7 @@ impl Durable {
     }
 
     /// Ready when all that was sent before is on the disk, for all destinations there are: it is not lost by an end of this
-    /// program or its machine.
+    /// program or its machine. Where the disk fails, that is when it has been written after all.
     ///
     /// Cancel safe.
     ///
@@ -208,7 +210,20 @@ impl Durable {
             // A panic of it was told.
             let _ = task.await;
         }
-        Ok(self.0.0.shop.book.close().await?)
+        let closed = self.0.0.shop.book.close().await;
+        closed.map_err(|error| match error {
+            ReopenError::Journal(error) => DurableError::Journal(error),
+            other => DurableError::Record {
+                folder: self.0.0.shop.settings.folder.join("book"),
+                reason: other.to_string(),
+            },
+        })
+    }
+
+    /// How many records have come from others and are not handed over.
+    #[cfg(test)]
+    pub(super) fn waiting(&self) -> usize {
+        self.0.0.table().receipts.values().map(|receipt| receipt.waiting()).sum()
     }
 
     /// Nothing is said any more, as by a program that was killed.
@@ -416,6 +431,7 @@ impl House {
         drop(table);
         drop(border);
         self.seam.leave_routes();
+        self.shop.book.is_about_to_close();
         keeps.iter().for_each(|keep| keep.close());
         receipts.iter().for_each(|receipt| receipt.close());
     }
@@ -442,43 +458,6 @@ const BESIDE: usize = 512;
 /// An event that is taken back by a router that is there may be so because the router is about to stop, and then it is kept: it
 /// is waited for so long.
 const TAKEN_BACK: Duration = Duration::from_secs(10);
-
-/// A log that cannot be opened is tried again after so long.
-const AGAIN: Duration = Duration::from_secs(1);
-
-/// Begins with a destination for which nothing was kept before: that something is, is on the disk before anything is.
-async fn begin_to_keep(keep: Arc<Keep>, shop: Shop, log: u64, entry: Entry) {
-    let folder = log_folder(&shop.settings, keep.router, log);
-    loop {
-        let noted = match shop.book.write(&entry) {
-            Ok(pending) => pending.await.map(drop),
-            Err(error) => Err(error),
-        };
-        let opened = match noted {
-            Ok(()) => Log::open(&shop.settings, log, folder.clone()).await,
-            Err(error) => Err(OpenError::Journal(error)),
-        };
-        let trouble = match opened {
-            Ok(log) => {
-                // What was wanted meanwhile was of somebody unknown.
-                let wants = keep.state().wants.all();
-                let router = keep.router;
-                wants
-                    .into_iter()
-                    .for_each(|schema| shop.book.note(&Entry::Wants { router, schema, hops: 0 }));
-                return Keeping::new(keep, shop, log).run().await;
-            }
-            Err(OpenError::Journal(error)) => error.to_string(),
-            Err(OpenError::Record(error)) => error.to_string(),
-        };
-        tracing::error!(destination = %keep.router, trouble, "nothing can be kept for another router for now");
-        shop.counts.troubled(trouble);
-        if keep.state().is_closing {
-            return;
-        }
-        tokio::time::sleep(AGAIN).await;
-    }
-}
 
 impl fmt::Debug for Durable {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {

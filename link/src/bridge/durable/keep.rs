@@ -155,10 +155,15 @@ impl Keep {
     /// The destination has said something over that link.
     pub(super) fn hear(&self, number: u64, word: &Word) {
         let mut state = self.state();
-        if state.link.is_some_and(|link| link.number == number)
-            && let Err(error) = state.outbox.hear(word)
-        {
-            tracing::error!(destination = %self.router, %error, "what is kept for another router is not sent for now");
+        if state.link.is_some_and(|link| link.number == number) {
+            let begun = state.outbox.times_begun();
+            if let Err(error) = state.outbox.hear(word) {
+                tracing::error!(destination = %self.router, %error, "what is kept for another router is not sent for now");
+            }
+            if state.outbox.times_begun() > begun {
+                // It is sent anew: however often that is wanted, what waits to be said does not grow.
+                state.out.retain(|word| !Word::is_record(word));
+            }
         }
         drop(state);
         self.task.notify_one();
@@ -166,7 +171,7 @@ impl Keep {
 
     /// Has something said.
     pub(super) fn say(&self, word: &Word) {
-        self.state().out.push_back(word.encode());
+        word.line_up(&mut self.state().out);
         self.carrier.wake();
     }
 

@@ -12,9 +12,13 @@ use futures_util::future::OptionFuture;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
+use super::book::{Entry, log_folder};
+use super::counts::Place;
 use super::gather::{BATCH, Batch, gather};
 use super::keep::{Keep, Progress};
-use super::log::{Log, Shop};
+use super::log::{Log, OpenError, Shop};
+use super::mend::{Mending, Reopened};
+use super::reopen::ReopenError;
 use super::wants::Wanted;
 use crate::bridge::exit::LANES;
 use crate::bridge::lane::Hand;
@@ -32,13 +36,15 @@ pub(super) struct Keeping {
     pub(super) next: Batch,
     pub(super) current: Option<(Batch, Option<Pending>)>,
     /// When storing is tried again.
-    retry: Option<Instant>,
+    pub(super) retry: Option<Instant>,
+    /// The log has failed, and is opened again.
+    pub(super) mending: Option<Mending>,
     /// The record that is to be read, and may be held since nobody wants it yet.
-    reading: Option<u64>,
-    held: Option<(u64, Bytes)>,
+    pub(super) reading: Option<u64>,
+    pub(super) held: Option<(u64, Bytes)>,
     pub(super) reader: Option<(u64, Reader)>,
     /// What is being released, and up to where it is to be.
-    releasing: Option<(u64, Releasing)>,
+    pub(super) releasing: Option<(u64, Releasing)>,
     releasing_to: u64,
     /// Those who wait until so many records have been stored.
     waiting: Vec<(u64, oneshot::Sender<u64>)>,
@@ -49,7 +55,7 @@ pub(super) struct Keeping {
     released_events: u64,
 }
 
-type Releasing = Pin<Box<dyn Future<Output = Result<(), JournalError>> + Send>>;
+pub(super) type Releasing = Pin<Box<dyn Future<Output = Result<(), JournalError>> + Send>>;
 
 /// What could not be stored is tried again after so long.
 const AGAIN: Duration = Duration::from_millis(200);
@@ -60,6 +66,7 @@ enum Came {
     Stored(Result<u64, JournalError>),
     Read(Option<Result<edri_journal::Record, JournalError>>),
     Released(Result<(), JournalError>),
+    Reopened(Result<Reopened, ReopenError>),
 }
 
 impl Keeping {
@@ -74,6 +81,7 @@ impl Keeping {
             next: Batch::default(),
             current: None,
             retry: None,
+            mending: None,
             reading: None,
             held: None,
             reader: None,
@@ -108,6 +116,9 @@ impl Keeping {
                 Some(released) = OptionFuture::from(self.releasing.as_mut().map(|(_, releasing)| releasing)) => {
                     Came::Released(released)
                 }
+                Some(reopened) = OptionFuture::from(self.mending.as_mut().and_then(|mending| mending.opening.as_mut())) => {
+                    Came::Reopened(reopened)
+                }
                 Some(()) = OptionFuture::from(until.map(tokio::time::sleep_until)) => Came::Nothing,
             };
             match came {
@@ -115,6 +126,7 @@ impl Keeping {
                 Came::Stored(stored) => self.stored(stored),
                 Came::Read(read) => self.read(read),
                 Came::Released(released) => self.released(released),
+                Came::Reopened(reopened) => self.reopened(reopened),
             }
         }
         self.keep.progress.send_modify(|progress| progress.is_over = true);
@@ -125,6 +137,7 @@ impl Keeping {
         if let Some(house) = self.shop.house.upgrade() {
             house.forget(&self.keep);
         }
+        self.mend();
         self.store();
         self.tell_barriers();
         if let Some((number, content)) = self.held.take() {
@@ -137,8 +150,9 @@ impl Keeping {
                 Some(OutboxStep::Read(number)) => self.begin_to_read(number),
                 Some(OutboxStep::Interrupted { from, to }) => {
                     let peer = self.keep.side.called().to_string();
-                    let events =
-                        self.shop.bury(&self.log.journal, from, to, &Reason::Interrupted { peer }).await;
+                    let (shop, journal) = (&self.shop, &self.log.journal);
+                    let reason = Reason::Interrupted { peer };
+                    let events = shop.bury(self.keep.router, journal, (from, to), &reason).await;
                     self.shop.counts.interrupted(events);
                     self.keep.state().outbox.give_up(to);
                 }
@@ -187,7 +201,8 @@ impl Keeping {
     fn next_time(&self) -> Option<Instant> {
         let state = self.keep.state();
         let given_up = state.link.is_none().then(|| state.away_since + self.shop.settings.keep);
-        [self.retry, state.wants.next_forgotten(), given_up].into_iter().flatten().min()
+        let mended = self.mending.as_ref().and_then(|mending| mending.due(state.is_closing));
+        [self.retry, state.wants.next_forgotten(), given_up, mended].into_iter().flatten().min()
     }
 
     /// Begins to store what has gathered, if nothing is being stored.
@@ -201,6 +216,7 @@ impl Keeping {
         }
         if let Some((batch, pending @ None)) = &mut self.current
             && self.retry.is_none()
+            && self.mending.is_none()
         {
             match self.log.journal.try_enqueue(&batch.records, Durability::Synced) {
                 Ok(enqueued) => *pending = Some(enqueued),
@@ -215,7 +231,7 @@ impl Keeping {
                 if let Some((batch, _)) = self.current.take() {
                     self.stored_events += batch.events;
                     self.shop.counts.stored(batch.events);
-                    self.shop.counts.untroubled();
+                    self.shop.counts.untroubled(self.place());
                 }
                 self.keep.state().outbox.stored(last);
                 self.log.last = last;
@@ -227,7 +243,11 @@ impl Keeping {
     /// It is tried again: what waits behind it stays where it is, and when there is no room for more, the policy of the
     /// inbox holds.
     fn not_stored(&mut self, error: &JournalError) {
+        if let Some((_, pending)) = &mut self.current {
+            *pending = None;
+        }
         match error {
+            JournalError::Poisoned { .. } => return self.begin_to_mend(error),
             JournalError::Full { .. } => {
                 tracing::debug!(destination = %self.keep.router, %error, "what is kept has reached its bound");
             }
@@ -235,10 +255,7 @@ impl Keeping {
                 tracing::error!(destination = %self.keep.router, %error, "what is to last could not be stored")
             }
         }
-        self.shop.counts.troubled(error.to_string());
-        if let Some((_, pending)) = &mut self.current {
-            *pending = None;
-        }
+        self.shop.counts.troubled(self.place(), error.to_string());
         self.retry = Some(Instant::now() + AGAIN);
     }
 
@@ -273,7 +290,7 @@ impl Keeping {
         }
     }
 
-    fn begin_to_read(&mut self, number: u64) {
+    pub(super) fn begin_to_read(&mut self, number: u64) {
         self.held = None;
         self.ends.retain(|(read, _)| *read < number);
         self.reading = Some(number);
@@ -295,7 +312,7 @@ impl Keeping {
             None => self.reading = None,
             Some(Err(error)) => {
                 tracing::error!(destination = %self.keep.router, %error, "what is kept for another router cannot be read");
-                self.shop.counts.troubled(error.to_string());
+                self.shop.counts.troubled(self.place(), error.to_string());
                 (self.reading, self.reader) = (None, None);
                 self.keep.state().outbox.end();
             }
@@ -308,7 +325,7 @@ impl Keeping {
             Ok(looked) => looked,
             Err(error) => {
                 tracing::error!(destination = %self.keep.router, number, %error, "a record is passed over");
-                self.shop.counts.troubled(error.to_string());
+                self.shop.counts.troubled(self.place(), error.to_string());
                 (Vec::new(), self.released_events, self.released_events)
             }
         };
@@ -367,11 +384,13 @@ impl Keeping {
         }
         match &mut self.releasing {
             Some((next, _)) => *next = up_to,
+            // Whatever is released is when it is open again.
+            None if self.mending.is_some() => {}
             None => self.releasing = self.begin_to_release(up_to),
         }
     }
 
-    fn begin_to_release(&mut self, up_to: u64) -> Option<(u64, Releasing)> {
+    pub(super) fn begin_to_release(&mut self, up_to: u64) -> Option<(u64, Releasing)> {
         let journal = self.log.journal.clone();
         let position = Position::new(up_to)?;
         self.releasing_to = up_to;
@@ -380,8 +399,11 @@ impl Keeping {
 
     fn released(&mut self, released: Result<(), JournalError>) {
         if let Err(error) = released {
+            if let JournalError::Poisoned { .. } = error {
+                return self.begin_to_mend(&error);
+            }
             tracing::warn!(destination = %self.keep.router, %error, "what need not be kept could not be removed");
-            self.shop.counts.troubled(error.to_string());
+            self.shop.counts.troubled(self.place(), error.to_string());
         }
         let latest = self.releasing.take().map(|(latest, _)| latest);
         if let Some(latest) = latest.filter(|latest| *latest > self.releasing_to) {
@@ -395,8 +417,13 @@ impl Keeping {
         self.keep.state().is_closing
     }
 
+    pub(super) fn place(&self) -> Place {
+        Place::Kept(self.keep.router)
+    }
+
     /// All is stored: the journal is closed.
     async fn close(&mut self) -> ControlFlow<()> {
+        self.end_mending().await;
         if let Some((_, releasing)) = self.releasing.take() {
             let released = releasing.await;
             if let Err(error) = released {
@@ -413,3 +440,40 @@ impl Keeping {
 
 /// What is around a record when it travels, in bytes.
 const AROUND: usize = 32;
+
+/// A log that cannot be opened is tried again after so long.
+const OPENED_AGAIN: Duration = Duration::from_secs(1);
+
+/// Begins with a destination for which nothing was kept before: that something is, is on the disk before anything is.
+pub(super) async fn begin_to_keep(keep: Arc<Keep>, shop: Shop, log: u64, entry: Entry) {
+    let folder = log_folder(&shop.settings, keep.router, log);
+    loop {
+        let noted = match shop.book.write(&entry) {
+            Ok(writing) => writing.await,
+            Err(error) => Err(error),
+        };
+        let opened = match noted {
+            Ok(()) => Log::open(&shop.settings, log, folder.clone()).await,
+            Err(error) => Err(OpenError::Journal(error)),
+        };
+        let trouble = match opened {
+            Ok(log) => {
+                shop.counts.untroubled(Place::Kept(keep.router));
+                // What was wanted meanwhile was of somebody unknown.
+                let wants = keep.state().wants.all();
+                let router = keep.router;
+                wants
+                    .into_iter()
+                    .for_each(|schema| shop.book.note(&Entry::Wants { router, schema, hops: 0 }));
+                return Keeping::new(keep, shop, log).run().await;
+            }
+            Err(error) => error.to_string(),
+        };
+        tracing::error!(destination = %keep.router, trouble, "nothing can be kept for another router for now");
+        shop.counts.troubled(Place::Kept(keep.router), trouble);
+        if keep.state().is_closing {
+            return;
+        }
+        tokio::time::sleep(OPENED_AGAIN).await;
+    }
+}

@@ -1,12 +1,13 @@
+use std::fmt;
 use std::path::PathBuf;
 use std::sync::{Arc, Weak};
 
-use edri_event::Meta;
+use edri_event::{Meta, RouterId};
 use edri_journal::{Journal, JournalError, Position, Recovered};
 use edri_router::{Back, DeadLetterOffice, Departure, Loss, Reason, Router};
 
 use super::book::{Book, acknowledged};
-use super::counts::Counts;
+use super::counts::{Counts, Place};
 use super::house::House;
 use super::settings::DurableSettings;
 use crate::bridge::seam::description_of;
@@ -80,6 +81,15 @@ pub(super) enum OpenError {
     Record(crate::durable::Unreadable),
 }
 
+impl fmt::Display for OpenError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Journal(error) => error.fmt(formatter),
+            Self::Record(error) => error.fmt(formatter),
+        }
+    }
+}
+
 impl From<JournalError> for OpenError {
     fn from(error: JournalError) -> Self {
         Self::Journal(error)
@@ -88,7 +98,13 @@ impl From<JournalError> for OpenError {
 
 impl Shop {
     /// Makes dead letters of the records from one to another. Of how many events.
-    pub(super) async fn bury(&self, journal: &Journal, from: u64, to: u64, reason: &Reason) -> u64 {
+    pub(super) async fn bury(
+        &self,
+        destination: RouterId,
+        journal: &Journal,
+        (from, to): (u64, u64),
+        reason: &Reason,
+    ) -> u64 {
         let mut events = 0;
         let Some(position) = Position::new(from).filter(|_| from <= to) else { return events };
         let mut reader = journal.read_from(position);
@@ -107,7 +123,7 @@ impl Shop {
                 }
                 Err(error) => {
                     tracing::error!(error, "what is lost cannot be read");
-                    self.counts.troubled(error);
+                    self.counts.troubled(Place::Kept(destination), error);
                 }
             }
             // Many may be lost at once.

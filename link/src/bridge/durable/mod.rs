@@ -8,11 +8,13 @@
 //! wants      what that destination consumes, now or when it was there last
 //! receipt    what one source sends, from a link to those who consume it
 //! traffic    what of it one link carries
-//! book       what is known of others, on the disk
+//! book       what is known of others, on the disk; behind: what the disk was not told is told later
+//! reopen     a journal that has failed is opened again; mend: that of what is kept for one destination
 //! folder     whose folder it is
 //! counts     what has become of it
 //! ```
 
+mod behind;
 mod book;
 mod counts;
 mod error;
@@ -22,8 +24,10 @@ mod house;
 mod keep;
 mod keeping;
 mod log;
+mod mend;
 mod over;
 mod receipt;
+mod reopen;
 mod settings;
 #[cfg(test)]
 mod tests;

@@ -25,6 +25,7 @@ impl Keeping {
             return;
         }
         self.keep.exit().close();
+        self.end_mending().await;
         let peer = self.keep.side.called().to_string();
         let reason = format!("it did not come back within {:?}", self.shop.settings.keep);
         let reason = Reason::LinkLost { peer, reason };
@@ -47,7 +48,7 @@ impl Keeping {
             let state = self.keep.state();
             (state.outbox.acknowledged() + 1, state.outbox.last_stored())
         };
-        let buried = self.shop.bury(&self.log.journal, from, to, &reason).await;
+        let buried = self.shop.bury(self.keep.router, &self.log.journal, (from, to), &reason).await;
         self.shop.counts.given_up(buried);
         let next = std::mem::take(&mut self.next);
         self.lose_batch(Some(next), &reason);

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use edri_event::{Hold, Meta, Origin, Priority, RouterId};
-use edri_journal::Pending;
+use edri_journal::JournalError;
 use edri_router::{
     Addressee, Arrival, Arriving, Horizon, Role, Router, Run, Shareable, ShareableEvent as _, Way,
 };
@@ -15,8 +15,8 @@ use futures_util::stream::FuturesUnordered;
 use futures_util::task::AtomicWaker;
 use tokio::sync::Notify;
 
-use super::book::{Book, Entry};
-use super::counts::Counts;
+use super::book::{Book, Entry, Writing};
+use super::counts::{Counts, Place};
 use super::traffic::Speaks;
 use crate::bridge::filter::Filter;
 use crate::bridge::seam::description_of;
@@ -127,6 +127,11 @@ impl Receipt {
     }
 
     #[cfg(test)]
+    pub(super) fn waiting(&self) -> usize {
+        self.state().inbox.waiting().count()
+    }
+
+    #[cfg(test)]
     pub(super) fn freeze(&self) {
         let mut state = self.state();
         (state.link, state.out) = (None, VecDeque::new());
@@ -146,7 +151,7 @@ impl Receipt {
     /// Runs it until it is closed, and what is handled then is on the disk.
     pub(super) async fn run(self: Arc<Self>, desk: Desk) {
         let way = desk.router.open_way();
-        let mut marking: Option<(Mark, Pending)> = None;
+        let mut marking: Option<(Mark, Writing)> = None;
         let mut taking: FuturesUnordered<Taking> = FuturesUnordered::new();
         let mut later: Option<tokio::time::Instant> = None;
         let mut unwanted_since = None;
@@ -166,7 +171,7 @@ impl Receipt {
                 };
                 match step {
                     InboxStep::Say(word) => {
-                        state.out.push_back(word.encode());
+                        word.line_up(&mut state.out);
                         drop(state);
                         self.carrier.wake();
                     }
@@ -201,10 +206,12 @@ impl Receipt {
                 Some(written) = OptionFuture::from(marking.as_mut().map(|(_, pending)| pending)) => {
                     if let Some((mark, _)) = marking.take() {
                         match written {
-                            Ok(_) => self.state().inbox.marked(mark),
+                            Ok(()) => {
+                                desk.counts.untroubled(Place::Coming(self.source));
+                                self.state().inbox.marked(mark);
+                            }
                             Err(error) => {
-                                tracing::error!(source = %self.source, %error, "what was handed over could not be written down");
-                                desk.counts.troubled(error.to_string());
+                                self.not_written(&desk, &error);
                                 later = Some(tokio::time::Instant::now() + AGAIN);
                                 tokio::time::sleep(AGAIN).await;
                                 self.state().inbox.not_marked();
@@ -259,16 +266,25 @@ impl Receipt {
         holds.then_some(now + LOOKED_AT)
     }
 
-    fn write(&self, desk: &Desk, mark: Mark) -> Option<(Mark, Pending)> {
+    fn write(&self, desk: &Desk, mark: Mark) -> Option<(Mark, Writing)> {
         let Mark { log, handed, handled } = mark;
         match desk.book.write(&Entry::Mark { source: self.source, log, handed, handled }) {
-            Ok(pending) => Some((mark, pending)),
+            Ok(writing) => Some((mark, writing)),
             Err(error) => {
-                tracing::error!(source = %self.source, %error, "what is to be handed over could not be written down");
-                desk.counts.troubled(error.to_string());
+                self.not_written(desk, &error);
                 self.state().inbox.not_marked();
                 None
             }
+        }
+    }
+
+    fn not_written(&self, desk: &Desk, error: &JournalError) {
+        if let JournalError::Poisoned { .. } = error {
+            // The book tells of that, and until when nothing can be written.
+            tracing::debug!(source = %self.source, %error, "what is handed over cannot be written down for now");
+        } else {
+            tracing::error!(source = %self.source, %error, "what is handed over could not be written down");
+            desk.counts.troubled(Place::Coming(self.source), error.to_string());
         }
     }
 
@@ -287,7 +303,7 @@ impl Receipt {
             Ok(record) => record,
             Err(error) => {
                 tracing::error!(source = %self.source, number, %error, "a record that came cannot be read");
-                desk.counts.troubled(error.to_string());
+                desk.counts.troubled(Place::Coming(self.source), error.to_string());
                 return None;
             }
         };

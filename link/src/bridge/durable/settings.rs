@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use edri_event::RouterId;
 use edri_journal::{Journal, JournalError, Recovered, Settings as JournalSettings, WhenFull};
-use edri_router::Router;
+use edri_router::{Backoff, Jitter, Router};
 
 use super::error::DurableError;
 use super::folder::identity_in;
@@ -34,6 +34,8 @@ pub struct DurableSettings {
     pub(super) keep: Duration,
     pub(super) resubscribe: Duration,
     pub(super) interrupted: Interrupted,
+    /// How long it takes until a journal is opened again after the disk has failed.
+    pub(super) reopen: Backoff,
     pub(super) opener: Arc<Opener>,
 }
 
@@ -51,6 +53,7 @@ impl DurableSettings {
             keep: Duration::from_secs(24 * 3600),
             resubscribe: Duration::from_secs(60),
             interrupted: Interrupted::DeadLetter,
+            reopen: Backoff::doubling(Duration::from_secs(1), Duration::from_secs(60)).jitter(Jitter::Off),
             opener: Arc::new(|folder, settings| Box::pin(Journal::open(folder, settings))),
         }
     }
@@ -121,6 +124,11 @@ impl DurableSettings {
             Box::pin(async move { disk.open(folder, settings).await })
         });
         Self { opener, ..self }
+    }
+
+    #[cfg(test)]
+    pub(super) fn reopened_after(self, reopen: Backoff) -> Self {
+        Self { reopen, ..self }
     }
 
     pub(super) fn check(&self) -> Result<(), DurableError> {

@@ -1,3 +1,4 @@
+mod failing;
 mod process;
 mod soak;
 
@@ -71,7 +72,7 @@ fn a_destination_that_was_stopped_gets_what_was_sent_meanwhile() {
     let mut there = Start::new(folders[1].path(), disk).go();
     link(&mut source, &mut there);
     // It starts after its links, as a manager does.
-    std::thread::sleep(Duration::from_millis(50));
+    until("it is there, and wants nothing yet", || source.durable.status().destinations[0].is_connected);
     there.consume(&came, None);
     until("all has come", || numbers(&came).len() == 500);
     assert_eq!(numbers(&came), (0..500).collect::<Vec<_>>());
@@ -179,7 +180,7 @@ fn or_it_is_redelivered_and_marked_so_where_the_destination_says_so() {
     let before = came.lock().unwrap().len();
     let mut there = redelivers(folders[1].path(), disk);
     link(&mut source, &mut there);
-    std::thread::sleep(Duration::from_millis(50));
+    until("it is there, and wants nothing yet", || source.durable.status().destinations[0].is_connected);
     there.consume(&came, None);
     source.run(source.durable.delivered()).unwrap();
     let came = came.lock().unwrap().clone();

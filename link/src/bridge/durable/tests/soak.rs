@@ -3,11 +3,12 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use edri_journal::testing::{Disk, Loss};
+use edri_journal::testing::{Broken, Disk, Loss};
 use edri_router::Reason;
 use tempfile::tempdir;
 
-use super::process::{Came, Letters, Process, Start, link, numbers, until};
+use super::failing::start;
+use super::process::{Came, Letters, Process, link, numbers, until};
 
 /// Numbers that are the same for the same seed: xorshift64*.
 struct Dice(u64);
@@ -26,9 +27,9 @@ fn run(seed: u64) {
     let mut dice = Dice(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
     let folders = [tempdir().unwrap(), tempdir().unwrap()];
     let (came, letters) = (Came::default(), Letters::default());
-    let mut source = Start::new(folders[0].path(), Disk::new(seed)).go();
+    let mut source = start(&folders[0], Disk::new(seed));
     source.note_letters(&letters);
-    let mut there = Start::new(folders[1].path(), Disk::new(seed + 1)).go();
+    let mut there = start(&folders[1], Disk::new(seed + 1));
     there.consume(&came, None);
     link(&mut source, &mut there);
     until("it is known what is wanted", || source.router.has_subscribers::<super::Order>());
@@ -40,8 +41,15 @@ fn run(seed: u64) {
     let mut born = 0;
     for _ in 0..12 {
         let many = dice.below(400);
+        // Now and then a disk fails, and is repaired, or its program is killed before.
+        let which = dice.below(6);
+        let broken = [&source, &there].get(which as usize).map(|process| process.disk.clone());
+        if let Some(disk) = &broken {
+            let what = if dice.below(2) == 0 { Broken::All } else { Broken::AllButWrites };
+            disk.break_down(what, std::io::ErrorKind::Other);
+        }
         source.notify(next..next + many);
-        if dice.below(3) > 0 {
+        if broken.is_none() && dice.below(3) > 0 {
             source.synced();
             synced.extend(next..next + many);
         }
@@ -53,24 +61,30 @@ fn run(seed: u64) {
             _ => Loss::ByChance(dice.below(1_000)),
         };
         let fate = dice.below(5);
-        story.push((next, fate, loss));
+        story.push((next, fate, loss, broken.is_some()));
+        let dies_with_it = which == fate && dice.below(2) == 0;
+        if let Some(disk) = &broken
+            && !dies_with_it
+        {
+            disk.repair();
+        }
         match fate {
             0 => {
                 let (disk, untold) = source.with_letters(|source| source.kill(loss));
                 died += untold;
                 born = next;
-                source = Start::new(folders[0].path(), disk).go();
+                source = start(&folders[0], disk);
                 source.note_letters(&letters);
             }
             1 => {
                 let disk = there.kill(loss);
-                there = Start::new(folders[1].path(), disk).go();
+                there = start(&folders[1], disk);
                 let pause = (dice.below(2) == 0).then(|| Duration::from_micros(dice.below(500)));
                 there.consume(&came, pause);
             }
             2 => {
                 let disk = there.stop();
-                there = Start::new(folders[1].path(), disk).go();
+                there = start(&folders[1], disk);
                 there.consume(&came, None);
             }
             3 => {
@@ -79,7 +93,7 @@ fn run(seed: u64) {
                 // All that was sent is on the disk when it has stopped in order.
                 synced.extend(born..next);
                 born = next;
-                source = Start::new(folders[0].path(), disk).go();
+                source = start(&folders[0], disk);
                 source.note_letters(&letters);
             }
             _ => {}
