@@ -1,13 +1,16 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Waker};
 
-use edri_event::Priority;
+use edri_event::{EventId, Priority};
 use edri_router::{
-    DeadLetterOffice, Delivery, Departure, Departures, InboxSettings, Loss, Payload, Ticket, Wait,
+    DeadLetterOffice, Delivery, Departure, Departures, Head, InboxSettings, Loss, Payload, Shareable, Ticket,
+    Wait,
 };
 use futures_util::task::AtomicWaker;
 
+use super::addresses::Addresses;
 use super::lane::{Lane, Then};
+use crate::message::head_of_plain;
 
 /// Where what is to go over a link waits for it: in lanes, so that one that has to wait for the other end holds up no other.
 pub(super) struct Exit {
@@ -78,6 +81,29 @@ impl edri_router::Exit for Exit {
             }
             delivery => delivery,
         }
+    }
+
+    #[inline]
+    fn depart_plain(
+        &self,
+        (event, to): (&Shareable, u64),
+        identity: EventId,
+        payload: &[u8],
+        lane: Priority,
+    ) -> bool {
+        let head = self.head(to, lane);
+        match self.lane(lane).push_plain((event, to), head, identity, payload) {
+            Some(then) => {
+                self.then(then);
+                true
+            }
+            None => false,
+        }
+    }
+
+    #[inline]
+    fn head(&self, to: u64, lane: Priority) -> Head {
+        head_of_plain(Addresses::given_for(to), lane)
     }
 
     fn depart_many(&self, departures: &mut Departures, lane: Priority) -> bool {

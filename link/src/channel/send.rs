@@ -66,6 +66,13 @@ impl Channel {
         self.push_event_message(what, Opening::Notify, to, circumstances, write)
     }
 
+    /// The same for several that are written already: how many they are, and the sum of their payloads.
+    #[inline]
+    pub(crate) fn notify_row(&mut self, priority: Priority, row: &[u8], (count, payloads): (usize, usize)) {
+        let place = Place::Metered(Lane::of(priority));
+        self.lanes.queue(place).push_row(row, Cost::of_all(count, payloads));
+    }
+
     /// The same for a payload that is long, and is not copied.
     pub(crate) fn notify_long(
         &mut self,
