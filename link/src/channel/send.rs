@@ -62,8 +62,9 @@ impl Channel {
         circumstances: &Circumstances,
         write: impl FnOnce(&mut Vec<u8>) -> Result<(), E>,
     ) -> Result<(), E> {
-        let what = What::Plain;
-        self.push_event_message(what, Opening::Notify, to, circumstances, write)
+        self.push_event_message(What::Plain, Opening::Notify, to, circumstances, write)?;
+        self.lanes.queue(Place::Metered(Lane::of(circumstances.priority))).join_last();
+        Ok(())
     }
 
     /// The same for several that are written already: how many they are, and the sum of their payloads.

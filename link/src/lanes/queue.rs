@@ -148,6 +148,25 @@ impl Queue {
         self.enter(row.len(), cost, Kind::Row);
     }
 
+    /// The last, which is a notification, joins the one before it, if that is one, too, there is nothing to either but its
+    /// bytes, and they are short together.
+    #[inline]
+    pub(crate) fn join_last(&mut self) {
+        let Some(last) = self.entries.pop_back() else { return };
+        match self.entries.back_mut() {
+            Some(before)
+                if last.kind != Kind::Particular
+                    && before.kind != Kind::Particular
+                    && (before.length + last.length) as usize <= SHORT =>
+            {
+                before.length += last.length;
+                before.cost += last.cost;
+                before.kind = Kind::Row;
+            }
+            _ => self.entries.push_back(last),
+        }
+    }
+
     /// Appends one whose payload is `body`, after what `write` writes. It is not copied.
     pub(crate) fn push_apart(
         &mut self,
@@ -213,10 +232,10 @@ impl Queue {
         let entry = self.entries.front_mut().filter(|entry| entry.kind == Kind::Row)?;
         let row = &self.bytes[self.taken..self.taken + entry.length as usize];
         let mut cursor = Cursor::new(row);
-        let (length, cost) = match Message::decode_plain(&mut cursor) {
-            Some(plain) => (row.len() - cursor.rest().len(), Cost::of(plain.payload.len())),
-            // It was written by this end, so that there is none. What is left would go as one.
-            None => (row.len(), Cost::exactly(entry.cost.into())),
+        let (length, cost) = match Message::decode(&mut cursor, None) {
+            Ok(Message::Notify { payload, .. }) => (row.len() - cursor.rest().len(), Cost::of(payload.len())),
+            // There is none: this end wrote them. What is left would go as one.
+            _ => (row.len(), Cost::exactly(entry.cost.into())),
         };
         let spent = cost.get().min(entry.cost.into()) as u32;
         entry.length -= length as u32;

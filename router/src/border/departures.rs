@@ -277,3 +277,6 @@ impl fmt::Debug for Departures {
         formatter.debug_struct("Departures").field("len", &self.len()).field("bytes", &self.bytes()).finish()
     }
 }
+
+#[cfg(test)]
+mod tests;
