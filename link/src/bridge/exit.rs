@@ -91,6 +91,10 @@ impl edri_router::Exit for Exit {
         payload: &[u8],
         lane: Priority,
     ) -> bool {
+        // Whether it waits here, or goes to another, depends on who offers it.
+        if self.is_away.load(Ordering::Relaxed) {
+            return false;
+        }
         let head = self.head(to, lane);
         match self.lane(lane).push_plain((event, to), head, identity, payload) {
             Some(then) => {
@@ -135,5 +139,38 @@ impl edri_router::Exit for Exit {
 
     fn waiting(&self) -> usize {
         self.lanes.iter().map(Lane::len).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use edri_event::Meta;
+    use edri_router::{Back, Description, Exit as _, RouteKind, Router};
+
+    use super::*;
+
+    #[test]
+    fn what_another_may_have_goes_there_while_the_other_router_cannot_be_reached() {
+        let router = Router::new();
+        let event = router.foreign(Description {
+            name: "a".to_owned(),
+            kind: RouteKind::Notification,
+            version: 1,
+            codec: "postcard".to_owned(),
+            shapes: Vec::new(),
+        });
+        let office = DeadLetterOffice::new(&router, "a link".into());
+        let exit = Exit::new(InboxSettings::with_capacity(10), office);
+        let plain = || exit.depart_plain((&event, 1), EventId::fresh(), b"payload", Priority::Normal);
+        let depart = |wait| {
+            let mut departure = Some(Departure::new(event.clone(), 1, Meta::new(), Back::Nothing));
+            exit.depart(&mut departure, Payload::Short(b"payload"), Priority::Normal, wait)
+        };
+        assert!(plain());
+        exit.set_away(true);
+        assert!(!plain() && matches!(depart(Wait::Room), Delivery::Full));
+        assert!(matches!(depart(Wait::Never), Delivery::Accepted));
+        exit.set_away(false);
+        assert!(plain() && exit.waiting() == 3);
     }
 }
