@@ -3,6 +3,7 @@ use std::fmt;
 use edri_event::{EventId, Meta};
 
 use super::departure::{Back, Departure};
+use super::description::ShareableId;
 use super::shareable::{Shareable, ShareableEvent as _};
 
 /// What a border wants before each plain notification: it means something to the border alone.
@@ -38,6 +39,8 @@ impl Head {
 /// numbers of seven bits in each byte, the lowest first; and its payload.
 pub struct Row {
     event: Shareable,
+    /// That of the event: asked for once.
+    id: ShareableId,
     to: u64,
     head: Head,
     count: u32,
@@ -98,7 +101,8 @@ impl Row {
 
     /// One with nothing in it.
     pub(super) fn new(event: Shareable, to: u64, head: Head) -> Self {
-        Self { event, to, head, count: 0, bytes: 0, payloads: 0 }
+        let id = event.id();
+        Self { event, id, to, head, count: 0, bytes: 0, payloads: 0 }
     }
 
     /// Whether one with so many bytes may follow.
@@ -108,7 +112,7 @@ impl Row {
             && self.count() < Self::MOST
             && self.bytes() + bytes <= Self::MOST_BYTES
             && self.head == head
-            && self.event == *event
+            && self.id == event.id()
     }
 
     /// One with so many bytes follows.
