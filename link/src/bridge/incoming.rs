@@ -178,9 +178,9 @@ impl Incoming {
         }
         let is_taken = self.takes(None);
         while !row.is_over() {
-            let (run, to) = match offers.under.get_mut(&interest) {
-                Some(Offer::Notification { run, to }) => (run, to),
-                // Answers, for those who observe them; or nobody.
+            let run = match offers.under.get_mut(&interest) {
+                Some(Offer::Notification { run, to }) if is_taken || *to != Addressee::Subscribers => run,
+                // Answers, for those who observe them; or it is not taken.
                 _ => {
                     return row.for_each(|plain| {
                         let (interest, circumstances, payload) = plain.into();
@@ -188,9 +188,6 @@ impl Incoming {
                     });
                 }
             };
-            if !is_taken && *to == Addressee::Subscribers {
-                return row.for_each(|plain| toward.line().handled(priority, plain.payload.len()));
-            }
             let begin = || Running::begin(self.peer.as_ref(), interest, priority);
             let running = self.run.get_or_insert_with(begin);
             while run.len() < TOGETHER
