@@ -211,8 +211,10 @@ fn to_one<E: Notification>(
     lane: Priority,
     wait: Wait<'_>,
 ) -> Dispatched<E> {
-    let id = parcel.as_ref().and_then(|parcel| parcel.meta.id());
-    let is_charged = id.is_none_or(|id| id.get().is_multiple_of(TOGETHER));
+    let is_charged = !E::SHAREABLE || {
+        let id = parcel.as_ref().and_then(|parcel| parcel.meta.id());
+        id.is_none_or(|id| id.get().is_multiple_of(TOGETHER))
+    };
     match taker.deliver(parcel, lane, wait) {
         Delivery::Accepted => {
             if E::SHAREABLE && !is_charged && taker.place().is_some() {
@@ -285,8 +287,11 @@ impl<E: Notification> Future for Notify<'_, E> {
         }
         // A sender that never yields would starve the very managers it sends to.
         let budget = ready!(coop::poll_proceed(cx));
+        if !E::SHAREABLE {
+            budget.made_progress();
+        }
         let dispatched = this.dispatch(Wait::Woken(cx.waker()));
-        if !matches!(dispatched, Dispatched::Departed) {
+        if E::SHAREABLE && !matches!(dispatched, Dispatched::Departed) {
             budget.made_progress();
         }
         match dispatched {
