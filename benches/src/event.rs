@@ -5,6 +5,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use serde::{Deserialize, Serialize};
+
 /// What is told: 24 bytes, of which the receiver adds up one field.
 #[derive(Clone, Copy, Debug, edri::event::Notification)]
 pub struct Event {
@@ -20,6 +22,22 @@ impl Event {
     /// The event at position `number`.
     pub fn numbered(number: u64) -> Self {
         Self { number, source: 1, value: !number }
+    }
+}
+
+/// What is told over a network: 64 bytes in postcard, or as good as that, of which the receiver adds up the number.
+#[derive(Debug, edri::event::Notification, Serialize, Deserialize)]
+#[notification(shareable)]
+pub struct Small {
+    /// Position among the events of a run, from zero.
+    pub number: u64,
+    padding: ([u8; 30], [u8; 30]),
+}
+
+impl Small {
+    /// The event at position `number`.
+    pub fn numbered(number: u64) -> Self {
+        Self { number, padding: ([1; 30], [1; 30]) }
     }
 }
 

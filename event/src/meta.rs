@@ -170,6 +170,15 @@ impl Meta {
         self.id
     }
 
+    /// The identity, if there is one and nothing else is set.
+    #[inline]
+    pub const fn plain(&self) -> Option<EventId> {
+        match self.rare.0 {
+            None => self.id,
+            Some(_) => None,
+        }
+    }
+
     /// The key.
     pub fn key(&self) -> Option<Key> {
         self.rare.0.as_ref().and_then(|rare| rare.key)

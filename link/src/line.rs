@@ -148,6 +148,25 @@ impl Line<'_> {
         self.channel.notify(to, circumstances, |out| write(out).map_err(WriteError::NotWritten))
     }
 
+    /// Whether somebody there wants to hear of it.
+    #[inline]
+    pub(crate) fn listens(&self, to: Interest) -> bool {
+        self.wanted.listens(to)
+    }
+
+    /// Whether the other end takes a payload of this length.
+    #[inline]
+    pub(crate) fn takes_payload(&self, length: usize) -> bool {
+        self.channel.check_length(length).is_ok()
+    }
+
+    /// Sends plain notifications that are written as they are to be sent, one after the other: how many they are, and how
+    /// many bytes their payloads have together. There is room, somebody [listens](Self::listens), and none is too long.
+    #[inline]
+    pub(crate) fn notify_row(&mut self, priority: Priority, row: &[u8], counted: (usize, usize)) {
+        self.channel.notify_row(priority, row, counted);
+    }
+
     /// Sends a request. [`Event::Answer`](crate::Event::Answer) follows, whatever happens, unless it is cancelled.
     ///
     /// # Errors

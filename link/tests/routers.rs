@@ -400,3 +400,29 @@ async fn every_reason_for_a_failure_survives_two_crossings() {
         "{timed_out:?}"
     );
 }
+
+/// Plain ones go together, and all others alone: a window that is smaller than what goes together takes part of it.
+#[tokio::test(start_paused = true)]
+async fn plain_notifications_and_others_keep_their_order_however_narrow_the_way_is() {
+    for window in [1, 100, 1_000, 100_000] {
+        let (left, right) = (Router::new(), Router::new());
+        let (near, far) = pair(slow());
+        let mut settings = settings_of(&right, "right");
+        settings.limits.window = window;
+        let links = (
+            Link::start(&left, near, End::Connecting, settings_of(&left, "left")),
+            Link::start(&right, far, End::Accepting, settings),
+        );
+        let mut there = right.subscribe_with::<Ping>(InboxSettings::with_capacity(10_000));
+        rest().await;
+        for number in (0..2_000).step_by(4) {
+            left.notify(Ping(number)).await.unwrap();
+            left.notify(Ping(number + 1)).key(&number).await.unwrap();
+            left.notify_all([Ping(number + 2), Ping(number + 3)]).await.unwrap();
+        }
+        tokio::time::sleep(60 * SECOND).await;
+        let got: Vec<_> = std::iter::from_fn(|| there.try_recv()).map(|ping| ping.0).collect();
+        assert!(got.iter().copied().eq(0..2_000), "{} of 2,000 by a window of {window}", got.len());
+        drop(links);
+    }
+}

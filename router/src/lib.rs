@@ -78,9 +78,9 @@ pub use backoff::{Backoff, Delays, Jitter};
 pub use behalf::{Membership, has_expired};
 pub use border::{
     Addressee, Answered, Arrival, Arriving, Back, Border, ConsumerId, Demand, Departure, Departures,
-    Description, Direct, EncodedEnd, EncodedReceiver, EncodedSender, Exit, Horizon, InFlight, Load, Payload,
-    Place, Ref, Role, Run, Shareable, ShareableEvent, ShareableNotification, ShareableRequest,
-    ShareableTunnel, Unsent, Way, long_buffer, long_bytes,
+    Description, Direct, EncodedEnd, EncodedReceiver, EncodedSender, Exit, First, Head, Horizon, InFlight,
+    Load, Payload, Place, Ref, Role, Row, Run, Shareable, ShareableEvent, ShareableNotification,
+    ShareableRequest, ShareableTunnel, Unsent, Way, long_buffer, long_bytes,
 };
 pub use context::Context;
 pub use dead_letter::{DeadLetter, DeadLetterCounts, DeadLetterOffice, Loss, Reason, Undelivered};

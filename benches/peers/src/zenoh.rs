@@ -20,13 +20,14 @@ use edri_benches::{
     tally::tally,
 };
 use tokio::time::{Duration, sleep, timeout};
-use zenoh::{Config, Session, Wait as _, qos::CongestionControl, query::Querier};
+use zenoh::{Config, Session, Wait as _, bytes::ZBytes, qos::CongestionControl, query::Querier};
 
-use crate::{SET_UP, event, number};
+use crate::{SET_UP, decoded, encoded, event, number};
 
 pub(crate) fn contenders() -> Vec<Contender> {
     vec![
-        Contender::new(Scenario::LinkDirect, "zenoh", publish),
+        Contender::new(Scenario::LinkDirect, "zenoh", |events| publish(events, encoded, decoded)),
+        Contender::new(Scenario::LinkDirect, "zenoh-bytes", |events| publish(events, event, number)),
         Contender::new(Scenario::LinkAsk, "zenoh", ask),
     ]
 }
@@ -52,7 +53,11 @@ async fn pair() -> (Session, Session) {
     (open("connect").await, far)
 }
 
-fn publish(events: u64) -> Sample {
+fn publish<B: Into<ZBytes> + Send>(
+    events: u64,
+    bytes: impl Fn(u64) -> B + Send + Sync + 'static,
+    number: impl Fn(&[u8]) -> u64 + Send + Sync + 'static,
+) -> Sample {
     on_two_workers_with_io(async move {
         let (near, far) = pair().await;
         let (mut tally, arrivals) = tally(events);
@@ -73,7 +78,7 @@ fn publish(events: u64) -> Sample {
             .expect("it publishes");
         let heard = async {
             while marks.load(Ordering::Relaxed) == 0 {
-                publisher.put(event(MARK)).await.expect("it is taken");
+                publisher.put(bytes(MARK)).await.expect("it is taken");
                 sleep(Duration::from_millis(10)).await;
             }
         };
@@ -81,7 +86,7 @@ fn publish(events: u64) -> Sample {
         sleep(Duration::from_millis(100)).await;
         let stopwatch = Stopwatch::start();
         for number in 0..events {
-            publisher.put(event(number)).wait().expect("it is taken");
+            publisher.put(bytes(number)).wait().expect("it is taken");
         }
         arrivals.all().await;
         stopwatch.stop(events)

@@ -16,11 +16,12 @@ use edri_benches::{
 };
 use zmq::{Context, Socket, SocketType};
 
-use crate::{SET_UP, event, number};
+use crate::{SET_UP, decoded, encoded, event, number};
 
 pub(crate) fn contenders() -> Vec<Contender> {
     vec![
-        Contender::new(Scenario::LinkDirect, "zeromq", push),
+        Contender::new(Scenario::LinkDirect, "zeromq", |events| push(events, encoded, decoded)),
+        Contender::new(Scenario::LinkDirect, "zeromq-bytes", |events| push(events, event, number)),
         Contender::new(Scenario::LinkAsk, "zeromq", ask),
     ]
 }
@@ -40,11 +41,15 @@ fn pair(near: SocketType, far: SocketType) -> (Socket, Socket) {
     (near, far)
 }
 
-fn push(events: u64) -> Sample {
+fn push<B: AsRef<[u8]>>(
+    events: u64,
+    bytes: impl Fn(u64) -> B + Send + 'static,
+    number: impl Fn(&[u8]) -> u64 + Send + 'static,
+) -> Sample {
     on_two_workers_with_io(async move {
         let (near, far) = pair(SocketType::PUSH, SocketType::PULL);
         // One that arrives shows that they are connected.
-        near.send(&event(0)[..], 0).expect("it is sent");
+        near.send(bytes(0).as_ref(), 0).expect("it is sent");
         far.recv_bytes(0).expect("it arrives");
         let (mut tally, arrivals) = tally(events);
         let counting = thread::spawn(move || {
@@ -56,7 +61,7 @@ fn push(events: u64) -> Sample {
         let stopwatch = Stopwatch::start();
         let sending = thread::spawn(move || {
             for number in 0..events {
-                near.send(&event(number)[..], 0).expect("it is sent");
+                near.send(bytes(number).as_ref(), 0).expect("it is sent");
             }
             near
         });

@@ -1,3 +1,4 @@
+use ::postcard::ser_flavors::Flavor;
 use bytes::Bytes;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -14,7 +15,9 @@ impl Codec for Postcard {
     const NAME: &'static str = "postcard";
 
     fn encode<T: Serialize>(value: &T, out: &mut Vec<u8>) -> Result<(), CodecError> {
-        ::postcard::to_io(value, out).map(drop).map_err(CodecError::encode::<Self, T>)
+        let mut few = [0; FEW];
+        ::postcard::serialize_with_flavor(value, Appending { out, few: &mut few, filled: 0 })
+            .map_err(CodecError::encode::<Self, T>)
     }
 
     fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, CodecError> {
@@ -45,5 +48,57 @@ impl Codec for Postcard {
         let left = deserializer.finalize().map_err(wrong)?;
         CodecError::check_consumed::<Self, T>(bytes, left)?;
         Ok(value)
+    }
+}
+
+/// So many bytes are put together before they are appended: most values are written byte by byte.
+const FEW: usize = 128;
+
+/// Appends what is written, a few bytes at a time.
+struct Appending<'o, 'f> {
+    out: &'o mut Vec<u8>,
+    few: &'f mut [u8; FEW],
+    filled: usize,
+}
+
+impl Appending<'_, '_> {
+    fn append(&mut self) {
+        self.out.extend_from_slice(&self.few[..self.filled]);
+        self.filled = 0;
+    }
+}
+
+impl Flavor for Appending<'_, '_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn try_push(&mut self, byte: u8) -> ::postcard::Result<()> {
+        if self.filled >= FEW {
+            self.append();
+        }
+        self.few[self.filled] = byte;
+        self.filled += 1;
+        Ok(())
+    }
+
+    #[inline]
+    fn try_extend(&mut self, bytes: &[u8]) -> ::postcard::Result<()> {
+        match self.few.get_mut(self.filled..self.filled + bytes.len()) {
+            Some(place) => {
+                place.copy_from_slice(bytes);
+                self.filled += bytes.len();
+            }
+            None => {
+                self.append();
+                self.out.extend_from_slice(bytes);
+            }
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn finalize(mut self) -> ::postcard::Result<()> {
+        self.append();
+        Ok(())
     }
 }

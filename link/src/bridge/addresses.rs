@@ -10,12 +10,15 @@ use crate::numbers::ByNumber;
 /// Where what departs goes: a place on a route is known by its address, which is not given again, and that is one of the
 /// other end's interests for as long as it has that.
 ///
+/// The lower half of an address is the number of its interest, so that what is written to it can be written as it will be
+/// sent; the upper half tells it from others.
+///
 /// An event may still be on its way to an address whose interest is gone: then it goes to another one of the same kind, if
 /// there is one. So it does when the other router has been started anew.
 #[derive(Default)]
 pub(super) struct Addresses {
     all: ByNumber<u64, Address>,
-    next: u64,
+    next: u32,
     /// Those whose interest is gone.
     retired: usize,
     /// The one that was asked for last, and its interest: most events go where the one before went.
@@ -35,10 +38,23 @@ const RETIRED: usize = 4096;
 impl Addresses {
     /// A new one.
     pub(super) fn add(&mut self, interest: Interest, schema: Schema, group: Option<Arc<str>>) -> u64 {
-        self.next += 1;
         let wanted = Arc::new((schema, group));
-        self.all.insert(self.next, Address { interest, wanted, is_retired: false });
-        self.next
+        // None that is known is given again, however many there have been.
+        let address = loop {
+            self.next = self.next.wrapping_add(1);
+            let address = u64::from(self.next) << u32::BITS | u64::from(interest.number());
+            if !self.all.contains_key(&address) {
+                break address;
+            }
+        };
+        self.all.insert(address, Address { interest, wanted, is_retired: false });
+        address
+    }
+
+    /// The interest that it was given for, whatever has become of that.
+    #[inline]
+    pub(super) fn given_for(address: u64) -> Interest {
+        Interest::from_number(address as u32)
     }
 
     /// Its interest is gone.

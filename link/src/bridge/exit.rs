@@ -1,13 +1,16 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Waker};
 
-use edri_event::Priority;
+use edri_event::{EventId, Priority};
 use edri_router::{
-    DeadLetterOffice, Delivery, Departure, Departures, InboxSettings, Loss, Payload, Ticket, Wait,
+    DeadLetterOffice, Delivery, Departure, Departures, Head, InboxSettings, Loss, Payload, Shareable, Ticket,
+    Wait,
 };
 use futures_util::task::AtomicWaker;
 
+use super::addresses::Addresses;
 use super::lane::{Lane, Then};
+use crate::message::head_of_plain;
 
 /// Where what is to go over a link waits for it: in lanes, so that one that has to wait for the other end holds up no other.
 pub(super) struct Exit {
@@ -80,6 +83,33 @@ impl edri_router::Exit for Exit {
         }
     }
 
+    #[inline]
+    fn depart_plain(
+        &self,
+        (event, to): (&Shareable, u64),
+        identity: EventId,
+        payload: &[u8],
+        lane: Priority,
+    ) -> bool {
+        // Whether it waits here, or goes to another, depends on who offers it.
+        if self.is_away.load(Ordering::Relaxed) {
+            return false;
+        }
+        let head = self.head(to, lane);
+        match self.lane(lane).push_plain((event, to), head, identity, payload) {
+            Some(then) => {
+                self.then(then);
+                true
+            }
+            None => false,
+        }
+    }
+
+    #[inline]
+    fn head(&self, to: u64, lane: Priority) -> Head {
+        head_of_plain(Addresses::given_for(to), lane)
+    }
+
     fn depart_many(&self, departures: &mut Departures, lane: Priority) -> bool {
         let (is_open, then) = self.lane(lane).push_many(departures);
         self.then(then);
@@ -109,5 +139,38 @@ impl edri_router::Exit for Exit {
 
     fn waiting(&self) -> usize {
         self.lanes.iter().map(Lane::len).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use edri_event::Meta;
+    use edri_router::{Back, Description, Exit as _, RouteKind, Router};
+
+    use super::*;
+
+    #[test]
+    fn what_another_may_have_goes_there_while_the_other_router_cannot_be_reached() {
+        let router = Router::new();
+        let event = router.foreign(Description {
+            name: "a".to_owned(),
+            kind: RouteKind::Notification,
+            version: 1,
+            codec: "postcard".to_owned(),
+            shapes: Vec::new(),
+        });
+        let office = DeadLetterOffice::new(&router, "a link".into());
+        let exit = Exit::new(InboxSettings::with_capacity(10), office);
+        let plain = || exit.depart_plain((&event, 1), EventId::fresh(), b"payload", Priority::Normal);
+        let depart = |wait| {
+            let mut departure = Some(Departure::new(event.clone(), 1, Meta::new(), Back::Nothing));
+            exit.depart(&mut departure, Payload::Short(b"payload"), Priority::Normal, wait)
+        };
+        assert!(plain());
+        exit.set_away(true);
+        assert!(!plain() && matches!(depart(Wait::Room), Delivery::Full));
+        assert!(matches!(depart(Wait::Never), Delivery::Accepted));
+        exit.set_away(false);
+        assert!(plain() && exit.waiting() == 3);
     }
 }

@@ -7,7 +7,7 @@ use std::task::{Context, Poll, Waker};
 use bytes::Bytes;
 use edri_event::{Failure, Meta, Origin, Priority, Progress, ProgressSink, RouterId};
 use edri_router::{
-    Arrival, Direct, EncodedEnd, Horizon, RequestError, Router, Shareable, ShareableRequest, Way,
+    Addressee, Arrival, Direct, EncodedEnd, Horizon, RequestError, Router, Shareable, ShareableRequest, Way,
 };
 use futures_util::StreamExt as _;
 use futures_util::future::{AbortHandle, Abortable};
@@ -21,7 +21,7 @@ use super::pumps::Pumps;
 use super::ringing::{Due, Ringing, Source};
 use super::toward::Toward;
 use crate::call::IncomingCall;
-use crate::channel::Cost;
+use crate::channel::{Cost, Row};
 use crate::drive::Happened;
 use crate::interest::Interest;
 use crate::message::{AnswerError, Circumstances, Reports};
@@ -71,6 +71,14 @@ struct Running {
     size: usize,
     /// What travels beside each that has nothing of its own.
     beside: Meta,
+}
+
+impl Running {
+    fn begin(peer: Option<&(RouterId, Arc<str>)>, interest: Interest, priority: Priority) -> Self {
+        let mut beside = Meta::new();
+        beside.set_origin(origin(peer, None));
+        Self { interest, priority, size: 0, beside }
+    }
 }
 
 /// Of what something has been begun, or has to be tried again, and nobody will ring for it.
@@ -135,11 +143,8 @@ impl Incoming {
         }
         match offers.under.get_mut(&interest) {
             Some(Offer::Notification { run, .. }) => {
-                let running = self.run.get_or_insert_with(|| {
-                    let mut beside = Meta::new();
-                    beside.set_origin(origin(self.peer.as_ref(), None));
-                    Running { interest, priority, size: 0, beside }
-                });
+                let begin = || Running::begin(self.peer.as_ref(), interest, priority);
+                let running = self.run.get_or_insert_with(begin);
                 let meta = meta(self.peer.as_ref(), circumstances, &running.beside);
                 if let Err(error) = run.add(payload, meta) {
                     tracing::error!(%error, "a notification that came over a link cannot be read");
@@ -161,6 +166,48 @@ impl Incoming {
                 }
             }
             _ => toward.line().handled(priority, size),
+        }
+    }
+
+    /// Plain notifications under one interest, one after the other: as each of them alone, with one look at where they go.
+    pub(super) fn row(&mut self, toward: &mut impl Toward, offers: &mut Offers, row: &mut Row<'_>) {
+        let (interest, priority) = (row.interest(), row.priority());
+        let is_other = |run: &Running| run.interest != interest || run.priority != priority;
+        if self.run.as_ref().is_some_and(is_other) {
+            self.flush(toward, offers);
+        }
+        let is_taken = self.takes(None);
+        while !row.is_over() {
+            let run = match offers.under.get_mut(&interest) {
+                Some(Offer::Notification { run, to }) if is_taken || *to != Addressee::Subscribers => run,
+                // Answers, for those who observe them; or it is not taken.
+                _ => {
+                    return row.for_each(|plain| {
+                        let (interest, circumstances, payload) = plain.into();
+                        self.notification(toward, offers, interest, circumstances, payload);
+                    });
+                }
+            };
+            let begin = || Running::begin(self.peer.as_ref(), interest, priority);
+            let running = self.run.get_or_insert_with(begin);
+            while run.len() < TOGETHER
+                && let Some(plain) = row.next()
+            {
+                let mut meta = running.beside.clone();
+                if let Some(id) = plain.id {
+                    meta.set_id(id);
+                }
+                match run.add(plain.payload, meta) {
+                    Ok(()) => running.size += Cost::of(plain.payload.len()).get() as usize,
+                    Err(error) => {
+                        tracing::error!(%error, "a notification that came over a link cannot be read");
+                        toward.line().handled(priority, plain.payload.len());
+                    }
+                }
+            }
+            if run.len() >= TOGETHER {
+                self.flush(toward, offers);
+            }
         }
     }
 

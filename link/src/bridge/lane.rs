@@ -4,9 +4,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
 use bytes::Bytes;
+use edri_event::EventId;
 use edri_router::{
-    DeadLetterOffice, Delivery, Departure, Departures, InboxSettings, Loss, Overflow, Payload, Reason,
-    Ticket, Wait,
+    DeadLetterOffice, Delivery, Departure, Departures, Head, InboxSettings, Loss, Overflow, Payload, Reason,
+    Shareable, Ticket, Wait,
 };
 
 /// What waits for a link in one lane, bounded in count and in bytes.
@@ -112,7 +113,7 @@ impl Lane {
                 state.next_ticket += 1;
                 let (payload, sender) = (payload.to_bytes(), waker.clone());
                 state.line.push_back(InLine { ticket, departure, payload, sender });
-                self.occupied.0.store(true, Ordering::Release);
+                self.occupy();
                 (Delivery::Waiting(ticket), state.wake())
             }
             (Overflow::Reject, _) => (Delivery::Rejected, Then::Nothing),
@@ -134,6 +135,24 @@ impl Lane {
         }
     }
 
+    /// Keeps a plain notification, if there is room and nobody stands in line: whether to wake the task then.
+    #[inline]
+    pub(super) fn push_plain(
+        &self,
+        event: (&Shareable, u64),
+        head: Head,
+        identity: EventId,
+        payload: &[u8],
+    ) -> Option<Then> {
+        let mut state = self.lock();
+        if !state.is_open || !state.line.is_empty() || !self.has_room(&state) {
+            return None;
+        }
+        state.waiting.push_plain(event, head, identity, payload);
+        self.occupy();
+        Some(state.wake())
+    }
+
     /// Takes as many as there is room for, in order; `false` if it takes no more at all.
     pub(super) fn push_many(&self, departures: &mut Departures) -> (bool, Then) {
         let mut state = self.lock();
@@ -145,7 +164,7 @@ impl Lane {
         let fits = together <= self.settings.capacity.get() && bytes <= MOST_BYTES;
         if fits && state.line.is_empty() && !departures.is_empty() {
             state.waiting.append(departures);
-            self.occupied.0.store(true, Ordering::Release);
+            self.occupy();
             return (true, state.wake());
         }
         let mut then = Then::Nothing;
@@ -232,12 +251,20 @@ impl Lane {
         woken.into_iter().for_each(Waker::wake);
     }
 
-    /// The task has sent the first of what it has in hand.
+    /// The task has sent the first of what it has in hand, which so many were before.
     #[inline]
-    pub(super) fn sent(&self, hand: &Hand) {
+    pub(super) fn sent(&self, hand: &Hand, before: usize) {
         let left = hand.departures.len();
-        if left.is_multiple_of(SAID_EVERY) {
+        if left / SAID_EVERY != before / SAID_EVERY || left == 0 {
             self.in_hand.0.store(left, Ordering::Relaxed);
+        }
+    }
+
+    /// There is something, told under the lock. Told once, it is left alone: its line is with the task's core then.
+    #[inline]
+    fn occupy(&self) {
+        if !self.occupied.0.load(Ordering::Relaxed) {
+            self.occupied.0.store(true, Ordering::Release);
         }
     }
 
@@ -254,7 +281,7 @@ impl Lane {
     #[inline]
     fn keep(&self, state: &mut State, departure: Departure, payload: Payload<'_>) -> Then {
         state.waiting.push(departure, payload);
-        self.occupied.0.store(true, Ordering::Release);
+        self.occupy();
         state.wake()
     }
 

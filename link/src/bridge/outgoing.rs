@@ -3,7 +3,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use edri_event::{Failure, Meta, Priority};
-use edri_router::{Back, DeadLetterOffice, Departure, Loss, Payload, Reason, Router, Shareable};
+use edri_router::{
+    Back, DeadLetterOffice, Departure, Departures, First, Loss, Payload, Reason, Router, Row, Shareable,
+};
 
 use super::addresses::Addresses;
 use super::calls::Calls;
@@ -87,12 +89,17 @@ impl Outgoing {
         if !hand.departures.is_empty() {
             // Where there is nothing to say, nothing is begun.
             let line = &mut toward.line();
-            while let Some(departure) = hand.departures.first()
-                && has_room_for(departure, lane, line)
+            while let Some(first) = hand.departures.first()
+                && has_room_for(&first, lane, line)
             {
-                let send = |departure, payload: Payload<'_>| self.send(departure, payload, lane, line, pumps);
-                hand.departures.take_first(send);
-                self.exit.lane(lane).sent(&hand);
+                let before = hand.departures.len();
+                let as_it_is = matches!(first, First::Row(row) if self.goes_as_it_is(row, line));
+                if !as_it_is || !send_row(&mut hand.departures, lane, line) {
+                    let send =
+                        |departure, payload: Payload<'_>| self.send(departure, payload, lane, line, pumps);
+                    hand.departures.take_first(send);
+                }
+                self.exit.lane(lane).sent(&hand, before);
                 happened = Happened::Something;
                 if hand.departures.is_empty() {
                     self.exit.lane(lane).take(&mut hand);
@@ -101,6 +108,12 @@ impl Outgoing {
         }
         self.hands[lane as usize] = hand;
         happened
+    }
+
+    /// Whether what was written for it is what is to be sent: its interest is there, as it was.
+    fn goes_as_it_is(&mut self, row: &Row, line: &Line<'_>) -> bool {
+        let interest = Addresses::given_for(row.to());
+        self.addresses.find(row.to()) == Some(interest) && line.listens(interest)
     }
 
     /// Hands it to the link, which has room.
@@ -228,12 +241,20 @@ fn is_empty(exit: &Exit, hands: &[Hand; 3]) -> bool {
         && LANES.into_iter().all(|lane| exit.lane(lane).is_empty())
 }
 
-fn has_room_for(departure: &Departure, lane: Priority, line: &Line<'_>) -> bool {
-    match &departure.back {
-        Back::Answer(_) => line.has_room_for_request(lane),
-        Back::Tunnel(..) => line.has_room_for_tunnel(lane),
+fn has_room_for(first: &First<'_>, lane: Priority, line: &Line<'_>) -> bool {
+    match first {
+        First::One(Departure { back: Back::Answer(_), .. }) => line.has_room_for_request(lane),
+        First::One(Departure { back: Back::Tunnel(..), .. }) => line.has_room_for_tunnel(lane),
         _ => line.has_room(lane),
     }
+}
+
+/// Hands a row to the link as it is; `false` if it may be too long for the other end.
+fn send_row(departures: &mut Departures, lane: Priority, line: &mut Line<'_>) -> bool {
+    line.takes_payload(Row::LONGEST)
+        && departures
+            .take_row(|row, bytes| line.notify_row(lane, bytes, (row.count(), row.payloads())))
+            .is_some()
 }
 
 fn put(payload: &[u8]) -> impl FnOnce(&mut Vec<u8>) -> Result<(), Infallible> {

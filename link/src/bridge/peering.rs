@@ -13,7 +13,7 @@ use super::ringing::{Ringing, Source};
 use super::seam::Seam;
 use super::side::Side;
 use super::toward::Toward;
-use crate::channel::Notices;
+use crate::channel::{Next, Notices};
 use crate::drive::Happened;
 use crate::event::Event;
 use crate::wire::Peer;
@@ -149,8 +149,11 @@ impl Peering {
 
     /// Notifications came from it, many together.
     pub(super) fn notices(&mut self, toward: &mut impl Toward, offers: &mut Offers, notices: Notices) {
-        notices.for_each(|(interest, circumstances, payload)| {
-            self.incoming.notification(toward, offers, interest, circumstances, payload);
+        notices.for_each(|next| match next {
+            Next::Row(row) => self.incoming.row(toward, offers, row),
+            Next::One((interest, circumstances, payload)) => {
+                self.incoming.notification(toward, offers, interest, circumstances, payload);
+            }
         });
     }
 

@@ -2,9 +2,11 @@ use std::collections::VecDeque;
 use std::time::Instant;
 
 use bytes::{Buf as _, Bytes};
+use edri_event::Priority;
 
 use crate::event::Event;
-use crate::message::{Cursor, Message, Notice};
+use crate::interest::Interest;
+use crate::message::{Cursor, Message, Notice, Plain};
 
 /// What came, or became of what was sent, and has not been handed out.
 #[derive(Debug, Default)]
@@ -24,6 +26,23 @@ pub(crate) struct Notices {
     bytes: Bytes,
     /// From when on their deadlines count.
     came: Instant,
+}
+
+/// Of notifications that came together, what is next.
+#[derive(Debug)]
+pub(crate) enum Next<'r, 'n> {
+    One(Notice<'n>),
+    /// All of it is to be taken.
+    Row(&'r mut Row<'n>),
+}
+
+/// Plain notifications under one interest and of one priority, one after the other.
+#[derive(Debug)]
+pub(crate) struct Row<'n> {
+    interest: Interest,
+    priority: Priority,
+    first: Option<Plain<'n>>,
+    rest: Cursor<'n>,
 }
 
 impl CameQueue {
@@ -93,10 +112,19 @@ impl Notices {
 
     /// Hands out all of them, in order.
     #[inline]
-    pub(crate) fn for_each(self, mut take: impl FnMut(Notice<'_>)) {
+    pub(crate) fn for_each(self, mut take: impl FnMut(Next<'_, '_>)) {
         let mut cursor = Cursor::new(&self.bytes);
-        while let Some(notice) = read(&mut cursor, self.came) {
-            take(notice);
+        loop {
+            if let Some(first) = Message::decode_plain(&mut cursor) {
+                let mut row = Row::begin(first, cursor);
+                take(Next::Row(&mut row));
+                debug_assert!(row.first.is_none(), "not all were taken");
+                cursor = row.rest;
+            } else if let Some(notice) = read(&mut cursor, self.came) {
+                take(Next::One(notice));
+            } else {
+                return;
+            }
         }
     }
 
@@ -111,6 +139,45 @@ impl Notices {
         let payload = self.bytes.slice_ref(payload);
         self.bytes.advance(read);
         Some(Event::Notification { interest, circumstances, payload })
+    }
+}
+
+impl<'n> Row<'n> {
+    fn begin(first: Plain<'n>, rest: Cursor<'n>) -> Self {
+        Self { interest: first.to, priority: first.priority, first: Some(first), rest }
+    }
+
+    #[inline]
+    pub(crate) fn interest(&self) -> Interest {
+        self.interest
+    }
+
+    #[inline]
+    pub(crate) fn priority(&self) -> Priority {
+        self.priority
+    }
+
+    /// Whether all were taken.
+    #[inline]
+    pub(crate) fn is_over(&self) -> bool {
+        self.first.is_none()
+    }
+}
+
+impl<'n> Iterator for Row<'n> {
+    type Item = Plain<'n>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Plain<'n>> {
+        let first = self.first.take()?;
+        let mut ahead = Cursor::new(self.rest.rest());
+        if let Some(next) = Message::decode_plain(&mut ahead)
+            && (next.to, next.priority) == (self.interest, self.priority)
+        {
+            self.first = Some(next);
+            self.rest = ahead;
+        }
+        Some(first)
     }
 }
 
@@ -167,7 +234,10 @@ mod tests {
         assert!(matches!(queue.pop_event(), Some(Event::Notification { .. })));
         let Some(left) = queue.pop_notices() else { panic!("the second is missing") };
         let mut numbers = 2..;
-        left.for_each(|notice| check(notice, numbers.next().unwrap()));
+        left.for_each(|next| match next {
+            Next::One(notice) => check(notice, numbers.next().unwrap()),
+            Next::Row(row) => row.for_each(|plain| check(plain.into(), numbers.next().unwrap())),
+        });
         assert_eq!(numbers.next(), Some(3));
         assert!(queue.pop_notices().is_none(), "something else comes first");
         assert!(matches!(queue.pop(), Some(Came::Event(Event::Resumed))));

@@ -11,6 +11,11 @@ impl Cost {
         Self(payload as u64 + Self::AROUND)
     }
 
+    /// That of so many payloads, which have so many bytes together.
+    pub(crate) const fn of_all(count: usize, payloads: usize) -> Self {
+        Self(payloads as u64 + count as u64 * Self::AROUND)
+    }
+
     /// One that was worked out before.
     pub(crate) const fn exactly(cost: u64) -> Self {
         Self(cost)

@@ -51,7 +51,7 @@ mod state;
 mod transmit;
 mod window;
 
-pub(crate) use came::{Came, Notices};
+pub(crate) use came::{Came, Next, Notices, Row};
 pub use cost::Cost;
 pub(crate) use frames::{ACKNOWLEDGE, MISMATCH, REJECT};
 pub(crate) use resume::Again;

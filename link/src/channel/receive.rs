@@ -1,6 +1,7 @@
 use std::time::Instant;
 
 use bytes::Bytes;
+use edri_event::Priority;
 use edri_router::long_bytes;
 
 use super::arrivals::Arrival;
@@ -11,7 +12,7 @@ use super::state::{Channel, Heard, Way};
 use crate::call::{CallId, Stage};
 use crate::event::Event;
 use crate::lanes::{Lane, Place, What};
-use crate::message::{AnswerError, Circumstances, Cursor, Ending, Malformed, Message};
+use crate::message::{AnswerError, Cursor, Ending, Malformed, Message};
 use crate::tunnel::{Came, Tunnel, TunnelId};
 use crate::violation::Violation;
 use crate::wire::Permit;
@@ -118,10 +119,17 @@ impl Channel {
         let all = cursor.rest();
         let mut left = all.len();
         let outcome = loop {
+            if let Some(plain) = Message::decode_plain(cursor) {
+                if let Err(violation) = self.event_came(plain.priority, plain.payload) {
+                    break Err(violation);
+                }
+                left = cursor.rest().len();
+                continue;
+            }
             match Message::decode_notification(cursor, now) {
                 Ok(None) => break Ok(left < all.len()),
                 Ok(Some((_, circumstances, payload))) => {
-                    if let Err(violation) = self.event_came(&circumstances, payload) {
+                    if let Err(violation) = self.event_came(circumstances.priority, payload) {
                         break Err(violation);
                     }
                     left = cursor.rest().len();
@@ -138,7 +146,7 @@ impl Channel {
     fn handle_message(&mut self, message: Message<'_>, body: &Bytes) -> Result<(), Violation> {
         match message {
             Message::Request { call, to, circumstances, payload } => {
-                self.event_came(&circumstances, payload)?;
+                self.event_came(circumstances.priority, payload)?;
                 let limit = self.ends.limits.calls;
                 if self.calls.theirs() >= limit as usize {
                     return Err(Violation::TooMany { what: "unanswered requests", limit });
@@ -150,7 +158,7 @@ impl Channel {
                 self.events.push_back(Event::Request { call, interest: to, circumstances, payload });
             }
             Message::Open { tunnel, to, circumstances, grant, payload } => {
-                self.event_came(&circumstances, payload)?;
+                self.event_came(circumstances.priority, payload)?;
                 let limit = self.ends.limits.tunnels;
                 if self.tunnels.theirs() >= limit as usize {
                     return Err(Violation::TooMany { what: "tunnels", limit });
@@ -231,8 +239,8 @@ impl Channel {
 
     /// Checks that an event keeps to its lane's window.
     #[inline]
-    fn event_came(&mut self, circumstances: &Circumstances, payload: &[u8]) -> Result<(), Violation> {
-        let lane = Lane::of(circumstances.priority);
+    fn event_came(&mut self, priority: Priority, payload: &[u8]) -> Result<(), Violation> {
+        let lane = Lane::of(priority);
         if self.grants[lane as usize].arrive(Cost::of(payload.len())) {
             Ok(())
         } else {

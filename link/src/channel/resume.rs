@@ -213,22 +213,24 @@ impl Channel {
                     Some(What::Request(call)) => Some(call),
                     Some(_) => return,
                 };
-                let (to, mut circumstances, payload) = match Message::decode(&mut Cursor::new(bytes), None) {
-                    Ok(
-                        Message::Notify { to, circumstances, payload }
-                        | Message::Request { to, circumstances, payload, .. },
-                    ) => (to, circumstances, payload),
-                    _ => return,
-                };
-                circumstances.deadline = deadline.map(|(deadline, _)| deadline);
-                if let Some(call) = call {
-                    let (stage, idempotent) = calls.end_unsent(call);
-                    if stage != Some(Stage::Waiting) {
-                        return;
+                let mut cursor = Cursor::new(bytes);
+                // A row is several.
+                while !cursor.is_at_end()
+                    && let Ok(
+                        Message::Notify { to, mut circumstances, payload }
+                        | Message::Request { to, mut circumstances, payload, .. },
+                    ) = Message::decode(&mut cursor, None)
+                {
+                    circumstances.deadline = deadline.map(|(deadline, _)| deadline);
+                    if let Some(call) = call {
+                        let (stage, idempotent) = calls.end_unsent(call);
+                        if stage != Some(Stage::Waiting) {
+                            return;
+                        }
+                        circumstances.idempotent = idempotent;
                     }
-                    circumstances.idempotent = idempotent;
+                    again.push(Again { call, to, circumstances, payload: Bytes::copy_from_slice(payload) });
                 }
-                again.push(Again { call, to, circumstances, payload: Bytes::copy_from_slice(payload) });
             });
         }
     }

@@ -62,8 +62,16 @@ impl Channel {
         circumstances: &Circumstances,
         write: impl FnOnce(&mut Vec<u8>) -> Result<(), E>,
     ) -> Result<(), E> {
-        let what = What::Plain;
-        self.push_event_message(what, Opening::Notify, to, circumstances, write)
+        self.push_event_message(What::Plain, Opening::Notify, to, circumstances, write)?;
+        self.lanes.queue(Place::Metered(Lane::of(circumstances.priority))).join_last();
+        Ok(())
+    }
+
+    /// The same for several that are written already: how many they are, and the sum of their payloads.
+    #[inline]
+    pub(crate) fn notify_row(&mut self, priority: Priority, row: &[u8], (count, payloads): (usize, usize)) {
+        let place = Place::Metered(Lane::of(priority));
+        self.lanes.queue(place).push_row(row, Cost::of_all(count, payloads));
     }
 
     /// The same for a payload that is long, and is not copied.

@@ -7,7 +7,7 @@ use super::frames::{
 use super::state::{Channel, Heard, Say, Way};
 use crate::call::{CallId, Stage};
 use crate::event::Event;
-use crate::lanes::{Lane, Late, Partial, Particulars, Place, Queue, Taken, What};
+use crate::lanes::{Kind, Lane, Late, Partial, Particulars, Place, Queue, Taken, What};
 use crate::message::{AnswerError, Message};
 
 /// Messages are put together into frames of about so many bytes: so many are lost together, and so many must have arrived
@@ -16,6 +16,9 @@ const BATCH: usize = 16 * 1024;
 
 /// So many messages of a queue go before it is asked again whose turn it is.
 const TURN: usize = 32;
+
+/// A row counts for so many of them.
+const ROW: usize = TURN / 4;
 
 impl Channel {
     /// Appends what is to be written now: whole frames, until there are about `most` bytes or there is nothing more.
@@ -156,6 +159,10 @@ impl Channel {
             while turns < TURN {
                 match self.append(out, place, end, now) {
                     Appended::Message => messages += 1,
+                    Appended::Row => {
+                        messages += 1;
+                        turns += ROW - 1;
+                    }
                     Appended::Dropped => {}
                     Appended::Nothing => break,
                     Appended::Full => {
@@ -187,17 +194,25 @@ impl Channel {
             if !allowance.is_open() {
                 return Appended::Nothing;
             }
-            if !first.particular {
+            if first.kind == Kind::Row && !allowance.has(first.cost) {
+                // As much of it as there is room for at the other end.
+                if let Some((bytes, cost)) = queue.take_of_row() {
+                    out.extend_from_slice(bytes);
+                    allowance.spend(cost);
+                }
+                return Appended::Message;
+            }
+            if first.kind != Kind::Particular {
                 allowance.spend(first.cost);
             }
         }
-        if first.particular {
+        if first.kind == Kind::Particular {
             return self.append_particular(out, place, end, now);
         }
         if let Some((Taken::Short(bytes), _)) = queue.take() {
             out.extend_from_slice(bytes);
         }
-        Appended::Message
+        if first.kind == Kind::Row { Appended::Row } else { Appended::Message }
     }
 
     /// The same for one that is more than bytes.
@@ -338,6 +353,8 @@ impl Channel {
 
 enum Appended {
     Message,
+    /// Several at once.
+    Row,
     /// It is not to be sent any more.
     Dropped,
     /// There is none that may go and is short.

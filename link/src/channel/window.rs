@@ -28,6 +28,12 @@ impl Allowance {
         self.spent < self.granted
     }
 
+    /// Whether all of several messages may go that cost so much together.
+    #[inline]
+    pub(crate) fn has(&self, cost: Cost) -> bool {
+        self.spent.saturating_add(cost.get()) <= self.granted
+    }
+
     pub(crate) fn spend(&mut self, cost: Cost) {
         self.spent = self.spent.saturating_add(cost.get());
     }

@@ -13,4 +13,4 @@ mod pick;
 mod queue;
 
 pub(crate) use pick::{Lane, Lanes, Place};
-pub(crate) use queue::{Late, Long, Partial, Particulars, Queue, Taken, What};
+pub(crate) use queue::{Kind, Late, Long, Partial, Particulars, Queue, Taken, What};

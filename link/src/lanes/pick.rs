@@ -178,8 +178,7 @@ mod tests {
     use super::*;
     use crate::call::CallId;
     use crate::interest::Interest;
-    use crate::lanes::Particulars;
-    use crate::lanes::Taken;
+    use crate::lanes::{Kind, Particulars, Taken};
     use crate::message::{Circumstances, Opening, put_event, put_event_before};
 
     fn push(lanes: &mut Lanes, place: Place, call: u64, bytes: &[u8]) {
@@ -318,5 +317,52 @@ mod tests {
             assert_eq!(pieces, whole);
         }
         assert!(queue.is_empty() && queue.cost() == 0);
+    }
+
+    #[test]
+    fn notifications_in_a_row_are_taken_as_one_or_one_by_one_and_are_counted_each() {
+        let write = |out: &mut Vec<u8>, number: u8| {
+            let (to, circumstances) = (Interest::from_number(300), Circumstances::default());
+            put_event(out, Opening::Notify, to, &circumstances, |out| {
+                out.extend_from_slice(&[number; 10]);
+                Ok::<_, Infallible>(())
+            })
+        };
+        let mut queue = Queue::default();
+        let mut expected = Vec::new();
+        for number in 0..100 {
+            assert_eq!(queue.push(What::Plain, None, |out| write(out, number)), Ok(()));
+            queue.join_last();
+            assert_eq!(write(&mut expected, number), Ok((None, 10)));
+        }
+        assert_eq!((queue.cost(), queue.first().map(|first| first.kind)), (7_400, Some(Kind::Row)));
+        let mut got = Vec::new();
+        for left in (0..3).map(|taken| 7_400 - 74 * (taken + 1)) {
+            let Some((bytes, cost)) = queue.take_of_row() else { panic!("nothing is there") };
+            assert_eq!(cost.get(), 74);
+            got.extend_from_slice(bytes);
+            assert_eq!(queue.cost(), left);
+        }
+        // What is more than bytes keeps its place.
+        push_particular(&mut queue);
+        queue.join_last();
+        assert_eq!(queue.push(What::Plain, None, |out| write(out, 100)), Ok(()));
+        queue.join_last();
+        assert_eq!(write(&mut expected, 100), Ok((None, 10)));
+        while let Some((Taken::Short(bytes), particulars)) = queue.take() {
+            if particulars.is_none() {
+                got.extend_from_slice(bytes);
+            }
+        }
+        assert_eq!(got, expected);
+        assert!(queue.is_empty() && queue.cost() == 0 && queue.take_of_row().is_none());
+    }
+
+    fn push_particular(queue: &mut Queue) {
+        let written = queue.push(What::Request(CallId::new(1)), None, |out| {
+            out.push(7);
+            Ok::<_, Infallible>((None, 0))
+        });
+        assert_eq!(written, Ok(()));
     }
 }

@@ -5,7 +5,7 @@ use bytes::Bytes;
 
 use crate::call::{CallId, IncomingCall};
 use crate::channel::Cost;
-use crate::message::{BESIDE, LeftAt};
+use crate::message::{BESIDE, Cursor, LeftAt, Message};
 use crate::tunnel::TunnelId;
 
 /// One queue: messages as they will be sent, one after the other, so that what is frequent takes no memory of its own.
@@ -26,7 +26,17 @@ pub(crate) struct Queue {
 struct Entry {
     length: u32,
     cost: u32,
-    particular: bool,
+    kind: Kind,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// There is nothing to it but its bytes.
+    Plain,
+    /// It is several notifications, of which that is true.
+    Row,
+    /// There is more to it.
+    Particular,
 }
 
 /// What is known of those messages that are more than bytes.
@@ -85,8 +95,7 @@ pub(crate) struct First {
     /// Of its bytes; none if it is not encoded yet.
     pub(crate) length: usize,
     pub(crate) cost: Cost,
-    /// Whether there is more to it than its bytes.
-    pub(crate) particular: bool,
+    pub(crate) kind: Kind,
 }
 
 /// A message that was taken out.
@@ -126,8 +135,36 @@ impl Queue {
         if particular {
             self.particulars.push_back(Particulars { what, deadline, long });
         }
-        self.enter(length, Cost::of(payload), particular);
+        self.enter(length, Cost::of(payload), if particular { Kind::Particular } else { Kind::Plain });
         Ok(())
+    }
+
+    /// Appends notifications that are written already, and are not longer together than what is [short](SHORT).
+    #[inline]
+    pub(crate) fn push_row(&mut self, row: &[u8], cost: Cost) {
+        debug_assert!(row.len() <= SHORT, "it may not fit into a frame");
+        self.tidy();
+        self.bytes.extend_from_slice(row);
+        self.enter(row.len(), cost, Kind::Row);
+    }
+
+    /// The last, which is a notification, joins the one before it, if that is one, too, there is nothing to either but its
+    /// bytes, and they are short together.
+    #[inline]
+    pub(crate) fn join_last(&mut self) {
+        let Some(last) = self.entries.pop_back() else { return };
+        match self.entries.back_mut() {
+            Some(before)
+                if last.kind != Kind::Particular
+                    && before.kind != Kind::Particular
+                    && (before.length + last.length) as usize <= SHORT =>
+            {
+                before.length += last.length;
+                before.cost += last.cost;
+                before.kind = Kind::Row;
+            }
+            _ => self.entries.push_back(last),
+        }
     }
 
     /// Appends one whose payload is `body`, after what `write` writes. It is not copied.
@@ -144,34 +181,35 @@ impl Queue {
         let length = head.len() + payload;
         let long = Some(Long { head, body });
         self.particulars.push_back(Particulars { what, deadline: deadline.zip(left_at), long });
-        self.enter(length, Cost::of(payload), true);
+        self.enter(length, Cost::of(payload), Kind::Particular);
     }
 
     /// Appends one that is encoded when its turn has come.
     pub(crate) fn push_late(&mut self, late: Late) {
         self.particulars.push_back(Particulars { what: What::Late(late), deadline: None, long: None });
-        self.enter(0, Cost::of(0), true);
+        self.enter(0, Cost::of(0), Kind::Particular);
     }
 
-    fn enter(&mut self, length: usize, cost: Cost, particular: bool) {
+    fn enter(&mut self, length: usize, cost: Cost, kind: Kind) {
         let length = u32::try_from(length).unwrap_or(u32::MAX);
         let cost = u32::try_from(cost.get()).unwrap_or(u32::MAX);
         self.cost += u64::from(cost);
-        self.entries.push_back(Entry { length, cost, particular });
+        self.entries.push_back(Entry { length, cost, kind });
     }
 
     pub(crate) fn first(&self) -> Option<First> {
         self.entries.front().map(|entry| First {
             length: entry.length as usize,
             cost: Cost::exactly(entry.cost.into()),
-            particular: entry.particular,
+            kind: entry.kind,
         })
     }
 
     /// Whether the first is a long one: neither bytes among others, nor in the course of being sent in parts.
     #[inline]
     pub(crate) fn is_long(&self) -> bool {
-        let particular = self.partial.is_none() && self.entries.front().is_some_and(|first| first.particular);
+        let particular = self.partial.is_none()
+            && self.entries.front().is_some_and(|first| first.kind == Kind::Particular);
         particular && self.particulars.front().is_some_and(|particulars| particulars.long.is_some())
     }
 
@@ -179,13 +217,37 @@ impl Queue {
     pub(crate) fn take(&mut self) -> Option<(Taken<'_>, Option<Particulars>)> {
         let entry = self.entries.pop_front()?;
         self.cost -= u64::from(entry.cost);
-        let mut particulars = if entry.particular { self.particulars.pop_front() } else { None };
+        let mut particulars =
+            if entry.kind == Kind::Particular { self.particulars.pop_front() } else { None };
         if let Some(long) = particulars.as_mut().and_then(|particulars| particulars.long.take()) {
             return Some((Taken::Long(long), particulars));
         }
         let start = self.taken;
         self.taken += entry.length as usize;
         Some((Taken::Short(&self.bytes[start..self.taken]), particulars))
+    }
+
+    /// Takes out the first of a row that is first, and what it costs.
+    pub(crate) fn take_of_row(&mut self) -> Option<(&[u8], Cost)> {
+        let entry = self.entries.front_mut().filter(|entry| entry.kind == Kind::Row)?;
+        let row = &self.bytes[self.taken..self.taken + entry.length as usize];
+        let mut cursor = Cursor::new(row);
+        let (length, cost) = match Message::decode(&mut cursor, None) {
+            Ok(Message::Notify { payload, .. }) => (row.len() - cursor.rest().len(), Cost::of(payload.len())),
+            // There is none: this end wrote them. What is left would go as one.
+            _ => (row.len(), Cost::exactly(entry.cost.into())),
+        };
+        let spent = cost.get().min(entry.cost.into()) as u32;
+        entry.length -= length as u32;
+        entry.cost -= spent;
+        self.cost -= u64::from(spent);
+        if entry.length == 0 {
+            self.cost -= u64::from(entry.cost);
+            self.entries.pop_front();
+        }
+        let start = self.taken;
+        self.taken += length;
+        Some((&self.bytes[start..self.taken], cost))
     }
 
     /// Takes out what is not to be sent any more. Whether there was such a thing.
@@ -195,16 +257,17 @@ impl Queue {
         let mut at = self.taken;
         let mut particular = 0;
         entries.retain(|entry| {
-            let long = entry.particular && self.particulars[particular].long.is_some();
+            let is_particular = entry.kind == Kind::Particular;
+            let long = is_particular && self.particulars[particular].long.is_some();
             let length = if long { 0 } else { entry.length as usize };
-            if entry.particular && is_it(&self.particulars[particular].what) {
+            if is_particular && is_it(&self.particulars[particular].what) {
                 self.particulars.remove(particular);
                 self.cost -= u64::from(entry.cost);
                 self.bytes.drain(at..at + length);
                 return false;
             }
             at += length;
-            particular += usize::from(entry.particular);
+            particular += usize::from(is_particular);
             true
         });
         self.entries = entries;
@@ -234,7 +297,7 @@ impl Queue {
         self.entries.is_empty() && self.partial.is_none()
     }
 
-    /// Empties it: what waits, in order, with the one that is being sent in parts first.
+    /// Empties it: what waits, in order, with the one that is being sent in parts first. The messages of a row are together.
     pub(crate) fn drain(&mut self, mut each: impl FnMut(&[u8], Option<&Particulars>)) {
         if let Some(partial) = self.partial.take() {
             each(&partial.message.to_bytes(), Some(&partial.particulars));

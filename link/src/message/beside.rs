@@ -13,6 +13,10 @@ const REPORTS: u8 = 0x10;
 const REDELIVERED: u8 = 0x20;
 const PRIORITY_SHIFT: u8 = 6;
 
+const NORMAL: u8 = (Priority::Normal as u8) << PRIORITY_SHIFT;
+const HIGH: u8 = (Priority::High as u8) << PRIORITY_SHIFT;
+const CONTROL: u8 = (Priority::Control as u8) << PRIORITY_SHIFT;
+
 /// In the place of the priority: that is in the byte that follows, with more flags.
 const MORE: u8 = 3;
 const ORIGIN: u8 = 0x01;
@@ -59,6 +63,24 @@ pub(super) fn put_circumstances(
         put_number(out, id.get());
     }
     None
+}
+
+/// What [`put_circumstances`] writes first of a plain notification with an identity.
+#[inline]
+pub(super) fn flags_of_plain(priority: Priority) -> u8 {
+    ID | (priority as u8) << PRIORITY_SHIFT
+}
+
+/// The priority, and whether there is an identity, if there can be nothing else.
+#[inline]
+pub(super) fn plain_circumstances(flags: u8) -> Option<(Priority, bool)> {
+    let priority = match flags & !ID {
+        NORMAL => Priority::Normal,
+        HIGH => Priority::High,
+        CONTROL => Priority::Control,
+        _ => return None,
+    };
+    Some((priority, flags & ID != 0))
 }
 
 fn put_rare_circumstances(out: &mut Vec<u8>, start: usize, circumstances: &Circumstances) -> Option<LeftAt> {

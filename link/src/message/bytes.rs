@@ -53,11 +53,24 @@ impl<'a> Cursor<'a> {
     /// A number of up to 64 bits, seven in each byte, the lowest first.
     #[inline]
     pub(crate) fn number(&mut self) -> Result<u64, Malformed> {
-        let first = self.byte()?;
-        if first < 0x80 { Ok(first.into()) } else { self.longer_number(first) }
+        // Of up to four bytes without a loop, as nearly all are.
+        let (number, rest) = match self.rest {
+            [first, rest @ ..] if *first < 0x80 => (u32::from(*first), rest),
+            [first, second, rest @ ..] if *second < 0x80 => (seven(*first) | seven(*second) << 7, rest),
+            [first, second, third, rest @ ..] if *third < 0x80 => {
+                (seven(*first) | seven(*second) << 7 | seven(*third) << 14, rest)
+            }
+            [first, second, third, fourth, rest @ ..] if *fourth < 0x80 => {
+                (seven(*first) | seven(*second) << 7 | seven(*third) << 14 | seven(*fourth) << 21, rest)
+            }
+            _ => return self.longer_number(),
+        };
+        self.rest = rest;
+        Ok(number.into())
     }
 
-    fn longer_number(&mut self, first: u8) -> Result<u64, Malformed> {
+    fn longer_number(&mut self) -> Result<u64, Malformed> {
+        let first = self.byte()?;
         let mut number = u64::from(first & 0x7f);
         for shift in (7..u64::BITS).step_by(7) {
             let byte = self.byte()?;
@@ -93,6 +106,12 @@ impl<'a> Cursor<'a> {
         self.rest = rest;
         Ok(value)
     }
+}
+
+/// The bits of a byte that count.
+#[inline]
+fn seven(byte: u8) -> u32 {
+    u32::from(byte & 0x7f)
 }
 
 #[inline]

@@ -25,6 +25,6 @@ pub use death::Death;
 pub(crate) use outcome::cut;
 pub use outcome::{AnswerError, Ending};
 pub(crate) use wire::{
-    BESIDE, Message, Notice, Opening, Party, Route, put_answer, put_durable, put_event, put_event_before,
-    put_item,
+    BESIDE, Message, Notice, Opening, Party, Plain, Route, head_of_plain, put_answer, put_durable, put_event,
+    put_event_before, put_item,
 };

@@ -1,8 +1,9 @@
 use std::time::Instant;
 
-use edri_event::Progress;
+use edri_event::{EventId, Priority, Progress};
+use edri_router::Head;
 
-use super::beside::{LeftAt, circumstances, put_circumstances};
+use super::beside::{LeftAt, circumstances, flags_of_plain, plain_circumstances, put_circumstances};
 use super::bytes::{Cursor, Malformed, put_number, put_payload};
 use super::circumstances::Circumstances;
 use super::outcome::{AnswerError, Ending};
@@ -102,6 +103,39 @@ const DURABLE: u8 = 12;
 
 /// A notification: as what it is wanted, what travels beside it, and its payload.
 pub(crate) type Notice<'a> = (Interest, Circumstances, &'a [u8]);
+
+/// A notification with nothing beside it but its priority and, as a rule, an identity.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Plain<'a> {
+    pub(crate) to: Interest,
+    pub(crate) priority: Priority,
+    pub(crate) id: Option<EventId>,
+    pub(crate) payload: &'a [u8],
+}
+
+impl<'a> From<Plain<'a>> for Notice<'a> {
+    fn from(Plain { to, priority, id, payload }: Plain<'a>) -> Self {
+        (to, Circumstances { id, priority, ..Circumstances::default() }, payload)
+    }
+}
+
+/// What comes before the identity of a plain notification, which it has.
+#[inline]
+pub(crate) fn head_of_plain(to: Interest, priority: Priority) -> Head {
+    let mut head = [NOTIFY; Head::MOST];
+    let (mut at, mut number) = (1, to.number());
+    while number >= 0x80 {
+        head[at] = number as u8 | 0x80;
+        number >>= 7;
+        at += 1;
+    }
+    head[at] = number as u8;
+    head[at + 1] = flags_of_plain(priority);
+    match Head::new(&head[..at + 2]) {
+        Some(head) => head,
+        None => unreachable!("a kind, a number of 32 bits and flags are seven bytes at most"),
+    }
+}
 
 /// How long a message may be beside its payload, in bytes.
 pub(crate) const BESIDE: usize = 256;
@@ -232,6 +266,22 @@ impl<'a> Message<'a> {
                 put_durable(out, word);
             }
         }
+    }
+
+    /// The next message, if it is a plain notification: the most frequent by far. Else the cursor stays where it is, and
+    /// [`decode`](Self::decode) tells what there is.
+    #[inline]
+    pub(crate) fn decode_plain(cursor: &mut Cursor<'a>) -> Option<Plain<'a>> {
+        let mut ahead = Cursor::new(cursor.rest());
+        if ahead.byte().ok()? != NOTIFY {
+            return None;
+        }
+        let to = Interest(ahead.small_number().ok()?);
+        let (priority, has_id) = plain_circumstances(ahead.byte().ok()?)?;
+        let id = if has_id { Some(EventId::from_number(ahead.number().ok()?)?) } else { None };
+        let payload = ahead.payload().ok()?;
+        *cursor = ahead;
+        Some(Plain { to, priority, id, payload })
     }
 
     /// The next message, if it is a notification: so frequent that its parts are not worth being put together and taken apart

@@ -1,10 +1,13 @@
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-use edri_event::Priority;
+use edri_event::{EventId, Priority};
 
-use super::departure::{Departure, Departures};
+use super::departure::Departure;
+use super::departures::Departures;
 use super::payload::Payload;
+use super::row::Head;
+use super::shareable::Shareable;
 use crate::dead_letter::Loss;
 use crate::route::{Delivery, Ticket, Wait};
 
@@ -19,6 +22,20 @@ pub trait Exit: Send + Sync {
         lane: Priority,
         wait: Wait<'_>,
     ) -> Delivery;
+
+    /// Takes a notification that has nothing beside it but an identity, and a payload of at most
+    /// [`Row::LONGEST`](super::Row::LONGEST) bytes, if there is room for it and nobody stands in line. If not, it is to be
+    /// offered as any other.
+    fn depart_plain(
+        &self,
+        event: (&Shareable, u64),
+        identity: EventId,
+        payload: &[u8],
+        lane: Priority,
+    ) -> bool;
+
+    /// What comes before such a one that goes to `to`, where it is put into [departures](Departures) beforehand.
+    fn head(&self, to: u64, lane: Priority) -> Head;
 
     /// Takes as many as there is room for, in order, and leaves the rest; `false` if it takes no more.
     fn depart_many(&self, departures: &mut Departures, lane: Priority) -> bool;

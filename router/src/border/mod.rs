@@ -10,7 +10,9 @@
 //! demand       who consumes an event, for a border to tell the other side
 //! place        somebody on the other side, as he stands on a route here
 //! outlet       the place as a subscriber, a responder, an acceptor
-//! departure    one event on its way out, and many of them
+//! departure    one event on its way out
+//! departures   many of them
+//! row          those of them that are alike, as one
 //! payload      its bytes
 //! lent         memory for long ones
 //! exit         where they wait to be carried away
@@ -28,6 +30,7 @@
 mod arrival;
 mod demand;
 mod departure;
+mod departures;
 mod description;
 mod ends;
 mod exit;
@@ -37,6 +40,7 @@ mod lent;
 mod outlet;
 mod payload;
 mod place;
+mod row;
 mod run;
 mod scratch;
 mod seam;
@@ -47,7 +51,8 @@ mod ways;
 
 pub use arrival::{Arrival, Arriving};
 pub use demand::{ConsumerId, Demand, Role};
-pub use departure::{Answered, Back, Departure, Departures};
+pub use departure::{Answered, Back, Departure};
+pub use departures::{Departures, First};
 pub use description::Description;
 pub use ends::{EncodedEnd, EncodedReceiver, EncodedSender, Unsent};
 pub use exit::Exit;
@@ -56,6 +61,7 @@ pub use horizon::Horizon;
 pub use lent::{long_buffer, long_bytes};
 pub use payload::Payload;
 pub use place::{InFlight, Load, Place};
+pub use row::{Head, Row};
 pub use run::{Addressee, Run};
 pub use seam::Border;
 pub(crate) use seam::Borders;

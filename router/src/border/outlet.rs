@@ -6,8 +6,10 @@ use edri_event::{Failure, Meta, Notification, Priority, Request, Tunnel};
 use tokio::time::Instant;
 
 use super::departure::{Answered, Back, Departure};
+use super::departures::Toward;
 use super::ends::EncodedEnd;
 use super::place::{InFlight, Place};
+use super::row::Row;
 use super::scratch;
 use super::shareable::Shareable;
 use super::typed::{self, encode, there};
@@ -45,6 +47,12 @@ impl<E: Notification> Deliver<Envelope<E>> for Outlet<Envelope<E>> {
         let Some(envelope) = parcel else { return Delivery::Gone };
         let mut departure = None;
         let delivery = scratch::encoded(there(E::wire()), &*envelope.event, &envelope.meta, |payload| {
+            if let (Some(event), Some(identity)) = (&typed::notification::<E>(), envelope.meta.plain())
+                && payload.len() <= Row::LONGEST
+                && self.place.exit.depart_plain((event, self.place.to), identity, &payload, lane)
+            {
+                return Delivery::Accepted;
+            }
             departure =
                 Some(self.departure(typed::notification::<E>(), envelope.meta.clone(), Back::Nothing));
             self.place.exit.depart(&mut departure, payload, lane, wait)
@@ -66,13 +74,20 @@ impl<E: Notification> Deliver<Envelope<E>> for Outlet<Envelope<E>> {
     }
 
     fn deliver_many(&self, parcels: &mut VecDeque<Envelope<E>>, lane: Priority) -> bool {
+        let Some(event) = typed::notification::<E>() else { return false };
         let (mut departures, wire) = (scratch::take_batch(), there(E::wire()));
+        let to = self.place.to;
+        let toward = Toward { event: &event, to, head: self.place.exit.head(to, lane) };
         let open = loop {
-            for envelope in parcels.iter().take(TOGETHER.min(self.place.exit.room(lane))) {
-                let departure =
-                    || self.departure(typed::notification::<E>(), envelope.meta.clone(), Back::Nothing);
+            for Envelope { event, meta } in parcels.iter().take(TOGETHER.min(self.place.exit.room(lane))) {
+                let departure = || self.place.departure(toward.event.clone(), meta.clone(), Back::Nothing);
+                let write = |out: &mut Vec<u8>| wire.encode(event, out);
+                let pushed = match meta.plain() {
+                    Some(identity) => departures.push_plain_with(toward, identity, departure, write),
+                    None => departures.push_with(departure, write),
+                };
                 // One that cannot be encoded is found so by `deliver`.
-                if departures.push_with(departure, |out| wire.encode(&envelope.event, out)).is_err() {
+                if pushed.is_err() {
                     break;
                 }
             }

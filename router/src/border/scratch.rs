@@ -2,7 +2,7 @@ use std::cell::Cell;
 
 use edri_event::{CodecError, EventId, Meta, Wire};
 
-use super::departure::Departures;
+use super::departures::Departures;
 use super::lent::{self, long_buffer, long_bytes};
 use super::payload::{LONG, Payload};
 

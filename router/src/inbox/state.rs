@@ -1,6 +1,8 @@
 use std::collections::VecDeque;
 use std::task::Waker;
 
+use edri_event::Priority;
+
 use super::lanes::Lanes;
 use super::line::{Parked, WaitingLine};
 use super::outcome::Tally;
@@ -106,10 +108,11 @@ impl<T> State<T> {
     pub(super) fn let_in(&mut self, most: usize, senders: &mut Vec<Waker>) -> usize {
         let Some(many) = self.parked.next_many(most) else { return 0 };
         let before = self.lanes.len();
-        for Parked { lane, item, sender, .. } in many {
-            self.lanes.push(lane, item);
+        let items = many.map(|Parked { item, sender, .. }| {
             senders.extend(sender);
-        }
+            item
+        });
+        self.lanes.push_all(Priority::Normal, items);
         self.lanes.len() - before
     }
 

@@ -93,6 +93,7 @@ impl<'r, E: Notification> Notify<'r, E> {
     pub(crate) fn try_now(mut self) -> Result<Delivered, NotifyError> {
         match self.dispatch(Wait::Never) {
             Dispatched::Settled(result) => result,
+            Dispatched::Departed => Ok(ONE),
             // Nothing waits under `Wait::Never`, and nothing runs.
             Dispatched::Outstanding(rest) => rest.count.result(E::name()),
         }
@@ -164,8 +165,18 @@ fn retained<E: Notification>(
 
 enum Dispatched<E: Notification> {
     Settled(Result<Delivered, NotifyError>),
+    /// Somebody behind a border has it, and it costs its sender no budget: others do, that go with it.
+    Departed,
     Outstanding(Box<Outstanding<Envelope<E>>>),
 }
+
+/// One subscriber has it.
+const ONE: Delivered = Delivered { accepted: 1, dropped: 0 };
+
+/// Of so many that go over a border one after the other, one is charged to its sender's budget: what goes together there is
+/// cheaper the more it is, so that a sender that gave way as often as for its neighbours would pay dearly for it. What waits
+/// to cross has a bound of its own.
+const TOGETHER: u64 = 8;
 
 /// What becomes of an event to which nobody subscribes.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -200,8 +211,18 @@ fn to_one<E: Notification>(
     lane: Priority,
     wait: Wait<'_>,
 ) -> Dispatched<E> {
+    let is_charged = !E::SHAREABLE || {
+        let id = parcel.as_ref().and_then(|parcel| parcel.meta.id());
+        id.is_none_or(|id| id.get().is_multiple_of(TOGETHER))
+    };
     match taker.deliver(parcel, lane, wait) {
-        Delivery::Accepted => Dispatched::Settled(Ok(Delivered { accepted: 1, dropped: 0 })),
+        Delivery::Accepted => {
+            if E::SHAREABLE && !is_charged && taker.place().is_some() {
+                Dispatched::Departed
+            } else {
+                Dispatched::Settled(Ok(ONE))
+            }
+        }
         unsettled @ (Delivery::Waiting(_) | Delivery::Running(_)) => {
             let mut rest = Box::new(Outstanding::new());
             rest.note(taker, unsettled);
@@ -266,8 +287,15 @@ impl<E: Notification> Future for Notify<'_, E> {
         }
         // A sender that never yields would starve the very managers it sends to.
         let budget = ready!(coop::poll_proceed(cx));
-        budget.made_progress();
-        match this.dispatch(Wait::Woken(cx.waker())) {
+        if !E::SHAREABLE {
+            budget.made_progress();
+        }
+        let dispatched = this.dispatch(Wait::Woken(cx.waker()));
+        if E::SHAREABLE && !matches!(dispatched, Dispatched::Departed) {
+            budget.made_progress();
+        }
+        match dispatched {
+            Dispatched::Departed => Poll::Ready(Ok(ONE)),
             Dispatched::Settled(result) => Poll::Ready(result),
             Dispatched::Outstanding(mut rest) => {
                 // Polled at once: what runs inline has to be begun.

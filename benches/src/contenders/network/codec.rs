@@ -7,12 +7,12 @@ use tokio_util::codec::{FramedRead, FramedWrite, LengthDelimitedCodec};
 
 use super::{
     LARGE,
-    event::{Large, Small},
+    event::Large,
     raw::{BATCH, pair},
 };
 use crate::{
     contender::Contender,
-    event::Event,
+    event::{Event, Small},
     measure::{Sample, Stopwatch},
     runtime::on_two_workers_with_io,
     scenario::Scenario,

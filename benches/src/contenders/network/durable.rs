@@ -13,9 +13,9 @@ use tokio::task::spawn_blocking;
 
 use super::SMALL;
 use super::edri::{count, until};
-use super::event::Small;
 use super::raw::{BATCH as WRITTEN, pair};
 use crate::contender::Contender;
+use crate::event::Small;
 use crate::measure::{Sample, Stopwatch};
 use crate::runtime::on_two_workers_with_io;
 use crate::scenario::{BATCH, Scenario};

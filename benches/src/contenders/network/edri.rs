@@ -7,15 +7,11 @@ use edri::{
 use serde::{Deserialize, Serialize};
 use tokio::time::{sleep, timeout};
 
-use super::{
-    LARGE, SET_UP,
-    event::{Large, Small},
-    hub::Hub,
-};
+use super::{LARGE, SET_UP, event::Large, hub::Hub};
 use crate::{
     contender::Contender,
     drive::{self, AskerInTurn, Teller},
-    event::{Event, Request, Work},
+    event::{Event, Request, Small, Work},
     measure::{Sample, Stopwatch},
     runtime::on_two_workers_with_io,
     scenario::{BATCH, CAPACITY, Scenario},

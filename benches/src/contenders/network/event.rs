@@ -4,14 +4,6 @@ use serde::{Deserialize, Serialize};
 
 use super::LARGE;
 
-/// As long as a small one is.
-#[derive(edri::event::Notification, Serialize, Deserialize)]
-#[notification(shareable)]
-pub(super) struct Small {
-    pub(super) number: u64,
-    padding: ([u8; 30], [u8; 30]),
-}
-
 #[derive(edri::event::Notification, Serialize, Deserialize)]
 #[notification(shareable)]
 pub(super) struct Large {
@@ -21,12 +13,6 @@ pub(super) struct Large {
 
 /// Bytes that are copied as a whole, and not one by one.
 pub(super) struct Bytes(pub(super) Vec<u8>);
-
-impl Small {
-    pub(super) fn numbered(number: u64) -> Self {
-        Self { number, padding: ([1; 30], [1; 30]) }
-    }
-}
 
 impl Large {
     pub(super) fn numbered(number: u64) -> Self {

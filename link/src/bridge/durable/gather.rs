@@ -76,7 +76,7 @@ fn poll_gather(
             };
             while hand.departures.take_first(|departure, payload| put(next, departure, &payload)).is_some() {
                 taken[lane as usize] += 1;
-                keep.exit().lane(lane).sent(hand);
+                keep.exit().lane(lane).sent(hand, hand.departures.len() + 1);
                 if next.bytes >= BATCH {
                     break 'all;
                 }

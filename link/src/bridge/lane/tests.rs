@@ -50,6 +50,12 @@ impl Bed {
         (delivery, then, departure.is_some())
     }
 
+    /// A plain one, if there is room.
+    fn push_plain(&self, number: u64) -> Option<Then> {
+        let head = Head::new(&[7]).unwrap();
+        self.lane.push_plain((&self.event, number), head, EventId::fresh(), &number.to_le_bytes())
+    }
+
     fn wait(&self, number: u64) -> Ticket {
         match self.push(number, Wait::Woken(Waker::noop())) {
             (Delivery::Waiting(ticket), _, false) => ticket,
@@ -126,6 +132,32 @@ fn each_policy_does_what_it_says() {
 }
 
 #[test]
+fn plain_ones_are_taken_while_there_is_room_and_nobody_stands_in_line_and_are_dropped_one_by_one() {
+    let (bed, mut hand) = (Bed::new(2, Overflow::Wait), Hand::default());
+    assert_eq!(
+        [0, 1, 2].map(|number| bed.push_plain(number)),
+        [Some(Then::Nothing), Some(Then::Nothing), None]
+    );
+    let ticket = bed.wait(2);
+    assert_eq!(bed.take(&mut hand), [0, 1]);
+    assert_eq!(bed.push_plain(3), None, "it would overtake");
+    assert_eq!(bed.take(&mut hand), [2]);
+    assert!(bed.lane.has_left_line(ticket, Waker::noop()));
+    assert_eq!(bed.take(&mut hand), []);
+    assert_eq!([3, 4].map(|number| bed.push_plain(number)), [Some(Then::Wake), Some(Then::Nothing)]);
+    bed.lane.close();
+    assert_eq!(bed.push_plain(5), None);
+    assert_eq!(bed.take(&mut hand), [3, 4]);
+
+    let (bed, mut hand) = (Bed::new(3, Overflow::DropOldest), Hand::default());
+    (0..3).for_each(|number| assert_eq!(bed.push_plain(number), Some(Then::Nothing)));
+    assert_eq!(bed.push_plain(3), None);
+    assert!(matches!(bed.push(3, Wait::Never).0, Delivery::Displaced));
+    assert_eq!(bed.take(&mut hand), [1, 2, 3]);
+    assert_eq!(bed.router.snapshot().dead_letters.overflow, 1);
+}
+
+#[test]
 fn a_lane_is_bounded_in_bytes_and_takes_one_event_of_any_size() {
     let bed = Bed::new(1_000, Overflow::Reject);
     let large = || {
@@ -160,7 +192,7 @@ proptest! {
     #[test]
     fn nothing_is_lost_doubled_or_overtaken(
         capacity in 1..6_usize,
-        steps in prop::collection::vec(0..6_u8, 1..200),
+        steps in prop::collection::vec(0..7_u8, 1..200),
     ) {
         let (bed, mut hand) = (Bed::new(capacity, Overflow::Wait), Hand::default());
         let (mut expected, mut got, mut line, mut next) = (Vec::new(), Vec::new(), Vec::new(), 0);
@@ -187,6 +219,12 @@ proptest! {
                     prop_assert!(bed.lane.len() - line.len().min(bed.lane.len()) <= capacity.max(1));
                     expected.extend(next..next + taken);
                     next += 3;
+                }
+                6 => {
+                    if bed.push_plain(next).is_some() {
+                        expected.push(next);
+                    }
+                    next += 1;
                 }
                 4 => {
                     if let Some((ticket, number)) = line.pop()
