@@ -52,7 +52,9 @@ mod pattern;
 mod reader;
 
 pub use dictionary::{Learned, Learner, Lexicon, LexiconError, Told};
-pub use frame::{Close, CloseCode, Frame, FrameError, Pong, Relay, Relayed, as_relay, readdress_relay, write, write_relay};
+pub use frame::{
+    Close, CloseCode, Frame, FrameError, Pong, Relay, Relayed, as_relay, readdress_relay, write, write_relay,
+};
 pub(crate) use frame::{framed, put};
 pub use greeting::{Credentials, Hello, Purpose, Refusal, Refused, Station, Welcome};
 pub use identity::{Identity, Peer, Proof, Token};

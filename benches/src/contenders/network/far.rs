@@ -63,8 +63,11 @@ pub(crate) fn run_far(argument: &str) -> ! {
         "direct" => Way::Direct,
         address => Way::Switch(address.parse().expect("`raw`, `direct`, or the address of a switch")),
     };
-    let runtime =
-        Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime with two threads");
+    let runtime = Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .expect("a runtime with two threads");
     runtime.block_on(async {
         match way {
             Way::Raw => take_streams().await,

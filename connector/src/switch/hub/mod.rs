@@ -11,6 +11,7 @@
 //!      └─ view        what those are told that may send the same
 //!          └─ log         encoded once, read by all
 //! session     one connection
+//!  ├─ reads       what was read: taken apart into frames, or passed on as it lies there
 //!  ├─ greeting    whether it may come in, and as whom
 //!  ├─ joined      what it passes on, and what it is told
 //!  ├─ pace        how fast it may say that its interests change
