@@ -70,7 +70,7 @@ impl Session {
         if self.held.len() < whole && whole <= LENGTH + self.limit as usize {
             return;
         }
-        let held = std::mem::take(&mut self.held);
+        let mut held = std::mem::take(&mut self.held);
         self.expects = 0;
         if held.len() == whole
             && whole >= LONG
@@ -78,6 +78,10 @@ impl Session {
             && let Ok(Some((to, _))) = as_relay(&held[LENGTH..])
         {
             self.expects = whole;
+            // What waits counts by its length, and is to take no more.
+            if held.capacity() / 2 > whole {
+                held.shrink_to_fit();
+            }
             if let Err(violation) = joined.forward_whole(to, held, &self.hub, &self.settings.limits) {
                 self.violated(violation, now);
             }
