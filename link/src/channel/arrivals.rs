@@ -27,7 +27,7 @@ impl Arrivals {
     /// An acknowledgement waits for company so long, for so many frames, or for so many bytes.
     pub(crate) const DELAY: Duration = Duration::from_millis(20);
     const TOGETHER: u32 = 64;
-    const BYTES_TOGETHER: usize = 128 * 1024;
+    pub(crate) const BYTES_TOGETHER: usize = 128 * 1024;
 
     pub(crate) fn arrive(&mut self, number: u64, bytes: usize, now: Instant) -> Arrival {
         let expected = self.received + 1;

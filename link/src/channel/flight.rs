@@ -1,5 +1,6 @@
 use std::time::{Duration, Instant};
 
+use super::arrivals::Arrivals;
 use crate::lanes::Lane;
 
 /// How much may be in flight: what the way carries in the time a round trip takes when nothing waits on it, and a little more,
@@ -11,6 +12,7 @@ use crate::lanes::Lane;
 /// it is halved for a loss, and grows in small steps from then on.
 #[derive(Debug)]
 pub(crate) struct Flight {
+    hops: u64,
     /// So many bytes may be in flight.
     window: u64,
     growth: Growth,
@@ -41,13 +43,14 @@ const FIRST: u64 = LOW;
 const MOST: u64 = 8 * 1024 * 1024;
 const STEP: u64 = 32 * 1024;
 
-/// So much waits nowhere for long, and is more than what a receiver leaves unacknowledged, and a frame.
-const LOW: u64 = 192 * 1024;
+/// It is not made smaller than this because something waits: with less on the way a receiver that has got all of it would wait
+/// for more before it acknowledges anything.
+const LOW: u64 = Arrivals::BYTES_TOGETHER as u64 + 32 * 1024;
 
-/// It is never made smaller than this.
+/// Nor smaller than this because something was lost.
 const LEAST: u64 = 64 * 1024;
 
-/// What waits on the way does so for this long at most, unless that is less than [`LEAST`].
+/// What waits on the way does so for this long at most, unless that is less than [`LOW`].
 const WAITS: Duration = Duration::from_millis(25);
 
 /// So long after lanes took turns they are taken to go on with it.
@@ -56,17 +59,20 @@ const SHARED: Duration = Duration::from_secs(1);
 /// After so long the shortest round trip is measured anew: the way may have become another.
 const HOLDS: Duration = Duration::from_secs(10);
 
-/// How many bytes are to wait on the way: more where it carries more, but not for long, and few where something more urgent
-/// comes in between.
-fn waiting(window: u64, round_trip: Duration, is_shared: bool) -> u64 {
-    let in_time = u128::from(window) * WAITS.as_nanos() / round_trip.as_nanos().max(1);
-    let most = if is_shared { 192 } else { 512 } * 1024;
-    most.min(in_time as u64).max(LEAST).max(window / 8)
-}
-
 impl Flight {
-    pub(crate) fn new() -> Self {
+    /// How many bytes are to wait on the way: more where it carries more, but not for long, and few where something more urgent
+    /// comes in between.
+    fn waiting(&self, round_trip: Duration, now: Instant) -> u64 {
+        let is_shared = self.shared_at.is_some_and(|at| now.saturating_duration_since(at) < SHARED);
+        let most = if is_shared { 128 * 1024 } else { self.hops * 384 * 1024 };
+        let in_time = u128::from(self.window) * WAITS.as_nanos() / round_trip.as_nanos().max(1);
+        most.min(in_time as u64).max(self.window / 8)
+    }
+
+    /// Over a way of so many hops, at each of which something may wait.
+    pub(crate) fn new(hops: u64) -> Self {
         Self {
+            hops,
             window: FIRST,
             growth: Growth::Doubling,
             shortest: None,
@@ -76,6 +82,10 @@ impl Flight {
             shared_at: None,
             lowered_from: None,
         }
+    }
+
+    pub(crate) fn hops(&self) -> u64 {
+        self.hops
     }
 
     /// Whether more may be sent while so much is in flight.
@@ -135,20 +145,19 @@ impl Flight {
             return;
         }
         let carried = (u128::from(self.window) * shortest.as_nanos() / round_trip.as_nanos().max(1)) as u64;
-        let is_shared = self.shared_at.is_some_and(|at| now.saturating_duration_since(at) < SHARED);
-        let right = carried + waiting(self.window, round_trip, is_shared);
+        let right = carried + self.waiting(round_trip, now);
         match self.growth {
             Growth::Doubling if right > self.window => {}
             Growth::Stepwise if right > self.window => {}
             growth => {
                 let steady = growth != Growth::Stepwise;
                 self.growth = if steady { Growth::Steady } else { growth };
-                self.window = ((self.window + right) / 2).clamp(LEAST, MOST);
+                self.window = ((self.window + right) / 2).clamp(LOW.min(self.window), MOST);
             }
         }
         if self.shortest.is_some_and(|(_, until)| until <= now) {
             self.lowered_from = Some(self.window);
-            self.window = (self.window / 2).clamp(LEAST, LOW);
+            self.window = self.window.min(LOW);
         }
     }
 
@@ -204,10 +213,10 @@ mod tests {
         for (per_second, length, most) in [
             (2_000_000_000, Duration::from_micros(50), 900 * 1024),
             (125_000_000, Duration::from_millis(20), 3_400_000),
-            (1_000_000, Duration::from_millis(10), 150 * 1024),
+            (1_000_000, Duration::from_millis(10), 200 * 1024),
         ] {
             let road = Road { per_second, length };
-            let mut flight = Flight::new();
+            let mut flight = Flight::new(1);
             road.fill(&mut flight, 0, 200, Instant::now());
             let window = flight.window;
             assert!((road.carries_in_a_round_trip()..most).contains(&window), "{length:?}: {window}");
@@ -216,7 +225,7 @@ mod tests {
 
     #[test]
     fn a_way_that_has_become_longer_is_filled_again() {
-        let mut flight = Flight::new();
+        let mut flight = Flight::new(1);
         let short = Road { per_second: 125_000_000, length: Duration::from_micros(100) };
         let long = Road { per_second: 125_000_000, length: Duration::from_millis(20) };
         let (number, now) = short.fill(&mut flight, 0, 100, Instant::now());
@@ -228,7 +237,7 @@ mod tests {
     #[test]
     fn less_waits_on_the_way_while_lanes_take_turns_and_not_for_long_after() {
         let road = Road { per_second: 1_000_000_000, length: Duration::from_micros(100) };
-        let mut flight = Flight::new();
+        let mut flight = Flight::new(1);
         let (number, now) = road.fill(&mut flight, 0, 200, Instant::now());
         let alone = flight.window;
         flight.made(Lane::Bulk, now);
@@ -240,8 +249,22 @@ mod tests {
     }
 
     #[test]
+    fn a_pause_on_the_way_does_not_make_it_so_small_that_acknowledgements_wait_for_more() {
+        let road = Road { per_second: 2_000_000_000, length: Duration::from_micros(50) };
+        let mut flight = Flight::new(1);
+        let (mut number, mut now) = road.fill(&mut flight, 0, 100, Instant::now());
+        for _ in 0..100 {
+            number += 1;
+            flight.sent(number, flight.window, now);
+            now += Duration::from_millis(200);
+            flight.acknowledged(number, flight.window, now);
+            assert!(flight.window > Arrivals::BYTES_TOGETHER as u64, "{}", flight.window);
+        }
+    }
+
+    #[test]
     fn what_is_sent_in_no_hurry_leaves_it_as_it_is() {
-        let (mut flight, mut now) = (Flight::new(), Instant::now());
+        let (mut flight, mut now) = (Flight::new(1), Instant::now());
         for number in 1..1_000 {
             flight.sent(number, 100, now);
             now += Duration::from_millis(20);
@@ -252,7 +275,7 @@ mod tests {
 
     #[test]
     fn it_is_halved_for_a_loss_and_grows_in_small_steps_from_then_on() {
-        let (mut flight, now) = (Flight::new(), Instant::now());
+        let (mut flight, now) = (Flight::new(1), Instant::now());
         flight.lost();
         assert_eq!(flight.window, FIRST / 2);
         flight.acknowledged(1, FIRST / 2, now);
@@ -265,7 +288,7 @@ mod tests {
 
     #[test]
     fn what_was_sent_twice_is_not_timed() {
-        let (mut flight, now) = (Flight::new(), Instant::now());
+        let (mut flight, now) = (Flight::new(1), Instant::now());
         flight.sent(1, 100, now);
         flight.sent(2, 200, now + Duration::from_millis(1));
         let later = now + Duration::from_millis(2);
@@ -279,7 +302,7 @@ mod tests {
         /// Whatever a way does, the window keeps within its bounds, and something may always go.
         #[test]
         fn it_keeps_within_its_bounds(steps in prop::collection::vec((0..4_u8, 0..3_000_000_u64), 1..400)) {
-            let (mut flight, mut now, mut number) = (Flight::new(), Instant::now(), 0);
+            let (mut flight, mut now, mut number) = (Flight::new(1), Instant::now(), 0);
             for (step, size) in steps {
                 match step {
                     0 => {

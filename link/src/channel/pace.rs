@@ -21,13 +21,19 @@ const SHORTEST: Duration = Duration::from_millis(100);
 const LONGEST: Duration = Duration::from_secs(5);
 
 impl Pace {
-    pub(crate) fn new() -> Self {
-        Self { flight: Flight::new(), round_trip: None, probe_at: None, probes: 0, sent_again_at: None }
+    /// Over a way of so many hops.
+    pub(crate) fn new(hops: u64) -> Self {
+        Self { flight: Flight::new(hops), round_trip: None, probe_at: None, probes: 0, sent_again_at: None }
     }
 
     /// Another transport: what was known of the way is known no longer.
-    pub(crate) fn begin(&mut self) {
-        *self = Self::new();
+    pub(crate) fn begin(&mut self, hops: u64) {
+        *self = Self::new(hops);
+    }
+
+    /// The same way, of which nothing is known.
+    pub(crate) fn begin_again(&mut self) {
+        self.begin(self.flight.hops());
     }
 
     /// Whether more may be sent while so much is in flight.
@@ -114,7 +120,7 @@ mod tests {
 
     #[test]
     fn what_is_lost_is_sent_again_once_in_a_round_trip() {
-        let (mut pace, now) = (Pace::new(), Instant::now());
+        let (mut pace, now) = (Pace::new(1), Instant::now());
         assert!(pace.send_again(now));
         assert!(!pace.send_again(now + SHORTEST / 2));
         (1..100).for_each(|round| assert!(pace.send_again(now + SHORTEST * round)));
@@ -122,7 +128,7 @@ mod tests {
 
     #[test]
     fn it_asks_less_and_less_often_until_it_is_answered() {
-        let (mut pace, now) = (Pace::new(), Instant::now());
+        let (mut pace, now) = (Pace::new(1), Instant::now());
         pace.wait(true, now);
         assert_eq!(pace.next_probe(), Some(now + UNKNOWN));
         assert!(!pace.probe(now));
@@ -141,7 +147,7 @@ mod tests {
 
     #[test]
     fn it_learns_how_long_a_round_trip_takes() {
-        let (mut pace, now) = (Pace::new(), Instant::now());
+        let (mut pace, now) = (Pace::new(1), Instant::now());
         pace.sent(1, 100, now);
         pace.sent(2, 200, now + SHORTEST);
         pace.acknowledged(2, 100, now + SHORTEST * 2);

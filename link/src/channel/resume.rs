@@ -49,14 +49,14 @@ impl Channel {
     pub(crate) fn connect(&mut self, way: Way, frame: u32, now: Instant) {
         let heard = Heard::Nothing;
         self.path = Some(Path { way, frame, said: false, heard, say: Say::default() });
-        self.pace.begin();
+        self.pace.begin(way.hops());
         self.wait(now);
     }
 
     /// Nothing carries it any more.
     pub(crate) fn disconnect(&mut self) {
         self.path = None;
-        self.pace.begin();
+        self.pace.begin_again();
     }
 
     /// The other end says how far it has come.
@@ -124,7 +124,7 @@ impl Channel {
         self.arrivals = Arrivals::default();
         self.parts = Parts::new(self.ends.limits);
         self.grants = self.grants.each_ref().map(super::window::Grants::begin_again);
-        self.pace.begin();
+        self.pace.begin_again();
         if let Some(path) = &mut self.path {
             path.heard = Heard::Earlier;
             path.say = Say { due: true, ..Say::default() };

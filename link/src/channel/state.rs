@@ -84,6 +84,16 @@ pub(crate) enum Way {
     Relayed,
 }
 
+impl Way {
+    /// From one router to another, or to a switch and from there.
+    pub(super) fn hops(self) -> u64 {
+        match self {
+            Self::Direct => 1,
+            Self::Relayed => 2,
+        }
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Heard {
     Nothing,
@@ -108,7 +118,7 @@ impl Channel {
         Self {
             session,
             path: None,
-            pace: Pace::new(),
+            pace: Pace::new(Way::Direct.hops()),
             lanes: Lanes::default(),
             next: None,
             allowances: std::array::from_fn(|_| Allowance::new(ends.peer.window)),
