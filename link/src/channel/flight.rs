@@ -7,7 +7,7 @@ use crate::lanes::Lane;
 /// so that it is never idle. What went beyond that would wait on the way, where nothing more urgent can pass it.
 ///
 /// A round trip that takes longer than the shortest one tells how much waits: the window goes towards what would keep
-/// [a little](waiting) waiting, half the way in each round trip. That is the rule of FAST TCP (Wei, Jin, Low, Hegde 2006) with
+/// [a little](Self::waiting) waiting, half the way in each round trip. That is the rule of FAST TCP (Wei, Jin, Low, Hegde 2006) with
 /// γ = ½. Until something waits for the first time the window doubles, as TCP's does (RFC 5681). Where frames may be lost,
 /// it is halved for a loss, and grows in small steps from then on.
 #[derive(Debug)]
@@ -60,15 +60,6 @@ const SHARED: Duration = Duration::from_secs(1);
 const HOLDS: Duration = Duration::from_secs(10);
 
 impl Flight {
-    /// How many bytes are to wait on the way: more where it carries more, but not for long, and few where something more urgent
-    /// comes in between.
-    fn waiting(&self, round_trip: Duration, now: Instant) -> u64 {
-        let is_shared = self.shared_at.is_some_and(|at| now.saturating_duration_since(at) < SHARED);
-        let most = if is_shared { 128 * 1024 } else { self.hops * 384 * 1024 };
-        let in_time = u128::from(self.window) * WAITS.as_nanos() / round_trip.as_nanos().max(1);
-        most.min(in_time as u64).max(self.window / 8)
-    }
-
     /// Over a way of so many hops, at each of which something may wait.
     pub(crate) fn new(hops: u64) -> Self {
         Self {
@@ -147,11 +138,11 @@ impl Flight {
         let carried = (u128::from(self.window) * shortest.as_nanos() / round_trip.as_nanos().max(1)) as u64;
         let right = carried + self.waiting(round_trip, now);
         match self.growth {
-            Growth::Doubling if right > self.window => {}
-            Growth::Stepwise if right > self.window => {}
+            Growth::Doubling | Growth::Stepwise if right > self.window => {}
             growth => {
-                let steady = growth != Growth::Stepwise;
-                self.growth = if steady { Growth::Steady } else { growth };
+                if growth == Growth::Doubling {
+                    self.growth = Growth::Steady;
+                }
                 self.window = ((self.window + right) / 2).clamp(LOW.min(self.window), MOST);
             }
         }
@@ -159,6 +150,15 @@ impl Flight {
             self.lowered_from = Some(self.window);
             self.window = self.window.min(LOW);
         }
+    }
+
+    /// How many bytes are to wait on the way: more where it carries more, but not for long, and few where something more urgent
+    /// comes in between.
+    fn waiting(&self, round_trip: Duration, now: Instant) -> u64 {
+        let is_shared = self.shared_at.is_some_and(|at| now.saturating_duration_since(at) < SHARED);
+        let most = if is_shared { 128 * 1024 } else { self.hops * 384 * 1024 };
+        let in_time = u128::from(self.window) * WAITS.as_nanos() / round_trip.as_nanos().max(1);
+        most.min(in_time as u64).max(self.window / 8)
     }
 
     /// Something is lost, which a round trip before was not.

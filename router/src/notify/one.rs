@@ -211,13 +211,13 @@ fn to_one<E: Notification>(
     lane: Priority,
     wait: Wait<'_>,
 ) -> Dispatched<E> {
-    let is_charged = !E::SHAREABLE || {
+    let goes_along = E::SHAREABLE && {
         let id = parcel.as_ref().and_then(|parcel| parcel.meta.id());
-        id.is_none_or(|id| id.get().is_multiple_of(TOGETHER))
+        id.is_some_and(|id| !id.get().is_multiple_of(TOGETHER))
     };
     match taker.deliver(parcel, lane, wait) {
         Delivery::Accepted => {
-            if E::SHAREABLE && !is_charged && taker.place().is_some() {
+            if goes_along && taker.place().is_some() {
                 Dispatched::Departed
             } else {
                 Dispatched::Settled(Ok(ONE))

@@ -2,7 +2,7 @@
 
 use edri::{
     event::Priority,
-    prelude::{App, Connector, InboxSettings, Router, RunningApp},
+    prelude::{App, Connector, InboxSettings, Registration, Router, RunningApp},
 };
 use serde::{Deserialize, Serialize};
 use tokio::time::{sleep, timeout};
@@ -123,6 +123,11 @@ async fn in_batches(events: u64, router: Router, arrivals: Arrivals) -> Sample {
     stopwatch.stop(events)
 }
 
+/// Has a router answer numbers for as long as there is what is returned.
+pub(super) fn answer(router: &Router) -> Registration {
+    router.respond(|number: Number| async move { Ok(Work::None.answer(Request { number: number.0 })) })
+}
+
 pub(super) struct Asks {
     router: Router,
     priority: Priority,
@@ -144,8 +149,7 @@ impl AskerInTurn for Asks {
 fn ask(way: Way, requests: u64) -> Sample {
     on_two_workers_with_io(async move {
         let joined = joined(way).await;
-        let answer = |number: Number| async move { Ok(Work::None.answer(Request { number: number.0 })) };
-        let _answers = joined.there.router().respond(answer);
+        let _answers = answer(joined.there.router());
         let router = joined.here.router().clone();
         until(|| router.has_responders::<Number>()).await;
         drive::ask(requests, Asks::of(router, Priority::Normal)).await

@@ -18,12 +18,11 @@ use tokio::{
 
 use super::{
     LARGE,
-    edri::Number,
+    edri::answer,
     event::{Bytes, Large},
     hub::Hub,
     raw,
 };
-use crate::event::{Request, Work};
 
 /// How it is reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -132,8 +131,7 @@ async fn take_events(connector: Connector, address: impl FnOnce() -> SocketAddr)
     let taker = Taker { came: Arc::clone(&came) };
     let app = App::new().manager(taker).connector(connector).start().await.expect("it starts");
     let router = app.router();
-    let _answers =
-        router.respond(|number: Number| async move { Ok(Work::None.answer(Request { number: number.0 })) });
+    let _answers = answer(router);
     let counted = Arc::clone(&came);
     let _tells = router.respond(move |_: Came| {
         let came = counted.load(Ordering::Relaxed);

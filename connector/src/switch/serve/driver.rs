@@ -61,6 +61,15 @@ fn with_scratch<R>(use_it: impl FnOnce(&mut [u8]) -> R) -> R {
     used
 }
 
+/// Nothing more can be read: the stream has ended, or failed.
+fn end(session: &mut Session, reads: &mut Reads, error: Option<std::io::Error>) {
+    *reads = Reads::No;
+    match error {
+        None => session.end_of_stream(now()),
+        Some(error) => session.lost(error.to_string(), now()),
+    }
+}
+
 fn now() -> Instant {
     tokio::time::Instant::now().into_std()
 }
@@ -84,15 +93,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
                     session.nothing_came();
                     return Poll::Pending;
                 }
-                Poll::Ready(Ok(0)) => {
-                    *reads = Reads::No;
-                    session.end_of_stream(now());
-                }
+                Poll::Ready(Ok(0)) => end(session, reads, None),
                 Poll::Ready(Ok(_)) => session.came(now()),
-                Poll::Ready(Err(error)) => {
-                    *reads = Reads::No;
-                    session.lost(error.to_string(), now());
-                }
+                Poll::Ready(Err(error)) => end(session, reads, Some(error)),
             }
             return Poll::Ready(());
         }
@@ -104,14 +107,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
                 (Ok(()), bytes @ [_, ..], Reads::Away(left)) if left > bytes.len() => {
                     *reads = Reads::Away(left - bytes.len());
                 }
-                (Ok(()), [], Reads::Yes) => {
-                    *reads = Reads::No;
-                    session.end_of_stream(now());
-                }
-                (Err(error), _, Reads::Yes) => {
-                    *reads = Reads::No;
-                    session.lost(error.to_string(), now());
-                }
+                (Ok(()), [], Reads::Yes) => end(session, reads, None),
+                (Err(error), _, Reads::Yes) => end(session, reads, Some(error)),
                 _ => *reads = Reads::No,
             }
             Poll::Ready(())

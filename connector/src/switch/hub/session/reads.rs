@@ -1,6 +1,6 @@
 use std::time::Instant;
 
-use edri_link::wire::{FrameError, LENGTH, as_relay, split};
+use edri_link::wire::{LENGTH, as_relay, split};
 
 use super::{Phase, Session};
 
@@ -20,17 +20,12 @@ impl Session {
         }
         self.heard(now);
         while !self.held.is_empty() && !bytes.is_empty() {
-            let missing = self.missing().unwrap_or_default().min(bytes.len());
-            self.held.extend_from_slice(&bytes[..missing]);
-            bytes = &bytes[missing..];
-            match self.missing() {
-                Ok(0) => {
-                    let whole = std::mem::take(&mut self.held);
-                    self.frames(&whole, now);
-                }
-                Ok(_) => {}
-                Err(error) => return self.violated(error.into(), now),
-            }
+            // Of the frame that is held, and of no other; of its length first.
+            let missing = self.whole().unwrap_or(LENGTH).saturating_sub(self.held.len());
+            let (more, rest) = bytes.split_at(missing.min(bytes.len()));
+            self.held.extend_from_slice(more);
+            bytes = rest;
+            self.more_is_held(now);
         }
         if self.held.is_empty() {
             let rest = self.frames(bytes, now);
@@ -42,8 +37,8 @@ impl Session {
     /// are read to. [`came`](Self::came) says that something was; `None`: it is to be [received](Self::receive).
     pub(crate) fn place(&mut self) -> Option<(&mut Vec<u8>, usize)> {
         let Phase::Joined(_) = self.phase else { return None };
-        let most = match self.held.first_chunk::<LENGTH>() {
-            Some(length) if u32::from_le_bytes(*length) as usize >= LONG => self.missing().ok()?,
+        let most = match self.whole() {
+            Some(whole) if whole >= LONG && self.may_be(whole) => whole.saturating_sub(self.held.len()),
             None if self.held.is_empty() && self.expects > 0 => self.expects,
             _ => return None,
         };
@@ -63,17 +58,20 @@ impl Session {
     /// Something was read to its [place](Self::place).
     pub(crate) fn came(&mut self, now: Instant) {
         self.heard(now);
-        let whole = match self.held.first_chunk::<LENGTH>() {
-            Some(length) => LENGTH + u32::from_le_bytes(*length) as usize,
-            None => return,
-        };
-        if self.held.len() < whole && whole <= LENGTH + self.limit as usize {
+        self.more_is_held(now);
+    }
+
+    /// Handles what is held, if that is a frame, or more; it is the beginning of one then.
+    fn more_is_held(&mut self, now: Instant) {
+        let Some(whole) = self.whole() else { return };
+        if self.held.len() < whole && self.may_be(whole) {
             return;
         }
         let mut held = std::mem::take(&mut self.held);
         self.expects = 0;
         if held.len() == whole
             && whole >= LONG
+            && self.may_be(whole)
             && let Phase::Joined(joined) = &self.phase
             && let Ok(Some((to, _))) = as_relay(&held[LENGTH..])
         {
@@ -98,14 +96,15 @@ impl Session {
         }
     }
 
-    /// How much is missing of the frame that is held; of its length first.
-    fn missing(&self) -> Result<usize, FrameError> {
-        let Some(length) = self.held.first_chunk::<LENGTH>() else { return Ok(LENGTH - self.held.len()) };
-        let length = u32::from_le_bytes(*length);
-        if length > self.limit {
-            return Err(FrameError::TooLong { length, limit: self.limit });
-        }
-        Ok(LENGTH + length as usize - self.held.len())
+    /// How long the frame is that is held, with its length, if that has come.
+    fn whole(&self) -> Option<usize> {
+        let length = self.held.first_chunk::<LENGTH>()?;
+        Some(LENGTH + u32::from_le_bytes(*length) as usize)
+    }
+
+    /// Whether a frame may be as long as that, with its length.
+    fn may_be(&self, whole: usize) -> bool {
+        whole <= LENGTH + self.limit as usize
     }
 
     /// Handles all whole frames; what is left is the beginning of one.
